@@ -1,0 +1,46 @@
+/** Knows what can be wrong, as values: a closed set of reasons, a place, what was expected and a hint. */
+
+/** CamelCase reasons, as in Kubernetes conditions. */
+export type ProblemReason =
+  | "FileUnreadable"
+  | "FileTooLarge"
+  | "NotText"
+  | "YAMLSyntax"
+  | "UnknownKind"
+  | "UnknownField"
+  | "MissingField"
+  | "InvalidValue"
+  | "InvalidLimit"
+  | "DuplicateName"
+  | "ReferenceNotFound"
+  | "ReferenceCycle"
+  | "KnobUnsupported"
+  | "DeviceNotFound"
+  | "Blocked"
+  | "WriteRefused"
+  | "StartFailed"
+  | "PruneHeld";
+
+export interface Problem {
+  readonly reason: ProblemReason;
+  /** The object concerned, `Kind/name`, when it is known. */
+  readonly object?: string;
+  readonly file: string;
+  /** From 1; 0 when the problem concerns the file as a whole. */
+  readonly line: number;
+  readonly column: number;
+  /** JSON pointer of the field (RFC 6901); empty for the document. */
+  readonly pointer: string;
+  /** What was expected, or what happened: one sentence without a full stop. */
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** `manifests/a.yaml:3:7: UnknownField: …`, the form that editors and CI systems recognise. */
+export function problemLine(problem: Problem): string {
+  const place = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
+  const hint = problem.hint ? ` (${problem.hint})` : "";
+  const object = problem.object ? `${problem.object}: ` : "";
+  const field = problem.pointer ? `${problem.pointer}: ` : "";
+  return `${place}: ${problem.reason}: ${object}${field}${problem.message}${hint}`;
+}

@@ -1,0 +1,91 @@
+/** Knows what Holdfast says about an object: conditions with Kubernetes' fields, and the state of each replica. */
+import type { Kind, ObjectKey } from "./resource.ts";
+
+export interface Condition {
+  readonly type: "Ready" | "Reconciling" | "Stalled" | "Drifted";
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  /** RFC 3339; changes only when `status` does. */
+  readonly lastTransitionTime: string;
+}
+
+export interface TerminatedState {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string;
+  readonly message?: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+}
+
+/** As in a pod's containerStatuses[].state. */
+export interface ContainerState {
+  readonly running?: { readonly pid: number; readonly startedAt: string };
+  readonly waiting?: { readonly reason: string; readonly message: string };
+  readonly terminated?: TerminatedState;
+}
+
+export interface ReplicaStatus {
+  readonly name: string;
+  readonly cgroup: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
+export interface DriftStatus {
+  /** Repairs and reports since the controller first saw the object. */
+  readonly count: number;
+  readonly lastSeen: string;
+  readonly lastMessage: string;
+}
+
+export interface ObjectStatus {
+  readonly observedGeneration: number;
+  readonly conditions: readonly Condition[];
+  /** Path below the root cgroup. */
+  readonly cgroup: string;
+  readonly drift?: DriftStatus;
+  readonly replicas?: number;
+  readonly readyReplicas?: number;
+  readonly restartCount?: number;
+  readonly replicaStatuses?: readonly ReplicaStatus[];
+}
+
+/** An object as `get -o yaml` shows it. */
+export interface ObjectView {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  readonly metadata: {
+    readonly name: string;
+    readonly generation: number;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: unknown;
+  readonly status: ObjectStatus;
+}
+
+/** An event, with the fields of Kubernetes' events.k8s.io/v1 that apply. */
+export interface Event {
+  readonly eventTime: string;
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly object: ObjectKey | "Host";
+  readonly note: string;
+  /** For a repair or a change of one value. */
+  readonly field?: string;
+  readonly desired?: string;
+  readonly observed?: string;
+  /** `file:line` of the manifest. */
+  readonly source?: string;
+}
+
+/** The condition of a type, replacing the previous one; the time moves only when the status does. */
+export function condition(previous: readonly Condition[] | undefined, next: Omit<Condition, "lastTransitionTime">, now: string): Condition {
+  const before = previous?.find(({ type }) => type === next.type);
+  return { ...next, lastTransitionTime: before?.status === next.status ? before.lastTransitionTime : now };
+}

@@ -1,0 +1,71 @@
+/** Knows what a machine offers: its hierarchies with their kernel files, page size, disks. Facts, gathered by host/. */
+import type { LimitName } from "../api/limits.ts";
+import type { Controllers, Hierarchy } from "./hierarchy.ts";
+import { controllerOf, FREEZER, filesOfController, type TableEntry } from "./knobs.ts";
+
+/** A disk as a manifest names it: its number, or why it is none. */
+export type DeviceFact = { readonly number: string } | { readonly problem: string; readonly hint?: string };
+
+/** The content of an env file, or why it cannot be read; undefined when it does not exist. */
+export type EnvFileFact = { readonly variables: readonly (readonly [string, string])[] } | { readonly problem: string } | undefined;
+
+/** What must be looked up on the machine because manifests mention it. */
+export interface Mentions {
+  readonly devices: ReadonlySet<string>;
+  readonly envFiles: ReadonlySet<string>;
+}
+
+/** A kernel file, the limit (or `frozen`) it carries, and the controller whose presence brings it. */
+export interface FileEntry extends Omit<TableEntry, "knob"> {
+  readonly knob: LimitName | "frozen";
+  /** "" for files that every cgroup has. */
+  readonly controller: string;
+}
+
+export interface Machine {
+  readonly controllers: Controllers;
+  readonly pageSize: number;
+  /** The files that Holdfast looks after, per hierarchy; observed texts stand in this order. */
+  readonly tables: ReadonlyMap<string, readonly FileEntry[]>;
+  /** Values of v1's root cgroups that children are given: cpuset lists, swappiness. */
+  readonly inherited: ReadonlyMap<string, string>;
+  readonly devices: ReadonlyMap<string, DeviceFact>;
+  readonly envFiles: ReadonlyMap<string, EnvFileFact>;
+  /** Changes with every boot; pids and start times mean something within one boot only. */
+  readonly bootId: string;
+}
+
+/** The files of each hierarchy, in the order of the knob table. */
+export function tablesOf(controllers: Controllers): ReadonlyMap<string, readonly FileEntry[]> {
+  return new Map(
+    controllers.all.map((hierarchy) => {
+      const files: FileEntry[] = [...hierarchy.offered].flatMap((controller) =>
+        filesOfController(hierarchy.version, controller).map((entry) => ({ ...entry, controller })),
+      );
+      const freezable = hierarchy.version === 2 || hierarchy.offered.has("freezer");
+      if (hierarchy === controllers.core && freezable) files.push({ file: FREEZER[hierarchy.version].file, knob: "frozen", controller: "" });
+      return [hierarchy.id, files];
+    }),
+  );
+}
+
+/** Where a limit goes on this machine: the controller and its hierarchy, or what is missing. */
+export type Placement = { readonly hierarchy: Hierarchy; readonly controller: string } | { readonly missing: string; readonly hint: string };
+
+/** v2 where the kernel offers the controller there, else v1: a machine can mix them. */
+export function placeOf(knob: LimitName, { controllers }: Pick<Machine, "controllers">): Placement {
+  const v2 = controllerOf(knob, 2);
+  const v1 = controllerOf(knob, 1);
+  const legacy = controllers.all.find((hierarchy) => hierarchy.version === 1 && hierarchy.offered.has(v1));
+  if (legacy) return { hierarchy: legacy, controller: v1 };
+  const unified = controllers.all.find((hierarchy) => hierarchy.version === 2 && hierarchy.offered.has(v2));
+  if (!unified)
+    return { missing: `this kernel offers no ${v2} controller to cgroups`, hint: "see /proc/cgroups and the kernel's command line (cgroup_disable=)" };
+  if (!unified.controllers.has(v2)) {
+    return {
+      missing: `the ${v2} controller of cgroup v2 is not handed down to Holdfast's root cgroup`,
+      hint: `run under a systemd unit with Delegate=yes, or have the host's owner enable ${v2} in cgroup.subtree_control above the root`,
+    };
+  }
+  return { hierarchy: unified, controller: v2 };
+}

@@ -1,0 +1,57 @@
+/** Knows the names of cgroups below Holdfast's root, and what may be one. */
+
+/** A cgroup relative to Holdfast's root: `batch/nightly-backup@0`; the root itself is the empty string. */
+export type CgroupPath = string & { readonly __cgroupPath: unique symbol };
+
+export const ROOT = "" as CgroupPath;
+
+/** Longest path the kernel takes (PATH_MAX), less what the mount point and a file's name need. */
+const LONGEST = 3500;
+
+/** A child's path. Names come from validated manifests or from the kernel; anything else is a programming error. */
+export function childPath(parent: CgroupPath, name: string): CgroupPath {
+  const path = parent === "" ? name : `${parent}/${name}`;
+  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\n") || path.length > LONGEST)
+    throw new Error(`not a cgroup name: ${JSON.stringify(name)} below ${parent}`);
+  return path as CgroupPath;
+}
+
+export function parentPath(path: CgroupPath): CgroupPath {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0)) as CgroupPath;
+}
+
+/** Number of levels below the root: 0 for the root. */
+export function depthOf(path: CgroupPath): number {
+  return path === "" ? 0 : path.split("/").length;
+}
+
+/** The paths above a path, the root first. */
+export function ancestorsOf(path: CgroupPath): CgroupPath[] {
+  const ancestors: CgroupPath[] = [];
+  for (let here = path; here !== ""; ) {
+    here = parentPath(here);
+    ancestors.unshift(here);
+  }
+  return ancestors;
+}
+
+/**
+ * `nightly-backup@0`: the cgroup of one replica. No object may have `@` in its name, so that a LimitGroup
+ * and a Workload of the same name never meet in one directory.
+ */
+export function replicaName(workload: string, ordinal: number): string {
+  return `${workload}@${ordinal}`;
+}
+
+/** Directories of Holdfast itself (the holders, the lock) start with a dot, which no object's name does. */
+export function isInternal(name: string): boolean {
+  return name.startsWith(".");
+}
+
+/** Checks what a person gives as `--root`: a relative path of ordinary names, never the hierarchy's own root. */
+export function checkRoot(root: string): string | undefined {
+  const clean = root.replace(/^\/+|\/+$/g, "");
+  const parts = clean.split("/");
+  if (clean === "" || parts.some((part) => !/^[A-Za-z0-9_][\w.:@-]*$/.test(part))) return undefined;
+  return clean;
+}

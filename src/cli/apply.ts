@@ -1,0 +1,65 @@
+/** Knows `holdfast apply`: converge once, with progress, and tell what was refused. */
+import { RootInUse } from "../host/lock.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Engine } from "../reconcile/engine.ts";
+import { Account } from "./account.ts";
+import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
+import { note, plural, problemText } from "./print.ts";
+
+/** How often a stop in progress is looked at, ms. */
+const LOOK_AGAIN = 100;
+
+export async function apply(options: GlobalOptions & { prune?: string }): Promise<number> {
+  const account = new Account();
+  const started = Date.now();
+  const { engine, directory, host } = openEngine(options, { emit: (event) => account.event(event) }, options.prune === "force");
+  const unlock = lockOrExplain(host.lock);
+  try {
+    const { done, plan } = await convergeFully(engine);
+    account.flush();
+    engine.save(directory);
+    for (const problem of plan.problems) note(problemText(problem));
+    const refused = plan.actions.length;
+    const took = `${((Date.now() - started) / 1000).toFixed(2)}s`;
+    note(
+      refused > 0 || plan.problems.length > 0
+        ? `${plural(done, "change")} made, ${refused} refused, ${plural(plan.problems.length, "problem")} (${took})`
+        : done === 0
+          ? `nothing to do: ${plural(engine.desired.resources.size, "object")} converged (${took})`
+          : `${plural(done, "change")} made, all converged (${took})`,
+    );
+    return refused > 0 || plan.problems.length > 0 ? 1 : 0;
+  } finally {
+    unlock();
+    host.close();
+  }
+}
+
+export function lockOrExplain(lock: () => () => void): () => void {
+  try {
+    return lock();
+  } catch (error) {
+    if (error instanceof RootInUse) throw new UsageError(`${error.message}; it follows the manifests by itself (or use another --root)`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+      throw new UsageError(`cgroups cannot be written here (${message}): run as root, or where the cgroup mount is writable`);
+    throw error;
+  }
+}
+
+/** Converges until only time (a back-off) or a refusal is left; waits for workloads that are stopping. */
+export async function convergeFully(engine: Engine): Promise<{ done: number; plan: Plan }> {
+  let done = 0;
+  for (;;) {
+    const { outcomes, plan } = await engine.converge();
+    done += outcomes.filter(
+      ({ error, skipped, action }) =>
+        !error &&
+        !skipped &&
+        (action.type === "write" || action.type === "create" || action.type === "start" || action.type === "remove" || action.type === "signal"),
+    ).length;
+    const stopping = [...engine.host.records.list()].some((replica) => engine.host.records.read(replica)?.stopping !== undefined);
+    if (!stopping || (outcomes.length === 0 && plan.wakeAt === undefined)) return { done, plan };
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+  }
+}

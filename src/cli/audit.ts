@@ -1,0 +1,30 @@
+/** Knows `holdfast audit`: has the machine moved away from what was applied? Opens nothing for writing. */
+import type { Action } from "../plan/action.ts";
+import { type GlobalOptions, openEngine } from "./context.ts";
+import { actionJson, sourceIn } from "./diff.ts";
+import { actionList, note, out, plural, problemText } from "./print.ts";
+
+export function audit(options: GlobalOptions & { output: "text" | "json" }): number {
+  const { engine } = openEngine(options);
+  const plan = engine.plan();
+  const source = sourceIn(engine);
+  const drifted = [...plan.actions.filter(isDrift), ...plan.reported];
+  const pending = plan.actions.filter((action) => !isDrift(action));
+  if (options.output === "json") {
+    const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));
+    out(JSON.stringify({ clean: drifted.length === 0, drift: list(drifted), pending: list(pending), problems: plan.problems }, null, 2));
+  } else {
+    if (drifted.length > 0) out(actionList(drifted, source));
+    for (const problem of plan.problems) note(problemText(problem));
+    const wait = pending.length > 0 ? `; ${plural(pending.length, "difference")} not applied yet (see holdfast diff)` : "";
+    note(
+      `${drifted.length === 0 ? "no drift" : `${plural(drifted.length, "drifted value", "drifted values")}`} in ${plural(engine.desired.resources.size, "object")}${wait}`,
+    );
+  }
+  return drifted.length === 0 ? 0 : 1;
+}
+
+/** The machine moved; a manifest that changed is no drift, nor is the ordinary life of a workload. */
+function isDrift(action: Action): boolean {
+  return "cause" in action ? action.cause === "drift" : action.type === "place" || action.type === "hold" || action.type === "remove";
+}

@@ -1,0 +1,91 @@
+/** Knows what every verb shares: the options, the machine, the manifests. */
+import { join, resolve } from "node:path";
+import type { Problem } from "../api/problem.ts";
+import { checkRoot } from "../cgroup/path.ts";
+import { type Host, NoCgroups, openHost } from "../host/host.ts";
+import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { Engine } from "../reconcile/engine.ts";
+import { ManifestSet } from "../reconcile/manifests.ts";
+import { loadState } from "../reconcile/state.ts";
+
+/** The options that stand before or behind every verb. */
+export interface GlobalOptions {
+  readonly filename?: string;
+  readonly root: string;
+  readonly cgroupRoot?: string;
+  readonly runDir?: string;
+  readonly logDir?: string;
+  readonly verbose?: boolean;
+}
+
+/** A mistake of the person at the keyboard: said in one line, without a stack. */
+export class UsageError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export interface Places {
+  readonly root: string;
+  readonly runDirectory: string;
+  readonly logDirectory: string;
+}
+
+/** Where things are kept. Another user than root has directories of its own. */
+export function placesOf(options: GlobalOptions): Places {
+  const root = checkRoot(options.cgroupRoot ?? options.root);
+  if (root === undefined)
+    throw new UsageError(
+      `--root: expected the path of a cgroup below the hierarchy's root, such as holdfast or system.slice/holdfast.service/tree; found ${JSON.stringify(options.cgroupRoot ?? options.root)}`,
+    );
+  const user = process.geteuid?.() === 0 ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
+  return {
+    root,
+    runDirectory: resolve(options.runDir ?? join(user ?? "/run", "holdfast", root)),
+    logDirectory: resolve(options.logDir ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast")),
+  };
+}
+
+/** The manifest directory: as given, or that of the controller at work, or ./manifests. */
+export function manifestDirectory(options: GlobalOptions, runDirectory?: string): string {
+  return options.filename ?? (runDirectory === undefined ? undefined : loadState(runDirectory).directory) ?? "manifests";
+}
+
+/** Reads the manifests once. */
+export function readManifests(path: string, forcePrune = false): ManifestSet {
+  const set = new ManifestSet(path, forcePrune);
+  set.update(new ManifestDirectory(resolve(path)).scan().contents);
+  return set;
+}
+
+export function openKernel(places: Places, keep?: number): Host {
+  try {
+    return openHost({ ...places, ...(keep === undefined ? {} : { keep }) });
+  } catch (error) {
+    if (error instanceof NoCgroups) throw new UsageError(error.message, 2);
+    throw error;
+  }
+}
+
+/** A machine with manifests in force, for verbs that look. */
+export function openEngine(
+  options: GlobalOptions,
+  rest: Omit<ConstructorParameters<typeof Engine>[0], "host"> = {},
+  forcePrune = false,
+): { engine: Engine; set: ManifestSet; directory: string; host: Host } {
+  const places = placesOf(options);
+  const directory = manifestDirectory(options, places.runDirectory);
+  const set = readManifests(directory, forcePrune);
+  const host = openKernel(places);
+  const engine = new Engine({ host, ...rest });
+  engine.load(set.manifests);
+  return { engine, set, directory, host };
+}
+
+/** Problems that are about the manifests, not about the machine. */
+export function manifestProblems(set: ManifestSet): readonly Problem[] {
+  return set.manifests.problems;
+}

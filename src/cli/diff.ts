@@ -1,0 +1,49 @@
+/** Knows `holdfast diff`: all that apply would do, and why. */
+import { lineOf } from "../manifest/locate.ts";
+import type { Action } from "../plan/action.ts";
+import { describe } from "../plan/describe.ts";
+import type { Plan } from "../plan/plan.ts";
+import { pointerOf } from "../plan/writes.ts";
+import type { Engine } from "../reconcile/engine.ts";
+import { type GlobalOptions, openEngine } from "./context.ts";
+import { actionList, note, out, plural, problemText } from "./print.ts";
+
+/** `manifests/a.yaml:7`: the manifest line behind an action. */
+export function sourceIn(engine: Engine): (action: Action) => string | undefined {
+  return (action) => {
+    const resource = action.owner && engine.desired.resources.get(action.owner);
+    if (!resource) return undefined;
+    return lineOf(resource.origin, action.type === "write" ? pointerOf(action.knob) : "/metadata/name");
+  };
+}
+
+/** An action as JSON: what it is, in words and in fields. */
+export function actionJson(action: Action, source: string | undefined): unknown {
+  const { owner, type, path } = action;
+  const more =
+    action.type === "write"
+      ? { field: action.knob, file: action.file, key: action.key || undefined, from: action.from, to: action.to, cause: action.cause }
+      : "cause" in action
+        ? { cause: action.cause }
+        : {};
+  return { type, object: owner, cgroup: path, ...more, description: describe(action), source };
+}
+
+export const exitOf = (plan: Plan): number => (plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
+
+export function diff(options: GlobalOptions & { output: "text" | "json" }): number {
+  const { engine } = openEngine(options);
+  const plan = engine.plan();
+  const source = sourceIn(engine);
+  if (options.output === "json") {
+    const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));
+    out(JSON.stringify({ actions: list(plan.actions), reported: list(plan.reported), problems: plan.problems }, null, 2));
+    return exitOf(plan);
+  }
+  if (plan.actions.length > 0) out(actionList(plan.actions, source));
+  if (plan.reported.length > 0) out(`Drift that is only reported (drift: Report):\n${actionList(plan.reported, source)}`);
+  for (const problem of plan.problems) note(problemText(problem));
+  const objects = new Set([...plan.actions, ...plan.reported].map(({ owner, path }) => owner ?? path)).size;
+  note(exitOf(plan) === 0 ? "no differences" : `${plural(plan.actions.length + plan.reported.length, "difference")} in ${plural(objects, "object")}`);
+  return exitOf(plan);
+}

@@ -1,0 +1,94 @@
+/** Knows how things look on a terminal: colours only there, tables without lines, ages and values as people write them. */
+import pc from "picocolors";
+import { type Problem, problemLine } from "../api/problem.ts";
+import type { Action } from "../plan/action.ts";
+import { describe, sign, subject } from "../plan/describe.ts";
+
+export const colour = pc;
+
+export function out(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Notes go to stderr, so that stdout can be piped. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+const WIDTH_LIMIT = 60;
+
+/** Aligned columns with a header, as kubectl prints them. Cells may be coloured. */
+export async function table(header: readonly string[], rows: readonly (readonly string[])[], cut = true): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const none = Object.fromEntries(
+    [
+      "top",
+      "top-mid",
+      "top-left",
+      "top-right",
+      "bottom",
+      "bottom-mid",
+      "bottom-left",
+      "bottom-right",
+      "left",
+      "left-mid",
+      "mid",
+      "mid-mid",
+      "right",
+      "right-mid",
+    ].map((part) => [part, ""]),
+  );
+  const made = new Table({ head: [...header], chars: { ...none, middle: "   " }, style: { head: [], border: [], "padding-left": 0, "padding-right": 0 } });
+  for (const row of rows)
+    made.push(row.map((cell) => (cut && cell.length > WIDTH_LIMIT && !cell.includes("\u001b") ? `${cell.slice(0, WIDTH_LIMIT - 1)}…` : cell)));
+  return made
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+/** `5s`, `3m`, `2h`, `4d` since a time. */
+export function age(since: string, now = Date.now()): string {
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86400)}d`;
+}
+
+const SIGN_COLOURS = { "+": pc.green, "~": pc.yellow, "-": pc.red } as const;
+
+/** One line of a plan, without its object. */
+export function actionLine(action: Action, source?: string): string {
+  const mark = sign(action);
+  const cause = "cause" in action && action.cause === "drift" ? pc.magenta("  drift") : "";
+  return `${SIGN_COLOURS[mark](mark)} ${describe(action)}${cause}${source ? pc.dim(`  ${source}`) : ""}`;
+}
+
+/** Actions under the objects that they belong to. */
+export function actionList(actions: readonly Action[], sourceOf: (action: Action) => string | undefined): string {
+  const groups = new Map<string, string[]>();
+  for (const action of actions) {
+    const lines = groups.get(subject(action)) ?? [];
+    lines.push(`  ${actionLine(action, sourceOf(action))}`);
+    groups.set(subject(action), lines);
+  }
+  return [...groups].map(([object, lines]) => `${pc.bold(object)}\n${lines.join("\n")}`).join("\n");
+}
+
+/** A problem with its place in bold. */
+export function problemText(problem: Problem): string {
+  const line = problemLine(problem);
+  const end = line.indexOf(": ");
+  return `${pc.bold(line.slice(0, end))}${line.slice(end)}`;
+}
+
+/** JSON or YAML for machines. */
+export async function structured(value: unknown, format: "json" | "yaml"): Promise<string> {
+  if (format === "json") return JSON.stringify(value, null, 2);
+  const { stringify } = await import("yaml");
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
+}
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

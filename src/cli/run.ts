@@ -1,0 +1,150 @@
+/** Knows `holdfast run`: the controller, from start to signal. */
+import { readFileSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseDuration } from "../api/quantity.ts";
+import type { Event } from "../api/status.ts";
+import { type Host, openHost, openSimulatedHost, whyNotWritable } from "../host/host.ts";
+import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { Engine } from "../reconcile/engine.ts";
+import { Loop } from "../reconcile/loop.ts";
+import { ManifestSet } from "../reconcile/manifests.ts";
+import { Account } from "./account.ts";
+import { convergeFully, lockOrExplain } from "./apply.ts";
+import { type GlobalOptions, manifestDirectory, placesOf, UsageError } from "./context.ts";
+import { note, out, plural } from "./print.ts";
+
+export interface RunOptions extends GlobalOptions {
+  readonly ephemeral?: boolean;
+  readonly resync: string;
+  readonly logFormat?: "text" | "json";
+  readonly prune?: string;
+  readonly simulate?: boolean;
+}
+
+/** How the controller tells what happens: for people, or one JSON line each. */
+interface Teller {
+  readonly event: (event: Event) => void;
+  readonly say: (message: string) => void;
+  readonly warn: (message: string) => void;
+  readonly flush: () => void;
+}
+
+async function tellerFor(format: "text" | "json"): Promise<Teller> {
+  if (format === "text") {
+    const account = new Account(true);
+    const between = (write: () => void): void => {
+      account.flush();
+      write();
+    };
+    return {
+      event: (event) => account.event(event),
+      say: (message) => between(() => out(message)),
+      warn: (message) => between(() => note(message)),
+      flush: () => account.flush(),
+    };
+  }
+  const { pino, destination } = await import("pino").then((module) => ({ pino: module.pino, destination: module.destination }));
+  const log = pino(
+    { base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
+    destination({ fd: 1, sync: true }),
+  );
+  return {
+    event: ({ note: message, type, eventTime: _, ...fields }) => log[type === "Warning" ? "warn" : "info"](fields, message),
+    say: (message) => log.info(message),
+    warn: (message) => log.warn(message),
+    flush: () => {},
+  };
+}
+
+/** Part of the limit of open files that may hold cgroup files open; the rest is for watches, logs and the like. */
+function descriptorBudget(): number {
+  try {
+    const limit = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    return Math.min(15_000, Math.floor(Number(limit ?? 1024) * 0.6));
+  } catch {
+    return 0;
+  }
+}
+
+export async function run(options: RunOptions): Promise<number> {
+  const resync = parseDuration(options.resync);
+  if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
+  const places = placesOf(options);
+  const directory = manifestDirectory(options);
+  const teller = await tellerFor(options.logFormat ?? (process.stdout.isTTY ? "text" : "json"));
+  const why = options.simulate ? "asked for with --simulate" : whyNotWritable();
+  let host: Host;
+  if (why !== undefined) {
+    const simulated = openSimulatedHost(places.root);
+    host = simulated;
+    teller.say(`Simulated host (${why}): nothing real is limited or started. The kernel's files stand in ${simulated.simulated.directory}`);
+    process.on("exit", () => simulated.simulated.remove());
+  } else host = openHost({ ...places, keep: descriptorBudget() });
+  const unlock = lockOrExplain(host.lock);
+  const engine = new Engine({ host, emit: teller.event });
+  const set = new ManifestSet(directory, options.prune === "force");
+  const loop = new Loop({
+    engine,
+    set,
+    directory: new ManifestDirectory(resolve(directory)),
+    resync: resync.ok / 1000,
+    warn: teller.warn,
+    settled: () => teller.flush(),
+  });
+  const { all } = host.base.controllers;
+  const versions = all.map(({ id, version }) => (version === 2 ? "cgroup v2" : id)).join(" ");
+  teller.say(`Holdfast converges ${host.tree.root} to ${directory} (pid ${process.pid}, ${versions}, resync ${options.resync})`);
+  const signal = nextSignal();
+  try {
+    await loop.start();
+    teller.say(
+      `${plural(engine.desired.resources.size, "object")} in force; watching. ${options.ephemeral ? "Ctrl-C takes everything down." : "Ctrl-C ends the controller; workloads go on."}`,
+    );
+    const name = await signal;
+    await loop.stop();
+    if (options.ephemeral) await takeDown(engine, teller);
+    else teller.say(`${name}: the controller ends; what runs goes on.`);
+    return 0;
+  } finally {
+    unlock();
+    if (options.ephemeral) removeTraces(host);
+    host.close();
+  }
+}
+
+/** The first signal ends the controller in order; a second one at once, and harms nothing either. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolved) => {
+    let first = true;
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(name, () => {
+        if (!first) process.exit(130);
+        first = false;
+        resolved(name);
+      });
+    }
+  });
+}
+
+/** `--ephemeral`: an empty set of manifests, that is meant. */
+async function takeDown(engine: Engine, teller: Teller): Promise<void> {
+  teller.say("Taking everything down.");
+  engine.load({ resources: new Map(), problems: [], held: false });
+  const { plan } = await convergeFully(engine);
+  teller.flush();
+  teller.say(plan.actions.length === 0 ? "Everything is down." : `${plural(plan.actions.length, "action was", "actions were")} refused; see above.`);
+}
+
+/** The empty cgroups of the root itself, and the files of a run that leaves nothing behind. */
+function removeTraces(host: Host): void {
+  for (const hierarchy of host.base.controllers.all) {
+    for (const directory of [`${host.tree.directory(hierarchy, "")}/.holders`, ...host.tree.wayToRoot(hierarchy).reverse()]) {
+      try {
+        host.files.removeDirectory(directory);
+      } catch {
+        break; // something is left in it, and has been told
+      }
+    }
+  }
+  rmSync(host.options.runDirectory, { recursive: true, force: true });
+}

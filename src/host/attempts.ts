@@ -1,0 +1,58 @@
+/** Knows which attempts there are: read from the holders' cgroups alone, no pid file, no database. */
+import type { Controllers } from "../cgroup/hierarchy.ts";
+import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
+import type { CgroupFiles } from "./cgroupfs.ts";
+import { META_INDEX } from "./launch.ts";
+import { cgroupsOf, childrenOf, commandLineOf, statOf } from "./procfs.ts";
+import { HOLDERS, type Tree } from "./tree.ts";
+
+/** Pids of a cgroup, from its cgroup.procs. */
+export function pidsIn(files: CgroupFiles, directory: string): number[] {
+  return (files.read(`${directory}/cgroup.procs`) ?? "").split("\n").filter(Boolean).map(Number);
+}
+
+/** All attempts, or those of some replicas. */
+export function attempts(files: CgroupFiles, controllers: Controllers, tree: Tree, wanted?: (replica: string) => boolean): ObservedAttempt[] {
+  const directory = tree.directory(controllers.core, HOLDERS);
+  return (files.children(directory) ?? []).flatMap((id) => {
+    const replica = id.slice(0, id.lastIndexOf("@"));
+    return wanted && !wanted(replica) ? [] : [attempt(files, controllers, tree, id, replica, `${directory}/${id}`)];
+  });
+}
+
+function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: string, replica: string, directory: string): ObservedAttempt {
+  // The child is in this cgroup too until it has moved itself; the holder is the older one, the other's parent.
+  const pids = pidsIn(files, directory);
+  const holder = pids.map((pid) => statOf(pid)).find((stat) => stat && !pids.includes(stat.parent));
+  if (!holder) return { id, replica, holder: undefined, meta: undefined, main: undefined };
+  const meta = parseMeta(commandLineOf(holder.pid)[META_INDEX]);
+  const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
+  const observedMain: ObservedMain | undefined = main && {
+    pid: main.pid,
+    exited: main.state === "Z",
+    waitStatus: main.waitStatus,
+    neverExeced: main.neverExeced,
+    strayed: main.state === "Z" || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
+  };
+  return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
+}
+
+function parseMeta(text: string | undefined): AttemptMeta | undefined {
+  try {
+    return JSON.parse(text ?? "") as AttemptMeta;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Hierarchies in which a process is not where it was put. A cgroup that was removed under it reads `(deleted)`. */
+function strayed(controllers: Controllers, tree: Tree, pid: number, path: string): string[] {
+  const cgroups = cgroupsOf(pid);
+  if (!cgroups) return [];
+  const where = `/${tree.root}/${path}`;
+  return controllers.all.flatMap(({ id, version }) => {
+    const actual = cgroups.get(version === 2 ? "" : id);
+    // In a container the path may have the outer cgroup in front.
+    return actual === undefined || actual.endsWith(where) ? [] : [id];
+  });
+}

@@ -1,0 +1,85 @@
+/** Knows one machine as the rest of the program uses it: facts, sight and hands, real or simulated. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Machine, Mentions } from "../cgroup/machine.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Action } from "../plan/action.ts";
+import type { Observed } from "../plan/observed.ts";
+import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
+import { controllerOfRoot, takeLock } from "./lock.ts";
+import { observe } from "./observe.ts";
+import { perform } from "./perform.ts";
+import { type Base, lookUp, probe } from "./probe.ts";
+import { kernelProcesses, type Processes } from "./processes.ts";
+import { fileRecords, type Records } from "./records.ts";
+import { type SimulatedMachine, simulatedMachine, simulatedProcesses } from "./simulated.ts";
+import { Tree } from "./tree.ts";
+
+export interface HostOptions {
+  readonly root: string;
+  readonly runDirectory: string;
+  readonly logDirectory: string;
+  /** How many file descriptors may be kept open between looks. */
+  readonly keep?: number;
+  readonly simulated?: SimulatedMachine;
+}
+
+export interface Host {
+  readonly base: Base;
+  readonly tree: Tree;
+  readonly files: CgroupFiles;
+  readonly processes: Processes;
+  readonly records: Records;
+  readonly options: HostOptions;
+  machine(mentions: Mentions): Machine;
+  observe(machine: Machine, scope?: ReadonlySet<CgroupPath>): Observed;
+  perform(machine: Machine, action: Action): Promise<void> | void;
+  /** Pid of the controller at work on this root, if it is another process. */
+  controller(): number | undefined;
+  lock(): () => void;
+  close(): void;
+}
+
+export class NoCgroups extends Error {}
+
+/** Opens this machine, or the simulated one that the options name. */
+export function openHost(options: HostOptions): Host {
+  const { simulated } = options;
+  const files = simulated?.files ?? kernelFiles(options.keep);
+  const tree = new Tree(options.root);
+  const base = simulated ? probe(files, options.root, simulated.mountinfo) : process.platform === "linux" ? probe(files, options.root) : undefined;
+  if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
+  const { core } = base.controllers;
+  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, options.logDirectory);
+  const records = fileRecords(options.runDirectory, base.bootId);
+  return {
+    base,
+    tree,
+    files,
+    processes,
+    records,
+    options,
+    machine: (mentions) => lookUp(base, mentions),
+    observe: (machine, scope) => observe({ files, tree, records, processes }, machine, scope),
+    perform: (machine, action) => perform({ files, tree, processes, records }, machine, action),
+    controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
+    lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
+    close: () => files.close(),
+  };
+}
+
+/** Opens a simulated machine below a temporary directory of its own. */
+export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { readonly simulated: SimulatedMachine } {
+  const simulated = simulatedMachine(version);
+  const host = openHost({ root, runDirectory: join(simulated.directory, ".run"), logDirectory: join(simulated.directory, ".log"), simulated });
+  for (const hierarchy of host.base.controllers.all) for (const directory of host.tree.wayToRoot(hierarchy)) host.files.makeDirectory(directory);
+  return { ...host, simulated };
+}
+
+/** Whether this process can make cgroups below the root, without trying: why not, or undefined. */
+export function whyNotWritable(): string | undefined {
+  if (process.platform !== "linux") return `${process.platform} has no cgroups`;
+  if (!existsSync("/sys/fs/cgroup")) return "no /sys/fs/cgroup here";
+  if (process.geteuid?.() !== 0) return "not root";
+  return undefined;
+}

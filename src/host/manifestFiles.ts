@@ -1,0 +1,183 @@
+/** Knows the manifest directory: which files count, whether they are whole, and what is in them. Level-triggered: every look is a look at what is there now. */
+import { type BigIntStats, closeSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import type { Problem } from "../api/problem.ts";
+import { type FileContent, LARGEST_FILE } from "../manifest/read.ts";
+
+/** A file that is written in place is read when it has been quiet this long, ms; one that was renamed into place at once. */
+const QUIET = 40;
+const DEEPEST = 32;
+const MOST_FILES = 20_000;
+
+interface Entry {
+  readonly stamp: string;
+  readonly inode: bigint;
+  readonly content: FileContent;
+}
+
+/** What a look found. */
+export interface Look {
+  readonly contents: readonly FileContent[];
+  /** Look again in so many ms: a file is being written. */
+  readonly again: number | undefined;
+}
+
+export class ManifestDirectory {
+  readonly path: string;
+  private entries = new Map<string, Entry>();
+  private whole: Problem[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Looks at the whole tree. */
+  scan(): Look {
+    this.whole = [];
+    const seen = new Map<string, Entry>();
+    const ages: number[] = [];
+    for (const file of this.list()) {
+      const { entry, again } = this.lookAt(file);
+      if (entry) seen.set(file, entry);
+      if (again !== undefined) ages.push(again);
+    }
+    this.entries = seen;
+    return this.result(ages);
+  }
+
+  /** Looks at some files alone; undefined when that is not enough and the tree must be scanned. */
+  look(files: ReadonlySet<string>): Look | undefined {
+    const ages: number[] = [];
+    for (const file of files) {
+      if (!this.entries.has(file)) return undefined;
+      const { entry, again } = this.lookAt(file);
+      if (!entry) return undefined;
+      this.entries.set(file, entry);
+      if (again !== undefined) ages.push(again);
+    }
+    return this.result(ages);
+  }
+
+  private result(ages: readonly number[]): Look {
+    const problems = this.whole.map((problem) => ({ path: problem.file, problem }));
+    return {
+      contents: [...problems, ...[...this.entries.values()].map(({ content }) => content)],
+      again: ages.length > 0 ? Math.max(1, Math.min(...ages)) : undefined,
+    };
+  }
+
+  /** All manifest files below the directory, in a stable order. */
+  private list(): string[] {
+    const found: string[] = [];
+    const visit = (directory: string, above: readonly string[]): void => {
+      let names: string[];
+      let real: string;
+      try {
+        real = realpathSync(directory);
+        names = readdirSync(directory).sort();
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        const gone = code === "ENOENT";
+        this.whole.push(
+          problemOf(
+            directory,
+            gone ? "the manifest directory does not exist" : `the directory cannot be read (${code})`,
+            gone ? "nothing is pruned until it is back" : undefined,
+          ),
+        );
+        return;
+      }
+      // Two ways to one directory are fine, a way back to a directory above is a loop.
+      if (above.includes(real)) return void this.whole.push(problemOf(directory, "a symbolic link leads back to a directory above it", "remove the link"));
+      if (above.length >= DEEPEST) return void this.whole.push(problemOf(directory, `expected at most ${DEEPEST} levels of directories`));
+      for (const name of names) {
+        if (name.startsWith(".")) continue;
+        const path = join(directory, name);
+        const stat = statSync(path, { throwIfNoEntry: false });
+        if (stat?.isDirectory()) visit(path, [...above, real]);
+        else if (isManifestName(name)) found.push(path);
+        if (found.length > MOST_FILES) return;
+      }
+    };
+    if (statSync(this.path, { throwIfNoEntry: false })?.isFile()) return [this.path];
+    visit(this.path, []);
+    if (found.length > MOST_FILES) {
+      this.whole.push(problemOf(this.path, `expected at most ${MOST_FILES} manifest files`));
+      return [];
+    }
+    return found;
+  }
+
+  private lookAt(file: string): { entry: Entry | undefined; again?: number } {
+    const before = stampOf(file);
+    const known = this.entries.get(file);
+    if (!before)
+      return {
+        entry: isLink(file)
+          ? { stamp: "", inode: 0n, content: { path: shownPath(file), problem: problemOf(file, "the file does not exist (a broken link)") } }
+          : undefined,
+      };
+    const stamp = `${before.ino}:${before.mtimeNs}:${before.ctimeNs}:${before.size}`;
+    if (known?.stamp === stamp) return { entry: known };
+    const age = Date.now() - Number(before.mtimeNs / 1_000_000n);
+    const renamedIntoPlace = known !== undefined && known.inode !== before.ino;
+    // At the very first look nothing is in force yet, and an unfinished file could only be broken: read it.
+    if (known && !renamedIntoPlace && age >= 0 && age < QUIET) return { entry: known, again: QUIET - age };
+    const content = readWhole(file, before);
+    const after = stampOf(file);
+    const torn = !after || `${after.ino}:${after.mtimeNs}:${after.ctimeNs}:${after.size}` !== stamp;
+    if (torn && known) return { entry: known, again: QUIET };
+    return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };
+  }
+}
+
+/** `*.yaml` and `*.yml` that are no leftovers of an editor; hidden names are not even listed. */
+export function isManifestName(name: string): boolean {
+  return /\.ya?ml$/.test(name) && !name.startsWith(".") && !name.startsWith("#") && !name.startsWith("~");
+}
+
+function shownPath(file: string): string {
+  const near = relative(process.cwd(), resolve(file));
+  return near.startsWith("..") || near === "" ? file : near;
+}
+
+function problemOf(file: string, message: string, hint?: string): Problem {
+  return { reason: "FileUnreadable", file: shownPath(file), line: 0, column: 0, pointer: "", message, ...(hint ? { hint } : {}) };
+}
+
+function stampOf(file: string): BigIntStats | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false });
+}
+
+function isLink(file: string): boolean {
+  return readdirSync(join(file, "..")).includes(file.slice(file.lastIndexOf("/") + 1));
+}
+
+function readWhole(file: string, stat: BigIntStats): FileContent {
+  const path = shownPath(file);
+  const problem = (reason: Problem["reason"], message: string, hint?: string): FileContent => ({
+    path,
+    problem: { ...problemOf(file, message, hint), reason },
+  });
+  if (!stat.isFile()) return problem("FileUnreadable", "expected a regular file", "it is a device, a pipe or a socket");
+  if (stat.size > LARGEST_FILE)
+    return problem("FileTooLarge", `expected at most 1 MiB, found ${(Number(stat.size) / 1048576).toFixed(1)} MiB`, "split it into several files");
+  try {
+    const descriptor = openSync(file, "r");
+    try {
+      const buffer = Buffer.allocUnsafe(Number(stat.size) + 1);
+      let length = 0;
+      for (let count = -1; count !== 0 && length < buffer.length; length += count) count = readSync(descriptor, buffer, length, buffer.length - length, null);
+      return { path, text: buffer.toString("utf8", 0, Math.min(length, Number(stat.size))) };
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return problem(
+      "FileUnreadable",
+      `the file cannot be read (${code})`,
+      code === "EACCES" ? `it belongs to uid ${stat.uid}, mode ${(Number(stat.mode) & 0o777).toString(8)}` : undefined,
+    );
+  }
+}

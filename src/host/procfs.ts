@@ -1,0 +1,68 @@
+/** Knows how to read /proc: states, start times, children and exit statuses of processes. */
+import { readFileSync } from "node:fs";
+
+/** What /proc/PID/stat tells (proc(5)). */
+export interface ProcessStat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  /** Never reached exec since it was forked (PF_FORKNOEXEC). */
+  readonly neverExeced: boolean;
+  /** Clock ticks since boot: together with the pid and the boot, the identity of a process. */
+  readonly startTicks: number;
+  /** wait(2) status of a zombie. */
+  readonly waitStatus: number;
+}
+
+const PF_FORKNOEXEC = 0x40;
+
+/** Undefined when there is no such process. */
+export function statOf(pid: number): ProcessStat | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return {
+    pid,
+    state: fields[0] ?? "",
+    parent: Number(fields[1]),
+    neverExeced: (Number(fields[6]) & PF_FORKNOEXEC) !== 0,
+    startTicks: Number(fields[19]),
+    waitStatus: Number(fields[49]),
+  };
+}
+
+/** Pids of the children of a process with one thread. */
+export function childrenOf(pid: number): number[] {
+  return (readText(`/proc/${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean).map(Number);
+}
+
+export function commandLineOf(pid: number): string[] {
+  return (readText(`/proc/${pid}/cmdline`) ?? "").split("\0");
+}
+
+/** The cgroup of a process in each hierarchy: v1 controllers (`cpu,cpuacct`) or "" for v2, to the path. */
+export function cgroupsOf(pid: number): ReadonlyMap<string, string> | undefined {
+  const text = readText(`/proc/${pid}/cgroup`);
+  if (text === undefined) return undefined;
+  return new Map(
+    text
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => {
+        const [, controllers = "", ...path] = line.split(":");
+        return [controllers, path.join(":")] as const;
+      }),
+  );
+}
+
+export function bootId(): string {
+  return (readText("/proc/sys/kernel/random/boot_id") ?? "").trim();
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined; // the process is gone
+  }
+}

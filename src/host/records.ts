@@ -1,0 +1,75 @@
+/** Knows the run directory: small files, each replaced atomically, that a controller leaves to the next one. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { ReplicaRecord } from "../plan/observed.ts";
+
+/** Writes a file so that a reader (or a crash) finds the old text or the new one, never a part. */
+export function replaceFile(file: string, text: string, mode = 0o644): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  const write = (): void => writeFileSync(temporary, text, { mode });
+  try {
+    try {
+      write();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      mkdirSync(dirname(file), { recursive: true });
+      write();
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** A JSON file; undefined when it is missing or not JSON (then it is rebuilt from the machine). */
+export function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is remembered of each replica. */
+export interface Records {
+  list(): readonly string[];
+  read(replica: string): ReplicaRecord | undefined;
+  write(replica: string, record: ReplicaRecord): void;
+  remove(replica: string): void;
+}
+
+/**
+ * Records as files `RUN/replicas/web@0.json`. They belong to one boot: after another the workloads are gone and start
+ * afresh. Only one controller writes them, so what was read or written once is known.
+ */
+export function fileRecords(directory: string, bootId: string): Records {
+  const folder = join(directory, "replicas");
+  const known = new Map<string, ReplicaRecord>();
+  for (const name of names(folder)) {
+    const stored = readJson(join(folder, `${name}.json`)) as { bootId?: string; record?: ReplicaRecord } | undefined;
+    if (stored?.bootId === bootId && stored.record) known.set(name, stored.record);
+  }
+  return {
+    list: () => [...known.keys()],
+    read: (replica) => known.get(replica),
+    write: (replica, record) => {
+      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+      known.set(replica, record);
+    },
+    remove: (replica) => {
+      rmSync(join(folder, `${replica}.json`), { force: true });
+      known.delete(replica);
+    },
+  };
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => name.slice(0, -".json".length));
+  } catch {
+    return [];
+  }
+}

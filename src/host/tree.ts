@@ -1,0 +1,29 @@
+/** Knows where a cgroup of ours is in the file system. */
+import type { Hierarchy } from "../cgroup/hierarchy.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+
+/** The place below every hierarchy that is Holdfast's: `--root`. */
+export class Tree {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** `/sys/fs/cgroup/memory/holdfast/batch`. */
+  directory(hierarchy: Pick<Hierarchy, "mount">, path: CgroupPath | string): string {
+    return path === "" ? `${hierarchy.mount}/${this.root}` : `${hierarchy.mount}/${this.root}/${path}`;
+  }
+
+  /** The directories from the mount down to the root: all that must be made for it to exist. */
+  wayToRoot(hierarchy: Pick<Hierarchy, "mount">): string[] {
+    const parts = this.root.split("/");
+    return parts.map((_, index) => `${hierarchy.mount}/${parts.slice(0, index + 1).join("/")}`);
+  }
+}
+
+/** Below it, each attempt has a cgroup for its holder. */
+export const HOLDERS = ".holders";
+
+/** The directory that says which controller is at work: `.controller-PID-STARTTICKS`. */
+export const LOCK_PREFIX = ".controller-";

@@ -1,0 +1,90 @@
+/** Knows when a cgroup may have changed: inotify on its directories and on its cgroup.events. Hints only; the resync is behind them. */
+import { type FSWatcher, watch } from "node:fs";
+import type { Controllers } from "../cgroup/hierarchy.ts";
+import { type CgroupPath, childPath } from "../cgroup/path.ts";
+import type { Tree } from "./tree.ts";
+
+export interface CgroupWatch {
+  /** Watches exactly these cgroups (with the hierarchies each one has). */
+  sync(cgroups: ReadonlyMap<CgroupPath, ReadonlySet<string>>): void;
+  /** Watches one cgroup afresh: it was made again, and the old watch is deaf. */
+  rearm(path: CgroupPath): void;
+  close(): void;
+}
+
+interface Options {
+  readonly controllers: Controllers;
+  readonly tree: Tree;
+  readonly changed: (path: CgroupPath) => void;
+  /** The kernel's limit of watches is reached: from now on the resync is all there is. */
+  readonly exhausted: () => void;
+}
+
+export function watchCgroups({ controllers, tree, changed, exhausted }: Options): CgroupWatch {
+  const watchers = new Map<CgroupPath, FSWatcher[]>();
+  const wanted = new Map<CgroupPath, ReadonlySet<string>>();
+  let full = false;
+
+  const drop = (path: CgroupPath): void => {
+    for (const watcher of watchers.get(path) ?? []) watcher.close();
+    watchers.delete(path);
+  };
+  const one = (file: string, listener: (event: string, name: string | null) => void): FSWatcher[] => {
+    if (full) return [];
+    try {
+      const watcher = watch(file, listener);
+      watcher.on("error", () => watcher.close());
+      return [watcher];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOSPC" || code === "EMFILE") {
+        full = true;
+        exhausted();
+      }
+      return []; // gone meanwhile: the pass that makes it again arms it again
+    }
+  };
+  const arm = (path: CgroupPath): void => {
+    drop(path);
+    const hierarchies = wanted.get(path);
+    if (!hierarchies) return;
+    const armed = controllers.all
+      .filter(({ id }) => hierarchies.has(id))
+      .flatMap((hierarchy) => {
+        const directory = tree.directory(hierarchy, path);
+        const onDirectory = one(directory, (event, name) => {
+          // A child came or went; its own watch, if any, is deaf now.
+          if (event === "rename" && name !== null && !name.startsWith(".")) {
+            const child = childPath(path, name);
+            drop(child);
+            changed(child);
+          }
+          changed(path);
+        });
+        // The file itself: a directory's watch tells of the kernel's own events only while the file's inode is cached.
+        const events =
+          hierarchy === controllers.core && hierarchy.version === 2 && path.includes("@") ? one(`${directory}/cgroup.events`, () => changed(path)) : [];
+        return [...onDirectory, ...events];
+      });
+    watchers.set(path, armed);
+  };
+  return {
+    sync: (cgroups) => {
+      for (const path of [...watchers.keys()]) {
+        if (cgroups.has(path)) continue;
+        wanted.delete(path);
+        drop(path);
+      }
+      for (const [path, hierarchies] of cgroups) {
+        const before = wanted.get(path);
+        if (watchers.has(path) && before?.size === hierarchies.size) continue;
+        wanted.set(path, hierarchies);
+        arm(path);
+      }
+    },
+    rearm: arm,
+    close: () => {
+      for (const path of [...watchers.keys()]) drop(path);
+    },
+  };
+}

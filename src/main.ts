@@ -1,0 +1,125 @@
+/** Knows the command line: verbs and options, wiring, exit codes. The only process.exit of a finished program. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+
+const SHARED_OPTIONS: readonly Option[] = [
+  new Option("-f, --filename <path>", "directory (or file) of manifests; get, describe and logs use the running controller's by default").argParser(String),
+  new Option("--root <cgroup>", "the cgroup, below each hierarchy's root, that is Holdfast's").default("holdfast"),
+  new Option("--cgroup-root <cgroup>", "the same as --root").hideHelp(),
+  new Option("--run-dir <directory>", "where status and records are kept (default: /run/holdfast/ROOT)"),
+  new Option("--log-dir <directory>", "where workloads' logs go (default: /var/log/holdfast)"),
+  new Option("--no-color", "no colours, also on a terminal"),
+  new Option("-v, --verbose", "say more about errors"),
+];
+
+const text = (json: boolean): Option =>
+  new Option("-o, --output <format>", "output format")
+    .choices(json ? ["text", "json"] : ["table", "wide", "json", "yaml", "name"])
+    .default(json ? "text" : "table");
+const pruneOption = new Option("--prune <how>", "force: an empty manifest directory means that everything shall go").choices(["force"]);
+
+export function buildProgram(done: (code: number) => void): Command {
+  const program = new Command("holdfast");
+  program
+    .description("Declare limits and workloads in YAML, and the kernel follows: cgroup v1, v2 and any mix.")
+    .version(version(), "-V, --version", "print the version");
+  program.enablePositionalOptions().showSuggestionAfterError().showHelpAfterError("(holdfast --help tells more)").exitOverride();
+
+  const verb = (usage: string, description: string, examples: readonly string[]): Command => {
+    const command = program.command(usage).description(description).exitOverride();
+    for (const option of SHARED_OPTIONS) command.addOption(option);
+    return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ holdfast ${example}`).join("\n")}`);
+  };
+
+  verb("validate", "Check manifests: schema, values, references. Needs no root and no host.\nExit code: 0 sound, 1 problems.", [
+    "validate -f manifests",
+    "validate -f /etc/holdfast -o json",
+  ])
+    .addOption(text(true))
+    .action(async (options) => done((await import("./cli/validate.ts")).validate(options)));
+  verb("diff", "Show all that apply would do, and why. Changes nothing.\nExit code: 0 no differences, 1 differences, 2 error.", [
+    "diff -f manifests",
+    "diff -f manifests -o json | jq .actions",
+  ])
+    .addOption(text(true))
+    .action(async (options) => done((await import("./cli/diff.ts")).diff(options)));
+  verb("apply", "Converge the machine once.\nExit code: 0 converged, 1 something was refused.", [
+    "apply -f manifests",
+    "apply -f manifests --root holdfast-staging",
+  ])
+    .addOption(pruneOption)
+    .action(async (options) => done(await (await import("./cli/apply.ts")).apply(options)));
+  verb("run", "Run the controller: converge, watch, repair. Workloads outlive it.", [
+    "run -f /etc/holdfast/manifests",
+    "run --ephemeral -f manifests",
+    "run --resync 5s --log-format json",
+  ])
+    .option("--ephemeral", "take everything down again at the end")
+    .option("--resync <duration>", "time between full looks; events are acted on at once", "10s")
+    .addOption(new Option("--log-format <format>", "how to tell what happens (default: text on a terminal, else json)").choices(["text", "json"]))
+    .option("--simulate", "work on a simulated host in a temporary directory")
+    .addOption(pruneOption)
+    .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
+  verb("audit", "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nExit code: 0 clean, 1 drift, 2 error.", [
+    "audit",
+    "audit -f manifests -o json",
+  ])
+    .addOption(text(true))
+    .action(async (options) => done((await import("./cli/audit.ts")).audit(options)));
+  verb("get [kind] [name]", "Show objects and how they are: limitgroups (lg), workloads (wl).", ["get", "get workloads -o wide", "get lg batch -o yaml"])
+    .addOption(text(false))
+    .action(async (kind, name, options) => done(await (await import("./cli/get.ts")).get(kind, name, options)));
+  verb("describe <kind> [name]", "Show one object in full: limits, conditions, replicas, events.", ["describe workload web", "describe lg/batch"]).action(
+    async (kind, name, options) => done(await (await import("./cli/get.ts")).describeObject(kind, name, options)),
+  );
+  verb("explain [field]", "Tell what a field means, and which kernel files carry a limit.", [
+    "explain",
+    "explain workload.spec.backoff",
+    "explain limitgroup.spec.limits.memory.max",
+  ]).action(async (field) => done((await import("./cli/explain.ts")).explain(field)));
+  verb("logs <workload>", "Print what a workload wrote.", ["logs web", "logs web --tail 20 -F", "logs pool --replica 2"])
+    .option("-F, --follow", "go on as it is written")
+    .option("--tail <lines>", "the last lines only")
+    .option("--replica <ordinal>", "which replica", "0")
+    .option("-p, --previous", "the file that was put aside last")
+    .action(async (name, options) => done(await (await import("./cli/logs.ts")).logs(name, options)));
+  program
+    .command("version")
+    .description("Print the version.")
+    .action(() => {
+      process.stdout.write(`${version()}\n`);
+      done(0);
+    });
+  return program;
+}
+
+function version(): string {
+  const { version: number } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  return number;
+}
+
+/** Verbs whose exit code 1 means "differences": their errors are 2. */
+const ERRORS_ARE_2 = new Set(["diff", "audit"]);
+
+export async function main(argv: readonly string[]): Promise<number> {
+  // A reader that went away (head, less) is no error.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  let code = 0;
+  const program = buildProgram((result) => {
+    code = result;
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: the completion library reads the program
+  if (argv.some((word) => word === "completion" || word === "complete"))
+    (await import("@bomb.sh/tab/commander")).default(program as any, { completionCommandName: "completion" });
+  const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failed;
+    const { message, stack, exitCode } = error as Error & { exitCode?: number };
+    const verbose = argv.includes("-v") || argv.includes("--verbose");
+    process.stderr.write(`holdfast: ${verbose || exitCode === undefined ? stack : message}\n`);
+    return Math.max(exitCode ?? failed, failed);
+  }
+}

@@ -1,0 +1,45 @@
+/** Knows where a field stands: computed again from the document's text when somebody asks, never carried along. */
+import type { Origin } from "../api/resource.ts";
+import { type Places, parsePlain } from "./plain.ts";
+import { parseYaml } from "./yaml.ts";
+
+export interface Location {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The places of all fields of a document. */
+function placesOf(text: string): Places {
+  const places: Places = new Map();
+  if (!parsePlain(text, places)) {
+    places.clear();
+    parseYaml(text, places);
+  }
+  return places;
+}
+
+/**
+ * The place of the field at a JSON pointer: of its value, or of its key (`what: "key"`). A field that is not written
+ * down has the place of its nearest ancestor that is.
+ */
+export function locate(origin: Origin, pointer: string, what: "key" | "value" = "value"): Location {
+  const places = placesOf(origin.text);
+  for (let here = pointer; ; here = here.slice(0, here.lastIndexOf("/"))) {
+    const found = places.get(here);
+    if (found) {
+      const [line, column] = here === pointer ? found[what] : found.key;
+      return { file: origin.file, line: origin.line + line - 1, column };
+    }
+    if (here === "") break;
+  }
+  // The document as a whole: its first line with content.
+  const first = origin.text.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line));
+  return { file: origin.file, line: origin.line + Math.max(first, 0), column: 1 };
+}
+
+/** `manifests/demo.yaml:12`: the line of a field, for events and plans. */
+export function lineOf(origin: Origin, pointer: string): string {
+  const { file, line } = locate(origin, pointer, "key");
+  return `${file}:${line}`;
+}

@@ -1,0 +1,115 @@
+/** Knows how to say in words, and at a place, what a schema validator found. */
+import type { ErrorObject } from "ajv";
+import type { Problem, ProblemReason } from "../api/problem.ts";
+import type { Kind, Origin } from "../api/resource.ts";
+import { pointerPart, pointerParts, schemaAt } from "../api/schemas.ts";
+import { locate } from "./locate.ts";
+import { suggest } from "./suggest.ts";
+
+/** What the patterns of the schemas stand for, in words. */
+const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
+  ["^[a-z0-9]", "lower-case letters, digits and dashes (an RFC 1123 label)"],
+  ["^/", "an absolute path"],
+  ["^[A-Za-z_]", "a variable name: letters, digits and underscores"],
+  ["^[^\\u0000]", "text without NUL characters"],
+];
+
+interface Finding {
+  readonly reason: ProblemReason;
+  readonly pointer: string;
+  readonly at: "key" | "value";
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+function valueAt(document: unknown, pointer: string): unknown {
+  let here = document;
+  for (const part of pointerParts(pointer)) here = (here as Record<string, unknown> | null | undefined)?.[part];
+  return here;
+}
+
+/** A value as an error shows it: short, on one line. */
+export function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (text === undefined) return "nothing";
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+const KIND_OF_VALUE = (value: unknown): string =>
+  value === null ? "nothing" : Array.isArray(value) ? "a list" : typeof value === "object" ? "a mapping" : `the ${typeof value} ${shown(value)}`;
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  array: "a list",
+  object: "a mapping",
+  string: "text",
+  integer: "a whole number",
+  number: "a number",
+  boolean: "true or false",
+};
+
+function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | undefined {
+  const { instancePath: pointer, keyword, params } = error;
+  const value = valueAt(document, pointer);
+  const invalid = (message: string, hint?: string): Finding => ({ reason: "InvalidValue", pointer, at: "value", message, hint });
+  switch (keyword) {
+    case "additionalProperties": {
+      const field = String(params["additionalProperty"]);
+      const known = Object.keys(schemaAt(kind, pointer)?.schema.properties ?? {});
+      const hint = suggest(field, known) ?? (known.length > 0 && known.length <= 15 ? `known here: ${known.join(", ")}` : undefined);
+      return { reason: "UnknownField", pointer: `${pointer}/${pointerPart(field)}`, at: "key", message: "expected no such field", hint };
+    }
+    case "required": {
+      const field = String(params["missingProperty"]);
+      const description = schemaAt(kind, `${pointer}/${pointerPart(field)}`)?.schema.description;
+      return { reason: "MissingField", pointer, at: "key", message: `expected the field ${field}`, hint: description?.split(/[.;:]/)[0]?.toLowerCase() };
+    }
+    case "type": {
+      const types = [params["type"] as string | string[]].flat().map((type) => TYPE_WORDS[type] ?? type);
+      const scalar = typeof value === "number" || typeof value === "boolean";
+      return invalid(
+        `expected ${types.join(" or ")}, found ${KIND_OF_VALUE(value)}`,
+        scalar && types.includes("text") ? `write "${value}" in quotes` : undefined,
+      );
+    }
+    case "enum": {
+      const allowed = (params["allowedValues"] as unknown[]).map(String);
+      return invalid(`expected ${allowed.join(", ")}; found ${shown(value)}`, typeof value === "string" ? suggest(value, allowed) : undefined);
+    }
+    case "const":
+      return invalid(`expected ${params["allowedValue"]}, found ${shown(value)}`);
+    case "pattern": {
+      const pattern = String(params["pattern"]);
+      return invalid(`expected ${PATTERN_WORDS.find(([start]) => pattern.startsWith(start))?.[1] ?? `text that matches ${pattern}`}, found ${shown(value)}`);
+    }
+    case "minimum":
+    case "maximum":
+      return invalid(`expected ${keyword === "minimum" ? "at least" : "at most"} ${params["limit"]}, found ${shown(value)}`);
+    case "minLength":
+    case "minItems":
+    case "maxLength":
+    case "maxItems":
+      return invalid(
+        `expected ${keyword.startsWith("min") ? "at least" : "at most"} ${params["limit"]} ${keyword.endsWith("Items") ? "entries" : "characters"}`,
+      );
+    default:
+      return invalid(error.message ?? `expected ${keyword}`);
+  }
+}
+
+/** All that a validator found, each once, located. */
+export function schemaProblems(kind: Kind, object: string | undefined, document: unknown, errors: readonly ErrorObject[], origin: Origin): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const error of errors) {
+    const found = finding(kind, document, error);
+    if (!found || problems.has(`${found.pointer} ${found.message}`)) continue;
+    const { reason, pointer, at, message, hint } = found;
+    problems.set(`${pointer} ${message}`, {
+      reason,
+      pointer,
+      message,
+      ...locate(origin, pointer, at),
+      ...(object ? { object } : {}),
+      ...(hint ? { hint } : {}),
+    });
+  }
+  return [...problems.values()];
+}

@@ -1,0 +1,111 @@
+/** Knows what makes a parsed document a valid object: its schema, the grammar of its limits, its defaults. */
+import { LimitGroup as validLimitGroup, Workload as validWorkload } from "../../generated/validators.js";
+import { contradiction, LIMITS, type LimitName, type Limits, type LimitValue } from "../api/limits.ts";
+import type { Problem, ProblemReason } from "../api/problem.ts";
+import { type Parsed, parseBytes, parseDuration } from "../api/quantity.ts";
+import type { Kind, ObjectKey, Origin, Resource, RunSpec } from "../api/resource.ts";
+import type { LimitGroup, Workload, Limits as WrittenLimits } from "../api/schema.ts";
+import { API_VERSION, KINDS, pointerPart } from "../api/schemas.ts";
+import { locate } from "./locate.ts";
+import { schemaProblems, shown } from "./schemaProblems.ts";
+import { suggest } from "./suggest.ts";
+
+/** A document that was read: its object when it is valid, and always what is known of its identity. */
+export interface Validated {
+  readonly key: ObjectKey | undefined;
+  readonly resource: Resource | undefined;
+  readonly problems: readonly Problem[];
+}
+
+const VALIDATORS = { LimitGroup: validLimitGroup, Workload: validWorkload };
+
+/** A cgroup of this name cannot be made: on cgroup v1 it is the name of a kernel file. */
+const RESERVED = "tasks";
+
+export function validate(value: unknown, origin: Origin): Validated {
+  const at = (reason: ProblemReason, pointer: string, message: string, hint?: string): Problem => ({
+    reason,
+    pointer,
+    message,
+    ...locate(origin, pointer),
+    ...(hint ? { hint } : {}),
+  });
+  const broken = (...problems: Problem[]): Validated => ({ key: undefined, resource: undefined, problems });
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return broken(at("InvalidValue", "", `expected a mapping with apiVersion, kind and metadata, found ${shown(value)}`));
+  const { apiVersion, kind, metadata } = value as { apiVersion?: unknown; kind?: unknown; metadata?: { name?: unknown } };
+  if (kind === undefined) return broken(at("MissingField", "", "expected the field kind", `one of ${Object.keys(KINDS).join(", ")}`));
+  if (typeof kind !== "string" || !Object.hasOwn(KINDS, kind)) {
+    const hint = typeof kind === "string" ? suggest(kind, Object.keys(KINDS)) : undefined;
+    return broken(at("UnknownKind", "/kind", `expected ${Object.keys(KINDS).join(" or ")}, found ${shown(kind)}`, hint));
+  }
+  if (apiVersion !== undefined && apiVersion !== API_VERSION)
+    return broken(at("UnknownKind", "/apiVersion", `expected ${API_VERSION}, found ${shown(apiVersion)}`));
+  const name = typeof metadata?.name === "string" ? metadata.name : undefined;
+  const key: ObjectKey | undefined = name === undefined ? undefined : `${kind as Kind}/${name}`;
+  const check = VALIDATORS[kind as Kind];
+  if (!check(value)) return { key, resource: undefined, problems: schemaProblems(kind as Kind, key, value, check.errors ?? [], origin) };
+  const problems: Problem[] = [];
+  const report: Report = (reason, pointer, message, hint) => {
+    problems.push({ ...at(reason, pointer, message, hint), ...(key ? { object: key } : {}) });
+  };
+  const resource = kind === "LimitGroup" ? limitGroup(value as LimitGroup, origin, report) : workload(value as Workload, origin, report);
+  return { key, resource: problems.length > 0 ? undefined : resource, problems };
+}
+
+type Report = (reason: ProblemReason, pointer: string, message: string, hint?: string) => void;
+
+function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resource {
+  const { metadata, spec = {} } = manifest;
+  if (metadata.name === RESERVED) report("InvalidValue", "/metadata/name", `expected another name: ${RESERVED} is a kernel file of every cgroup v1 directory`);
+  return { kind: "LimitGroup", ...common(manifest, spec, spec.parentRef?.name, origin, report), frozen: spec.frozen ?? false };
+}
+
+function workload(manifest: Workload, origin: Origin, report: Report): Resource {
+  const { spec } = manifest;
+  const value = <T>(pointer: string, parsed: Parsed<T>, otherwise: T): T => {
+    if ("ok" in parsed) return parsed.ok;
+    report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
+    return otherwise;
+  };
+  const milliseconds = (field: string, written: string): number => value(`/spec/backoff/${field}`, parseDuration(written), 0) / 1000;
+  const { initial = "10s", factor = 2, max = "5m", resetAfter = "10m" } = spec.backoff ?? {};
+  const size = value("/spec/logs/maxSize", parseBytes(spec.logs?.maxSize ?? "10Mi"), "max");
+  const run: RunSpec = {
+    replicas: spec.replicas ?? 1,
+    argv: [...spec.command, ...(spec.args ?? [])],
+    env: (spec.env ?? []).map((variable) => [variable.name, variable.value ?? ""] as const),
+    envFrom: (spec.envFrom ?? []).map(({ file, optional = false }) => ({ file, optional })),
+    workingDir: spec.workingDir ?? "/",
+    restartPolicy: spec.restartPolicy ?? "Always",
+    backoff: { initial: milliseconds("initial", initial), factor, max: milliseconds("max", max), resetAfter: milliseconds("resetAfter", resetAfter) },
+    gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
+    stopSignal: spec.stopSignal ?? "SIGTERM",
+    logs: { directory: spec.logs?.directory, maxBytes: size === "max" ? Number.POSITIVE_INFINITY : Number(size), maxFiles: spec.logs?.maxFiles ?? 5 },
+  };
+  return { kind: "Workload", ...common(manifest, spec, spec.limitGroupRef?.name, origin, report), run };
+}
+
+function common<K extends Kind>(
+  manifest: { kind: K; metadata: LimitGroup["metadata"] },
+  spec: { limits?: WrittenLimits; drift?: "Repair" | "Report" },
+  parent: string | undefined,
+  origin: Origin,
+  report: Report,
+) {
+  const { name, labels = {}, annotations = {} } = manifest.metadata;
+  const key: ObjectKey = `${manifest.kind}/${name}`;
+  return { key, name, labels, annotations, parent, limits: limits(spec.limits ?? {}, report), drift: spec.drift ?? "Repair", spec, origin } as const;
+}
+
+function limits(written: WrittenLimits, report: Report): Limits {
+  const canonical: Partial<Record<LimitName, LimitValue>> = {};
+  for (const [name, value] of Object.entries(written) as [LimitName, unknown][]) {
+    const parsed = LIMITS[name].parse(value);
+    if ("ok" in parsed) canonical[name] = parsed.ok;
+    else report("InvalidLimit", `/spec/limits/${pointerPart(name)}`, `expected ${parsed.bad}, found ${shown(value)}`, parsed.hint);
+  }
+  const conflict = contradiction(canonical);
+  if (conflict) report("InvalidLimit", `/spec/limits/${conflict.name}`, conflict.message, conflict.hint);
+  return canonical;
+}

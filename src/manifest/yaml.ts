@@ -1,0 +1,69 @@
+/** Knows the yaml package, the parser of record: values, errors with their places, and the place of any field. */
+import { createRequire } from "node:module";
+import type * as Yaml from "yaml";
+import { pointerPart } from "../api/schemas.ts";
+import type { Place, Places } from "./plain.ts";
+
+const require = createRequire(import.meta.url);
+
+/** Loaded when first needed: a host of plain manifests never pays for it. */
+const yaml = (): typeof Yaml => require("yaml");
+
+export interface SyntaxProblem {
+  readonly place: Place;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** More aliases than this, counted with what they stand for, are a bomb. */
+const MOST_ALIASES = 100;
+
+/** Reads one document: its value, or all that is wrong with its syntax. Lines and columns count from 1 within the text. */
+export function parseYaml(text: string, places?: Places): { readonly value: unknown } | { readonly problems: readonly SyntaxProblem[] } {
+  const { LineCounter, parseDocument, isMap, isScalar, isSeq } = yaml();
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return [Math.max(line, 1), Math.max(col, 1)];
+  };
+  const version = document.directives?.yaml.explicit === true ? document.directives.yaml.version : "1.2";
+  const problems: SyntaxProblem[] = [...document.errors, ...document.warnings].map((error) => ({
+    place: place(error.pos[0]),
+    message: sentence(error.message),
+  }));
+  if (version !== "1.2") problems.push({ place: [1, 1], message: `expected YAML 1.2, found a %YAML ${version} directive`, hint: "remove the directive" });
+  if (problems.length > 0) return { problems };
+  const visit = (node: unknown, pointer: string): void => {
+    if (isMap(node)) {
+      for (const pair of node.items) {
+        const key = pair.key as Yaml.Node | null;
+        const value = pair.value as Yaml.Node | null;
+        const name = isScalar(key) ? String(key.value) : String(key);
+        const here = `${pointer}/${pointerPart(name)}`;
+        const at = place(key?.range?.[0] ?? 0);
+        places?.set(here, { key: at, value: value?.range ? place(value.range[0]) : at });
+        visit(value, here);
+      }
+    } else if (isSeq(node)) {
+      node.items.forEach((item, index) => {
+        const at = place((item as Yaml.Node).range?.[0] ?? 0);
+        places?.set(`${pointer}/${index}`, { key: at, value: at });
+        visit(item, `${pointer}/${index}`);
+      });
+    }
+  };
+  if (places) visit(document.contents, "");
+  try {
+    return { value: document.toJS({ maxAliasCount: MOST_ALIASES }) as unknown };
+  } catch (error) {
+    const bomb = error instanceof ReferenceError;
+    const message = bomb ? "expected fewer aliases (*name): they would unfold to a very large document" : sentence(String(error));
+    return { problems: [{ place: [1, 1], message, ...(bomb ? { hint: "write the values out" } : {}) }] };
+  }
+}
+
+function sentence(message: string): string {
+  if (message.includes("call stack")) return "expected less deep nesting";
+  return (message.split("\n")[0] ?? "").replace(/[.:]$/, "");
+}

@@ -1,0 +1,68 @@
+/** Knows every effect Holdfast can have, as data: the plan's line, the log record and the test's expectation in one. */
+import type { LimitName } from "../api/limits.ts";
+import type { ObjectKey } from "../api/resource.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { DesiredReplica } from "./desired.ts";
+import type { ReplicaRecord, Terminated } from "./observed.ts";
+
+/** Why a value is written: the machine moved away from what was converged, or the manifest asks for something new. */
+export type Cause = "drift" | "pending";
+
+/** One entry per kind of action; `Action` is derived from it, and so are the tables that perform and describe them. */
+export interface Effects {
+  /** mkdir in one hierarchy. */
+  create: { readonly path: CgroupPath; readonly hierarchy: string; readonly cause: Cause };
+  /** v2: hand controllers down to the children. */
+  enable: { readonly path: CgroupPath; readonly hierarchy: string; readonly controllers: readonly string[] };
+  /** One write(2) to one kernel file. `from` and `to` are canonical; `text` is what is written. */
+  write: {
+    readonly path: CgroupPath;
+    readonly hierarchy: string;
+    readonly file: string;
+    readonly key: string;
+    readonly knob: LimitName | "frozen";
+    readonly from: string;
+    readonly to: string;
+    readonly text: string;
+    /** False for a value that nobody declared: the kernel's default. */
+    readonly declared: boolean;
+    readonly cause: Cause;
+  };
+  /** Put a main process back where it belongs. */
+  place: { readonly path: CgroupPath; readonly hierarchy: string; readonly pid: number; readonly replica: string };
+  start: { readonly path: CgroupPath; readonly replica: DesiredReplica; readonly reason: StartReason; readonly record: ReplicaRecord };
+  /** Ask a main process to end; its pid is pinned by the holder. */
+  signal: {
+    readonly path: CgroupPath;
+    readonly replica: string;
+    readonly attempt: string;
+    readonly pid: number;
+    readonly signal: NodeJS.Signals;
+    readonly reason: StopReason;
+    readonly record: ReplicaRecord;
+  };
+  /** End every process of a cgroup at once. */
+  kill: { readonly path: CgroupPath; readonly replica: string; readonly reason: StopReason | "grace period over" | "left behind by the main process" };
+  /** Write down how a main process ended. Comes before its release. */
+  record: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly terminated: Terminated; readonly record: ReplicaRecord };
+  /** Let the holder reap its child and go. */
+  release: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly holder: number };
+  /** An attempt that never started: take its lock away, so that it never will. */
+  void: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string };
+  /** Stop a holder again that somebody continued. */
+  hold: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly holder: number };
+  /** rmdir in one hierarchy. */
+  remove: { readonly path: CgroupPath; readonly hierarchy: string };
+  /** Forget the record of a replica that is gone. */
+  forget: { readonly path: CgroupPath; readonly replica: string };
+}
+
+export type StartReason = "first start" | "new revision" | "restart";
+export type StopReason = "not declared any more" | "new revision";
+
+export type ActionType = keyof Effects;
+/** A distributive union: `{type: "write", path, …} | {type: "create", …} | …`, each with its owner. */
+export type Action = { [T in ActionType]: { readonly type: T; readonly owner: ObjectKey | undefined } & Effects[T] }[ActionType];
+export type ActionOf<T extends ActionType> = Extract<Action, { type: T }>;
+/** A function for every kind of action. */
+export type PerAction<R> = { readonly [T in ActionType]: (action: ActionOf<T>) => R };

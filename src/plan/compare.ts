@@ -1,0 +1,93 @@
+/** Knows how one cgroup's kernel files differ from what is desired, in the files' own units. */
+import type { FileValue } from "../cgroup/kernelFile.ts";
+import type { FileEntry } from "../cgroup/machine.ts";
+import type { DesiredCgroup } from "./desired.ts";
+import type { ObservedCgroup } from "./observed.ts";
+
+/** One value that is not what it should be. */
+export interface Difference {
+  readonly entry: FileEntry;
+  readonly key: string;
+  readonly from: FileValue;
+  readonly to: FileValue;
+  readonly declared: boolean;
+}
+
+/** What was found in one directory: differences, and declared files that this kernel does not have. */
+export interface Comparison {
+  readonly differences: readonly Difference[];
+  readonly missing: readonly FileEntry[];
+}
+
+const NOTHING: Comparison = { differences: [], missing: [] };
+const WEIGHTS = new Set(["cpu.shares", "cpu.weight"]);
+
+/** The value of a file with one value; undefined when the file is not there. */
+export function scalarOf(table: readonly FileEntry[], texts: readonly (string | undefined)[], name: string): FileValue | undefined {
+  const index = table.findIndex(({ file }) => file.name === name);
+  const text = texts[index];
+  return text === undefined ? undefined : table[index]?.file.entries(text)[0]?.[1];
+}
+
+/**
+ * Compares a directory with what is desired of it. `observed` undefined: the directory is about to be made, and every
+ * file of it will be at the kernel's default (or at `inherited`, for files that a child copies from its parent).
+ */
+export function compare(
+  table: readonly FileEntry[],
+  desired: DesiredCgroup,
+  observed: ObservedCgroup | undefined,
+  inherited: (file: string) => FileValue | undefined,
+): Comparison {
+  // The root cgroup's own limits belong to whoever made it; only what it must hand down (v1 cpusets) is looked after.
+  const wholeTable = desired.owner !== undefined;
+  let differences: Difference[] | undefined;
+  let missing: FileEntry[] | undefined;
+  const idle = observed && scalarOf(table, observed.texts, "cpu.idle") === "1";
+  const wantsIdle = desired.settings.get("cpu.idle")?.get("")?.value === "1";
+  for (let index = 0; index < table.length; index++) {
+    const entry = table[index] as FileEntry;
+    const { file } = entry;
+    const settings = desired.settings.get(file.name);
+    if (!wholeTable && !settings) continue;
+    if (observed?.controllers && entry.controller !== "" && !observed.controllers.has(entry.controller) && !settings) continue;
+    const text = observed?.texts[index];
+    if (observed && text === undefined) {
+      const enabled = !observed.controllers || entry.controller === "" || observed.controllers.has(entry.controller);
+      if (settings && enabled) {
+        missing ??= [];
+        missing.push(entry);
+        continue;
+      }
+      if (!settings) continue;
+    }
+    if (WEIGHTS.has(file.name) && wantsIdle) continue; // the kernel keeps an idle group's weight itself
+    const seen = text === undefined ? [["", inherited(file.name) ?? file.initial("")] as const] : file.entries(text);
+    const known = text === undefined && settings && !settings.has("") ? [] : seen;
+    for (const [key, value] of known) {
+      const setting = settings?.get(key);
+      // Leaving idle resets the weight, whatever the file says now.
+      const from = idle && WEIGHTS.has(file.name) ? file.initial(key) : value;
+      const to = setting?.value ?? unset(entry, key, observed, from);
+      if (from === to || file.settle(from, 1) === to) continue;
+      differences ??= [];
+      differences.push({ entry, key, from, to, declared: setting !== undefined });
+    }
+    if (!settings) continue;
+    for (const [key, setting] of settings) {
+      if (known.some(([there]) => there === key)) continue;
+      const from = file.initial(key);
+      if (from === setting.value) continue;
+      differences ??= [];
+      differences.push({ entry, key, from, to: setting.value, declared: true });
+    }
+  }
+  return differences || missing ? { differences: differences ?? [], missing: missing ?? [] } : NOTHING;
+}
+
+/** What an undeclared value should be: the default; but v2 refuses to clear a populated cpuset, and all of the parent's is as good. */
+function unset({ file }: FileEntry, key: string, observed: ObservedCgroup | undefined, from: FileValue): FileValue {
+  const effective = observed?.parentEffective?.[file.name];
+  if (effective !== undefined && from !== "") return effective;
+  return file.initial(key);
+}

@@ -1,0 +1,59 @@
+/** Knows how to say an action in words: one line for people, the same in the plan, the log and the events. */
+import { LIMITS, type LimitName } from "../api/limits.ts";
+import { formatBytes, formatDuration } from "../api/quantity.ts";
+import type { Action, ActionOf, PerAction } from "./action.ts";
+
+/** A kernel file's value as people write it. */
+export function shownValue(knob: LimitName | "frozen", file: string, value: string): string {
+  if (knob === "frozen") return value === "1" || value === "FROZEN" ? "true" : "false";
+  if (value === "max" || value === "") return value === "" ? "(empty)" : value;
+  if (file === "cpu.cfs_quota_us" || file === "cpu.cfs_period_us" || file === "cpu.cfs_burst_us") return formatDuration(Number(value));
+  if (file.startsWith("blkio.throttle.")) return value === "0" ? "max" : file.includes("_bps_") ? `${formatBytes(value)}/s` : `${value}/s`;
+  if (file.startsWith("memory.") && /^\d{4,}$/.test(value)) return formatBytes(value);
+  // Where the file's name is the limit's, its text is the canonical text of the limit.
+  return file === knob ? LIMITS[knob].format(value) : value;
+}
+
+/** The object of an action, as text. */
+export function subject(action: Action): string {
+  return action.owner ?? (action.path === "" ? "root cgroup" : `cgroup ${action.path}`);
+}
+
+const change = ({ knob, file, key, from, to }: ActionOf<"write">): string => {
+  const where = file === knob ? "" : ` (${file})`;
+  const device = key === "" || key === "default" ? "" : ` ${key}`;
+  return `${knob}${device} ${shownValue(knob, file, from)} → ${shownValue(knob, file, to)}${where}`;
+};
+
+const WORDS: PerAction<string> = {
+  create: ({ hierarchy, cause }) => `${cause === "drift" ? "create the cgroup again" : "create the cgroup"} (${hierarchy})`,
+  enable: ({ controllers }) => `hand down ${controllers.join(", ")}`,
+  write: (action) => `${change(action)}${action.declared ? "" : " (default)"}`,
+  place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
+  start: ({ replica, reason }) => `start ${replica.id} (${reason})`,
+  signal: ({ replica, pid, signal, reason }) => `stop ${replica}: ${signal} to process ${pid} (${reason})`,
+  kill: ({ replica, reason }) => `kill what is left of ${replica} (${reason})`,
+  record: ({ replica, terminated }) => `${replica} ended: ${exitWords(terminated)}`,
+  release: ({ replica }) => `release ${replica}`,
+  void: ({ replica }) => `clear a start of ${replica} that never began`,
+  hold: ({ replica, holder }) => `stop the holder ${holder} of ${replica} again`,
+  remove: ({ hierarchy }) => `remove the cgroup (${hierarchy})`,
+  forget: ({ replica }) => `forget ${replica}`,
+};
+
+/** `OOMKilled (SIGKILL)`, `Error (exit code 3)`, `Completed`. */
+export function exitWords({ reason, exitCode, signal, message }: { reason: string; exitCode: number | null; signal: string | null; message?: string }): string {
+  const detail = message ?? signal ?? (exitCode ? `exit code ${exitCode}` : undefined);
+  return detail ? `${reason} (${detail})` : reason;
+}
+
+/** What the action does, without its object. */
+export function describe(action: Action): string {
+  return (WORDS as Record<Action["type"], (action: Action) => string>)[action.type](action);
+}
+
+/** `+` makes, `~` changes, `-` takes away. */
+export function sign(action: Action): "+" | "~" | "-" {
+  if (action.type === "create" || action.type === "start") return "+";
+  return action.type === "remove" || action.type === "signal" || action.type === "kill" || action.type === "forget" ? "-" : "~";
+}

@@ -1,0 +1,208 @@
+/** Knows how objects become desired cgroups: paths, the hierarchies they need, and the settings of this machine's files. */
+import { createHash } from "node:crypto";
+import type { LimitName, LimitValue } from "../api/limits.ts";
+import type { Problem, ProblemReason } from "../api/problem.ts";
+import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import { pointerPart } from "../api/schemas.ts";
+import { FREEZER, INHERITED_V1, type Setting, spellingOf } from "../cgroup/knobs.ts";
+import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
+import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
+import type { Manifests } from "../manifest/link.ts";
+import { locate } from "../manifest/locate.ts";
+import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
+
+/** What must be looked up on the machine before desire() can be asked. */
+export function mentions(resources: Iterable<Resource>): Mentions {
+  const devices = new Set<string>();
+  const envFiles = new Set<string>();
+  for (const resource of resources) {
+    for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
+    if (resource.kind === "Workload") for (const { file } of resource.run.envFrom) envFiles.add(file);
+  }
+  return { devices, envFiles };
+}
+
+/** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
+const BASELINE: readonly LimitName[] = ["memory.max", "pids.max", "cpu.max"];
+
+/** A cgroup being worked out. */
+interface Draft {
+  readonly path: CgroupPath;
+  readonly owner: Resource | undefined;
+  readonly frozen: boolean;
+  /** `hierarchy:controller` (controller "" for a bare directory) that this cgroup itself asks for. */
+  readonly own: Set<string>;
+  /** The same, with all that is needed below. */
+  readonly needs: Set<string>;
+  readonly settings: Map<string, Map<string, Setting>>;
+}
+
+export function desire(manifests: Manifests, machine: Machine): Desired {
+  const problems: Problem[] = [...manifests.problems];
+  const drafts = new Map<CgroupPath, Draft>();
+  const replicas = new Map<string, DesiredReplica>();
+  const { core } = machine.controllers;
+  const rootDraft: Draft = { path: ROOT, owner: undefined, frozen: false, own: new Set(), needs: new Set([`${core.id}:`]), settings: new Map() };
+  drafts.set(ROOT, rootDraft);
+  const baseline = BASELINE.flatMap((name) => {
+    const place = placeOf(name, machine);
+    return "hierarchy" in place ? [`${place.hierarchy.id}:${place.controller}`] : [];
+  });
+
+  const draft = (resource: Resource, path: CgroupPath, parent: Draft, declaredFrozen: boolean): Draft => {
+    const made: Draft = { path, owner: resource, frozen: declaredFrozen || parent.frozen, own: new Set(), needs: new Set(), settings: new Map() };
+    for (const [name, value] of Object.entries(resource.limits) as [LimitName, LimitValue][]) spell(made, resource, name, value, machine, problems);
+    if (declaredFrozen) {
+      const { file, frozen } = FREEZER[core.version];
+      set(made, { file, key: "", value: frozen });
+      made.own.add(`${core.id}:`);
+    }
+    drafts.set(path, made);
+    return made;
+  };
+  const groupDraft = (name: string | undefined): Draft => {
+    if (name === undefined) return rootDraft;
+    const group = manifests.resources.get(`LimitGroup/${name}`) as Extract<Resource, { kind: "LimitGroup" }>;
+    const parent = groupDraft(group.parent);
+    const path = childPath(parent.path, name);
+    return drafts.get(path) ?? draft(group, path, parent, group.frozen);
+  };
+
+  for (const resource of manifests.resources.values()) {
+    if (resource.kind === "LimitGroup") {
+      const group = groupDraft(resource.name);
+      if (group.own.size === 0) group.own.add(`${core.id}:`);
+      continue;
+    }
+    const parent = groupDraft(resource.parent);
+    const start = startOf(resource, machine);
+    for (let ordinal = 0; ordinal < resource.run.replicas; ordinal++) {
+      const id = replicaName(resource.name, ordinal);
+      const path = childPath(parent.path, id);
+      const { own } = draft(resource, path, parent, false);
+      for (const need of [`${core.id}:`, ...baseline]) own.add(need);
+      // A process must be below every group that limits it, in that limit's hierarchy.
+      for (let above = path; above !== ROOT; ) {
+        above = parentPath(above);
+        for (const need of drafts.get(above)?.own ?? []) own.add(need);
+      }
+      const env = [...start.env, ["HOLDFAST_ORDINAL", String(ordinal)] as const];
+      const revision = digest([path, resource.run.argv, env, resource.run.workingDir, resource.run.logs.directory]);
+      replicas.set(id, { id, path, resource, ordinal, env, revision, obstacle: start.obstacle });
+    }
+  }
+
+  for (const { path, own } of drafts.values()) {
+    for (let here = path; ; here = parentPath(here)) {
+      const needs = drafts.get(here)?.needs;
+      for (const need of own) needs?.add(need);
+      if (here === ROOT) break;
+    }
+  }
+  const cgroups = new Map<CgroupPath, DesiredCgroup>();
+  const inheritance = new Inheritance(machine);
+  for (const path of [...drafts.keys()].sort((a, b) => a.length - b.length)) {
+    const made = drafts.get(path);
+    if (!made) continue;
+    inheritance.apply(made);
+    cgroups.set(path, { ...made, hierarchies: new Set([...made.needs].map(hierarchyIn)), enable: new Set() });
+  }
+  for (const { path, needs } of drafts.values()) {
+    if (path === ROOT) continue;
+    const enable = cgroups.get(parentPath(path))?.enable as Set<string> | undefined;
+    for (const need of needs) if (hierarchyIn(need) === UNIFIED && !need.endsWith(":")) enable?.add(need.slice(UNIFIED.length + 1));
+  }
+  return { cgroups, replicas, resources: manifests.resources, problems, held: manifests.held };
+}
+
+const UNIFIED = "unified";
+const hierarchyIn = (need: string): string => need.slice(0, need.indexOf(":"));
+
+function set(draft: Draft, setting: Setting): void {
+  const keys = draft.settings.get(setting.file.name) ?? new Map<string, Setting>();
+  keys.set(setting.key, setting);
+  draft.settings.set(setting.file.name, keys);
+}
+
+/** Spells one limit for this machine, or reports why it cannot be had here. */
+function spell(draft: Draft, resource: Resource, name: LimitName, value: LimitValue, machine: Machine, problems: Problem[]): void {
+  const pointer = `/spec/limits/${pointerPart(name)}`;
+  const report = (reason: ProblemReason, message: string, hint?: string, at = pointer): void => {
+    if (problems.some((known) => known.object === resource.key && known.pointer === at)) return; // once, not per replica
+    problems.push({ reason, object: resource.key, pointer: at, message, ...locate(resource.origin, at, "key"), ...(hint ? { hint } : {}) });
+  };
+  const place = placeOf(name, machine);
+  if ("missing" in place) return report("KnobUnsupported", `${name}: ${place.missing}`, place.hint);
+  const { hierarchy, controller } = place;
+  const spelling = spellingOf(name, hierarchy.version);
+  if (!spelling) {
+    const other = hierarchy.version === 1 ? 2 : 1;
+    const file = spellingOf(name, other)?.files[0]?.name ?? name;
+    const needed = other === 2 ? "a host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)" : "a host with cgroup v1";
+    return report("KnobUnsupported", `${name}: the ${controller} controller is on cgroup v${hierarchy.version} here, which has no ${file}`, `needs ${needed}`);
+  }
+  const deviceOf = (device: string): string | undefined => {
+    const fact = machine.devices.get(device);
+    if (fact && "number" in fact) return fact.number;
+    const index = Object.keys(resource.limits["io.max"] ?? {}).indexOf(device);
+    report("DeviceNotFound", fact?.problem ?? `expected a disk, found no ${device}`, fact?.hint, `${pointer}/${index}/device`);
+    return undefined;
+  };
+  const settings = spelling.spell(value, resource.limits, deviceOf);
+  if (typeof settings === "string") return report("KnobUnsupported", `${name}: ${settings}`);
+  draft.own.add(`${hierarchy.id}:${controller}`);
+  for (const setting of settings) set(draft, { ...setting, value: setting.file.settle(setting.value, machine.pageSize) });
+}
+
+/** v1 gives a new cpuset nothing, and swappiness its parent's: what is not declared follows the parent. */
+class Inheritance {
+  private readonly known = new Map<string, string>();
+  private readonly files: readonly (FileEntry & { hierarchy: string })[];
+  private readonly machine: Machine;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.files = machine.controllers.all
+      .filter(({ version }) => version === 1)
+      .flatMap((hierarchy) =>
+        (machine.tables.get(hierarchy.id) ?? [])
+          .filter(({ file }) => INHERITED_V1.some((inherited) => inherited.file === file.name))
+          .map((entry) => ({ ...entry, hierarchy: hierarchy.id })),
+      );
+  }
+
+  /** Parents must come before their children. */
+  apply(draft: Draft): void {
+    for (const { file, hierarchy } of this.files) {
+      const declared = draft.settings.get(file.name)?.get("")?.value;
+      const above = draft.path === ROOT ? this.machine.inherited.get(file.name) : this.known.get(`${file.name} ${parentPath(draft.path)}`);
+      const value = declared ?? above;
+      if (value === undefined) continue;
+      this.known.set(`${file.name} ${draft.path}`, value);
+      if (declared === undefined && [...draft.needs].some((need) => hierarchyIn(need) === hierarchy)) set(draft, { file, key: "", value });
+    }
+  }
+}
+
+/** The environment of a workload's processes, or why it cannot be worked out. */
+function startOf(resource: WorkloadResource, machine: Machine): { env: (readonly [string, string])[]; obstacle: string | undefined } {
+  const env = new Map<string, string>();
+  let obstacle: string | undefined;
+  for (const { file, optional } of resource.run.envFrom) {
+    const fact = machine.envFiles.get(file);
+    if (fact && "variables" in fact) for (const [name, value] of fact.variables) env.set(name, value);
+    else if (fact) obstacle = `envFrom: ${file}: ${fact.problem}`;
+    else if (!optional) obstacle = `envFrom: ${file} does not exist`;
+  }
+  for (const [name, value] of resource.run.env) env.set(name, value);
+  return { env: [...env], obstacle };
+}
+
+function digest(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+}
+
+/** Names of all objects in a cgroup's line of ancestors, for messages. */
+export function ownerKey(desired: Desired, path: CgroupPath): ObjectKey | undefined {
+  return desired.cgroups.get(path)?.owner?.key;
+}

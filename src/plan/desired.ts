@@ -1,0 +1,42 @@
+/** Knows what "desired" is: cgroups by path with the exact settings of this machine's kernel files, and replicas to run. */
+import type { Problem } from "../api/problem.ts";
+import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import type { Setting } from "../cgroup/knobs.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+
+export interface DesiredCgroup {
+  readonly path: CgroupPath;
+  /** The object that declares it; undefined for Holdfast's root, whose own limits are its owner's business. */
+  readonly owner: Resource | undefined;
+  /** Ids of the hierarchies in which it must have a directory. */
+  readonly hierarchies: ReadonlySet<string>;
+  /** v2 controllers that its children need in its cgroup.subtree_control. */
+  readonly enable: ReadonlySet<string>;
+  /** What is declared, and what must be inherited on v1: file name to key to setting. Everything else is at its default. */
+  readonly settings: ReadonlyMap<string, ReadonlyMap<string, Setting>>;
+  /** True while it, or a group above it, is declared frozen: nothing can start inside. */
+  readonly frozen: boolean;
+}
+
+/** One copy of a workload. */
+export interface DesiredReplica {
+  /** `web@0`. */
+  readonly id: string;
+  readonly path: CgroupPath;
+  readonly resource: WorkloadResource;
+  readonly ordinal: number;
+  readonly env: readonly (readonly [name: string, value: string])[];
+  /** Digest of everything that the process is started with: another digest means another revision. */
+  readonly revision: string;
+  /** Why it cannot be started now. */
+  readonly obstacle: string | undefined;
+}
+
+export interface Desired {
+  readonly cgroups: ReadonlyMap<CgroupPath, DesiredCgroup>;
+  readonly replicas: ReadonlyMap<string, DesiredReplica>;
+  readonly resources: ReadonlyMap<ObjectKey, Resource>;
+  readonly problems: readonly Problem[];
+  /** Manifests are broken or missing somewhere: what is not declared is left alone. */
+  readonly held: boolean;
+}

@@ -1,0 +1,151 @@
+/** Knows the decision: desired and observed in, actions in a safe order out. One walk, pure; every verb asks here. */
+import type { Problem } from "../api/problem.ts";
+import type { ObjectKey } from "../api/resource.ts";
+import { type CgroupPath, depthOf, isInternal } from "../cgroup/path.ts";
+import type { Action, Cause } from "./action.ts";
+import { type Applied, causeOf } from "./applied.ts";
+import type { Desired, DesiredCgroup } from "./desired.ts";
+import type { Observed } from "./observed.ts";
+import { decide, type ReplicaState } from "./replica.ts";
+import { limitWrites } from "./writes.ts";
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  /** What drifted of objects with `drift: Report`: told, not touched. */
+  readonly reported: readonly Action[];
+  readonly problems: readonly Problem[];
+  readonly states: ReadonlyMap<string, ReplicaState>;
+  /** When time alone will change the plan (a back-off, a grace period), ms since the epoch. */
+  readonly wakeAt: number | undefined;
+}
+
+export interface Inputs {
+  readonly desired: Desired;
+  readonly observed: Observed;
+  readonly applied: Applied;
+  readonly now: number;
+  /** Only these cgroups were observed; undefined: all. */
+  readonly scope?: ReadonlySet<CgroupPath> | undefined;
+}
+
+/** True for paths within the scope. */
+type InScope = (path: CgroupPath) => boolean;
+
+export function plan(inputs: Inputs): Plan {
+  const { desired, scope } = inputs;
+  const inScope: InScope = scope ? (path) => scope.has(path) : () => true;
+  const reported: Action[] = [];
+  const problems: Problem[] = [...desired.problems];
+  const sorted = [...desired.cgroups.values()]
+    .filter(({ path }) => inScope(path))
+    .sort((a, b) => depthOf(a.path) - depthOf(b.path) || (a.path < b.path ? -1 : 1));
+  const structure = creations(sorted, inputs, reported);
+  const writes = limitWrites(sorted, inputs, structure.absent, problems);
+  reported.push(...writes.reported);
+  const lives = replicas(inputs, inScope);
+  const removals = prune(inputs, inScope, lives.busy, problems);
+  const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
+  // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
+  const places: Action[] = [];
+  for (const action of of("place")) (action.owner && desired.resources.get(action.owner)?.drift === "Report" ? reported : places).push(action);
+  return {
+    actions: [
+      ...of("void", "hold", "signal", "record", "release", "kill"),
+      ...structure.actions,
+      ...writes.actions,
+      ...places,
+      ...of("start"),
+      ...removals,
+      ...of("forget"),
+    ],
+    reported,
+    problems,
+    states: lives.states,
+    wakeAt: lives.wakeAt,
+  };
+}
+
+/** Missing directories and controllers, parents first. `absent`: directories that stay missing because drift is only reported. */
+function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inputs, reported: Action[]): { actions: Action[]; absent: Set<string> } {
+  const actions: Action[] = [];
+  const absent = new Set<string>();
+  for (const { path, owner, hierarchies, enable } of sorted) {
+    const key = owner?.key;
+    for (const hierarchy of hierarchies) {
+      const there = observed.cgroups.get(hierarchy)?.get(path);
+      if (!there) {
+        const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+        const cause: Cause = causeOf(applied, owner);
+        const action: Action = { type: "create", owner: key, path, hierarchy, cause };
+        if (absent.has(`${hierarchy}:${parent}`) && path !== "") absent.add(`${hierarchy}:${path}`);
+        else if (cause === "drift" && owner?.drift === "Report") {
+          absent.add(`${hierarchy}:${path}`);
+          reported.push(action);
+        } else actions.push(action);
+      }
+      const version = observed.machine.controllers.all.find(({ id }) => id === hierarchy)?.version;
+      const controllers = version === 2 ? [...enable].filter((controller) => !there?.subtree?.has(controller)).sort() : [];
+      if (controllers.length > 0 && !absent.has(`${hierarchy}:${path}`)) actions.push({ type: "enable", owner: key, path, hierarchy, controllers });
+    }
+  }
+  return { actions, absent };
+}
+
+/** What to do about every replica that is declared or found. `busy`: cgroups that processes still live in. */
+function replicas({ desired, observed, now }: Inputs, inScope: InScope) {
+  const actions: Action[] = [];
+  const states = new Map<string, ReplicaState>();
+  const busy = new Set<CgroupPath>();
+  let wakeAt: number | undefined;
+  for (const id of new Set([...desired.replicas.keys(), ...observed.replicas.keys()])) {
+    const wanted = desired.replicas.get(id);
+    const seen = observed.replicas.get(id);
+    for (const [path, pids] of seen?.members ?? []) if (pids.length > 0) busy.add(path);
+    for (const { meta, main } of seen?.attempts ?? []) if (meta && main && !main.exited) busy.add(meta.path as CgroupPath);
+    if (!wanted && desired.held) continue; // a broken manifest never looks like a deleted one
+    const path = wanted?.path ?? [...(seen?.members.keys() ?? [])][0];
+    if (path !== undefined && !inScope(path)) continue;
+    const owner: ObjectKey = wanted?.resource.key ?? `Workload/${id.slice(0, id.lastIndexOf("@"))}`;
+    const cgroup = wanted && desired.cgroups.get(wanted.path);
+    const frozen = cgroup?.frozen ?? false;
+    const hierarchies = cgroup?.hierarchies ?? new Set<string>();
+    const decision = decide({ id, desired: wanted, observed: seen, owner, frozen, hierarchies, oomKills: observed.oomKills, now });
+    actions.push(...decision.actions);
+    states.set(id, decision.state);
+    if (decision.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, decision.wakeAt);
+  }
+  return { actions, states, busy, wakeAt };
+}
+
+/** Directories that nobody declares, innermost first. Nothing goes while manifests are broken or processes live there. */
+function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySet<CgroupPath>, problems: Problem[]): Action[] {
+  const undeclared = new Map<CgroupPath, string[]>();
+  for (const [hierarchy, cgroups] of observed.cgroups) {
+    for (const path of cgroups.keys()) {
+      if (desired.cgroups.has(path) || !inScope(path) || isInternal(path)) continue;
+      undeclared.set(path, [...(undeclared.get(path) ?? []), hierarchy]);
+    }
+  }
+  if (desired.held) return [];
+  const kept = new Set<CgroupPath>();
+  const removals: Action[] = [];
+  for (const path of [...undeclared.keys()].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))) {
+    const pids = busy.has(path) ? [] : observed.processesIn(path);
+    if (pids.length > 0)
+      problems.push({
+        reason: "PruneHeld",
+        file: path,
+        line: 0,
+        column: 0,
+        pointer: "",
+        message: `the cgroup is not declared, and holds processes that Holdfast did not start: ${pids.slice(0, 5).join(", ")}${pids.length > 5 ? ", …" : ""}`,
+        hint: "move them away or end them; it is removed when it is empty",
+      });
+    if (pids.length > 0 || busy.has(path) || [...kept].some((below) => below.startsWith(`${path}/`))) {
+      kept.add(path);
+      continue;
+    }
+    for (const hierarchy of undeclared.get(path) ?? []) removals.push({ type: "remove", owner: undefined, path, hierarchy });
+  }
+  return removals;
+}

@@ -1,0 +1,75 @@
+/** Knows how to carry out a plan: in order, each refusal collected, nothing done that depends on what was refused. */
+import type { Refusal } from "../host/perform.ts";
+import type { Action, ActionOf } from "../plan/action.ts";
+
+export interface Outcome {
+  readonly action: Action;
+  /** Undefined: done. */
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
+  /** Not tried, because something that it depends on was refused. */
+  readonly skipped?: boolean;
+}
+
+/** How many workloads start at the same time: enough to hide each one's few milliseconds of waiting. */
+const STARTS_AT_ONCE = 8;
+
+/** Carries the actions out. `progress` hears of each one as it is done. */
+export async function apply(
+  actions: readonly Action[],
+  perform: (action: Action) => Promise<void> | void,
+  progress: (outcome: Outcome) => void = () => {},
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const missing = new Set<string>();
+  const unlimited = new Set<string>();
+  const done = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    progress(outcome);
+  };
+  const attempt = async (action: Action): Promise<void> => {
+    if (dependsOnRefused(action, missing, unlimited)) return done({ action, skipped: true });
+    try {
+      // Most actions are done when perform() returns: no turn of the event loop for those.
+      const pending = perform(action);
+      if (pending) await pending;
+      done({ action });
+    } catch (error) {
+      const { message, code = "", hint } = error as Refusal;
+      if (action.type === "create") missing.add(`${action.hierarchy}:${action.path}`);
+      if (action.type === "write" && code !== "ENOENT") unlimited.add(action.path);
+      done({ action, error: { code, message, ...(hint ? { hint } : {}) } });
+    }
+  };
+  for (let index = 0; index < actions.length; ) {
+    const starts = startsFrom(actions, index);
+    if (starts.length === 0) await attempt(actions[index++] as Action);
+    else {
+      await Promise.all(starts.map(attempt));
+      index += starts.length;
+    }
+  }
+  return outcomes;
+}
+
+/** A run of starts at this place of the plan. */
+function startsFrom(actions: readonly Action[], index: number): ActionOf<"start">[] {
+  const starts: ActionOf<"start">[] = [];
+  for (let at = index; at < actions.length && starts.length < STARTS_AT_ONCE; at++) {
+    const action = actions[at];
+    if (action?.type !== "start") break;
+    starts.push(action);
+  }
+  return starts;
+}
+
+/** In a cgroup that could not be made nothing can be done; and no workload starts where a limit of it, or above it, was refused. */
+function dependsOnRefused(action: Action, missing: ReadonlySet<string>, unlimited: ReadonlySet<string>): boolean {
+  const above = (path: string, refused: (path: string) => boolean): boolean => {
+    for (let here = path; ; here = here.slice(0, Math.max(here.lastIndexOf("/"), 0))) {
+      if (refused(here)) return true;
+      if (here === "") return false;
+    }
+  };
+  if (action.type === "start") return above(action.path, (path) => unlimited.has(path) || [...missing].some((key) => key.endsWith(`:${path}`)));
+  return missing.size > 0 && "hierarchy" in action && above(action.path, (path) => missing.has(`${action.hierarchy}:${path}`));
+}

@@ -1,0 +1,29 @@
+/** Knows which cgroups a change of the manifests concerns, so that an edit of one file costs a look at one cgroup. */
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Desired, DesiredCgroup } from "../plan/desired.ts";
+
+/** The paths to look at; undefined for all of them. */
+export function changedPaths(before: Desired, after: Desired): ReadonlySet<CgroupPath> | undefined {
+  // What nobody declared may be pruned from now on, wherever it is.
+  if (before.held && !after.held) return undefined;
+  const changed = new Set<CgroupPath>();
+  for (const [path, now] of after.cgroups) if (!sameCgroup(before.cgroups.get(path), now)) changed.add(path);
+  for (const path of before.cgroups.keys()) if (!after.cgroups.has(path)) changed.add(path);
+  for (const { id, path, revision, obstacle } of after.replicas.values()) {
+    const old = before.replicas.get(id);
+    if (old?.revision !== revision || old.obstacle !== obstacle) {
+      changed.add(path);
+      if (old) changed.add(old.path);
+    }
+  }
+  return changed;
+}
+
+function sameCgroup(before: DesiredCgroup | undefined, now: DesiredCgroup): boolean {
+  if (before === undefined || before.owner !== now.owner || before.frozen !== now.frozen) return false;
+  if (before.hierarchies.size !== now.hierarchies.size || before.enable.size !== now.enable.size || before.settings.size !== now.settings.size) return false;
+  for (const [file, keys] of now.settings) {
+    for (const [key, { value }] of keys) if (before.settings.get(file)?.get(key)?.value !== value) return false;
+  }
+  return true;
+}

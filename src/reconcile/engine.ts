@@ -1,0 +1,236 @@
+/** Knows one machine and one set of manifests at a time, and brings them together: load, plan, converge. */
+import { createHash } from "node:crypto";
+import type { ObjectKey, Resource } from "../api/resource.ts";
+import type { DriftStatus, Event, ObjectView } from "../api/status.ts";
+import type { Machine } from "../cgroup/machine.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Host } from "../host/host.ts";
+import type { Manifests } from "../manifest/link.ts";
+import type { Action } from "../plan/action.ts";
+import { type AppliedObject, appliedOf } from "../plan/applied.ts";
+import { desire, mentions } from "../plan/desire.ts";
+import type { Desired } from "../plan/desired.ts";
+import { type Plan, plan } from "../plan/plan.ts";
+import type { ReplicaState } from "../plan/replica.ts";
+import { same } from "../plan/same.ts";
+import { apply, type Outcome } from "./apply.ts";
+import { eventOf, problemEvent, reportedEvent } from "./events.ts";
+import { byObject, type Remembered, report } from "./report.ts";
+import { loadState, saveState } from "./state.ts";
+import { viewOf } from "./view.ts";
+
+/** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
+const MOST_ROUNDS = 8;
+/** Events that are kept for `describe`. */
+const KEPT_EVENTS = 500;
+
+export interface EngineOptions {
+  readonly host: Host;
+  /** Hears of every event as it happens. */
+  readonly emit?: (event: Event) => void;
+  readonly progress?: (outcome: Outcome) => void;
+}
+
+/** What a convergence did and left. */
+export interface Convergence {
+  readonly outcomes: readonly Outcome[];
+  /** The last plan: what it still holds was refused. */
+  readonly plan: Plan;
+}
+
+export class Engine {
+  readonly host: Host;
+  machine: Machine;
+  desired: Desired;
+  applied: Map<ObjectKey, AppliedObject>;
+  events: Event[];
+  private remembered: Map<ObjectKey, Remembered>;
+  private readonly states = new Map<string, ReplicaState>();
+  private readonly drift = new Map<ObjectKey, DriftStatus>();
+  private readonly failures = new Map<ObjectKey, Outcome[]>();
+  private readonly told = new Set<string>();
+  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), wakeAt: undefined };
+  private readonly emit: (event: Event) => void;
+  private readonly progress: ((outcome: Outcome) => void) | undefined;
+
+  constructor({ host, emit = () => {}, progress }: EngineOptions) {
+    this.host = host;
+    this.progress = progress;
+    this.machine = host.machine({ devices: new Set(), envFiles: new Set() });
+    this.desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
+    const state = loadState(host.options.runDirectory);
+    this.applied = new Map(state.applied);
+    this.remembered = new Map(state.objects);
+    this.events = [...state.events];
+    for (const [key, { status }] of this.remembered) if (status.drift) this.drift.set(key, status.drift);
+    this.emit = (event) => {
+      this.events.push(event);
+      if (this.events.length > 2 * KEPT_EVENTS) this.events = this.events.slice(-KEPT_EVENTS);
+      emit(event);
+    };
+  }
+
+  /** Takes manifests into force: looks up what they mention, works out what is desired. */
+  load(manifests: Manifests): void {
+    this.machine = this.host.machine(mentions(manifests.resources.values()));
+    this.desired = desire(manifests, this.machine);
+  }
+
+  /** Looks up again what manifests mention (env files, disks); true when something changed. */
+  refreshFacts(manifests: Manifests): boolean {
+    const { devices, envFiles } = this.machine;
+    const next = this.host.machine(mentions(manifests.resources.values()));
+    if (same([...next.devices], [...devices]) && same([...next.envFiles], [...envFiles])) return false;
+    this.load(manifests);
+    return true;
+  }
+
+  /** Looks and decides; touches nothing. */
+  plan(scope?: ReadonlySet<CgroupPath>): Plan {
+    const observed = this.host.observe(this.machine, scope);
+    return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
+  }
+
+  /** Looks, decides and acts until nothing is left to do but wait. */
+  async converge(scope?: ReadonlySet<CgroupPath>): Promise<Convergence> {
+    const all: Outcome[] = [];
+    for (let round = 1; ; round++) {
+      const decided = this.plan(scope);
+      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(this.machine, action), this.progress);
+      all.push(...outcomes);
+      this.note(decided, outcomes, scope);
+      const moved = outcomes.some(({ error, skipped }) => !error && !skipped);
+      if (!moved || round === MOST_ROUNDS) return { outcomes: all, plan: decided };
+    }
+  }
+
+  /** Remembers what happened, and tells. */
+  private note(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
+    const time = new Date().toISOString();
+    const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
+    this.lastPlan = scope ? this.withOthers(decided, scope) : decided;
+    for (const [id, state] of decided.states) this.states.set(id, state);
+    for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
+    for (const outcome of outcomes) {
+      const event = eventOf(outcome, resourceOf, time);
+      if (event && (!outcome.error || this.firstTime(`${outcome.action.path} ${event.note}`))) this.emit(event);
+      const { action, error } = outcome;
+      const drifted = (action.type === "write" || action.type === "create") && action.cause === "drift";
+      if (event && action.owner && !error && (drifted || action.type === "place")) this.countDrift(action.owner, event);
+    }
+    for (const action of decided.reported) {
+      const event = reportedEvent(action, resourceOf(action), time);
+      if (!this.firstTime(`${action.path} ${event.note}`)) continue;
+      this.emit(event);
+      if (action.owner) this.countDrift(action.owner, event);
+    }
+    for (const problem of decided.problems) {
+      const event = problemEvent(problem, time);
+      if (this.firstTime(event.note)) this.emit(event);
+    }
+    this.settle(decided, outcomes, scope);
+  }
+
+  /** A look at some cgroups says nothing about the others: what was found there before still stands. */
+  private withOthers(decided: Plan, scope: ReadonlySet<CgroupPath>): Plan {
+    const looked = new Set([...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner?.key ?? []));
+    const ofManifests = new Set(this.desired.problems);
+    const others = this.lastPlan.problems.filter(
+      (problem) =>
+        !ofManifests.has(problem) && !decided.problems.includes(problem) && !looked.has(problem.object as ObjectKey) && !scope.has(problem.file as CgroupPath),
+    );
+    const reported = this.lastPlan.reported.filter(({ path }) => !scope.has(path));
+    const current = (problem: Plan["problems"][number]): boolean => problem.object === undefined || this.desired.resources.has(problem.object as ObjectKey);
+    return { ...decided, problems: [...decided.problems, ...others.filter(current)], reported: [...decided.reported, ...reported] };
+  }
+
+  private countDrift(key: ObjectKey, { eventTime, note }: Event): void {
+    this.drift.set(key, { count: (this.drift.get(key)?.count ?? 0) + 1, lastSeen: eventTime, lastMessage: note });
+  }
+
+  /** A problem that lasts is told once; it is told again after it was gone (see forgetTold). */
+  private firstTime(text: string): boolean {
+    if (this.told.has(text)) return false;
+    this.told.add(text);
+    return true;
+  }
+
+  /** Called at a resync, when everything is looked at: what is no problem any more may be told again later. */
+  forgetTold(): void {
+    const lasting = new Set<string>();
+    const time = "";
+    for (const problem of this.lastPlan.problems) lasting.add(problemEvent(problem, time).note);
+    for (const action of this.lastPlan.reported) lasting.add(`${action.path} ${reportedEvent(action, undefined, time).note}`);
+    for (const outcomes of this.failures.values())
+      for (const outcome of outcomes) lasting.add(`${outcome.action.path} ${eventOf(outcome, () => undefined, time)?.note}`);
+    for (const text of this.told) if (!lasting.has(text)) this.told.delete(text);
+  }
+
+  /** Objects whose limits all stand are converged: from now on a difference is drift. */
+  private settle(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
+    const owners = scope ? [...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner ?? []) : [...this.desired.resources.values()];
+    const failed = byObject(
+      outcomes.filter(({ error, skipped }) => error || skipped),
+      ({ action }) => action.owner,
+    );
+    const blocked = byObject(
+      decided.problems.filter(({ reason }) => reason === "Blocked"),
+      ({ object }) => object,
+    );
+    for (const resource of new Set(owners)) {
+      const trouble = failed.get(resource.key)?.filter(({ error }) => error);
+      if (trouble?.length) this.failures.set(resource.key, [...trouble]);
+      else this.failures.delete(resource.key);
+      if (!failed.has(resource.key) && !blocked.has(resource.key)) this.applied.set(resource.key, appliedOf(resource));
+    }
+    if (this.desired.held) return;
+    for (const key of this.applied.keys()) if (!this.desired.resources.has(key)) this.applied.delete(key);
+  }
+
+  /** The status of every object, as of the last look. */
+  status(remaining: readonly Action[] = []): ReadonlyMap<ObjectKey, Remembered> {
+    this.remembered = report(
+      {
+        desired: this.desired,
+        problems: this.lastPlan.problems,
+        remaining,
+        reported: this.lastPlan.reported,
+        failures: [...this.failures.values()].flat(),
+        states: this.states,
+        records: (replica) => this.host.records.read(replica),
+        drift: this.drift,
+        now: new Date().toISOString(),
+      },
+      this.remembered,
+      digestOf,
+    );
+    return this.remembered;
+  }
+
+  /** The objects as people look at them, from a fresh look at the machine. */
+  views(): ObjectView[] {
+    const decided = this.plan();
+    this.lastPlan = decided;
+    for (const [id, state] of decided.states) this.states.set(id, state);
+    const bookkeeping = new Set<Action["type"]>(["record", "release", "void", "hold", "forget"]);
+    const status = this.status(decided.actions.filter(({ type }) => !bookkeeping.has(type)));
+    return [...this.desired.resources.values()].flatMap((resource) => viewOf(resource, status.get(resource.key)));
+  }
+
+  /** Writes the status file, replacing it as a whole. */
+  save(directory: string): void {
+    saveState(this.host.options.runDirectory, {
+      controller: { pid: process.pid, root: this.host.tree.root },
+      directory,
+      applied: [...this.applied],
+      objects: [...this.status()],
+      events: this.events.slice(-KEPT_EVENTS),
+    });
+  }
+}
+
+function digestOf({ spec }: Resource): string {
+  return createHash("sha1")
+    .update(JSON.stringify(spec) ?? "")
+    .digest("base64url");
+}

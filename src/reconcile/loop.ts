@@ -1,0 +1,216 @@
+/** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
+import { resolve } from "node:path";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
+import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
+import { type ManifestWatch, watchManifests } from "../host/watchManifests.ts";
+import { changedPaths } from "./changes.ts";
+import type { Convergence, Engine } from "./engine.ts";
+import type { ManifestSet } from "./manifests.ts";
+import { Pace } from "./pace.ts";
+
+export interface LoopOptions {
+  readonly engine: Engine;
+  readonly directory: ManifestDirectory;
+  readonly set: ManifestSet;
+  /** Between full looks, ms. */
+  readonly resync: number;
+  readonly warn: (message: string) => void;
+  /** After every pass that did something. */
+  readonly settled?: (convergence: Convergence) => void;
+}
+
+/** On v1 alone nothing tells of a process' end: running workloads are looked at this often, ms. */
+const POLL = 1000;
+/** The status file is written at most this often, ms. */
+const SAVE = 250;
+
+export class Loop {
+  private readonly options: LoopOptions;
+  private readonly cgroups = new Set<CgroupPath>();
+  private readonly files = new Set<string>();
+  private everything = false;
+  private allFiles = false;
+  private resyncDue = false;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  private cgroupWatch: CgroupWatch | undefined;
+  private manifestWatch: ManifestWatch | undefined;
+  private readonly timers = new Map<string, { due: number; timer: NodeJS.Timeout }>();
+  private readonly pace = new Pace();
+
+  constructor(options: LoopOptions) {
+    this.options = options;
+  }
+
+  /** The first convergence; then it goes on by itself until stop(). */
+  async start(): Promise<void> {
+    const { engine, directory, resync, warn } = this.options;
+    const { controllers } = engine.machine;
+    this.manifestWatch = watchManifests(resolve(directory.path), (file) => {
+      if (file === undefined) this.allFiles = true;
+      else this.files.add(file);
+      this.kick();
+    });
+    this.cgroupWatch = watchCgroups({
+      controllers,
+      tree: engine.host.tree,
+      changed: (path) => this.cgroupChanged(path),
+      exhausted: () => warn("the kernel's limit of inotify watches is reached (fs.inotify.max_user_watches): drift is found at resyncs only"),
+    });
+    await this.manifestWatch.refresh();
+    this.allFiles = true;
+    this.everything = true;
+    this.kick();
+    await this.running;
+    this.every("resync", resync, () => {
+      this.resyncDue = true;
+      this.kick();
+    });
+  }
+
+  /** Ends the loop; what runs goes on. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const { timer } of this.timers.values()) clearTimeout(timer);
+    this.cgroupWatch?.close();
+    await this.manifestWatch?.close();
+    await this.running;
+    this.save();
+  }
+
+  private cgroupChanged(path: CgroupPath): void {
+    const wait = this.pace.wait(path, Date.now());
+    if (wait > 0) return this.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
+    this.look(path);
+  }
+
+  private look(path: CgroupPath): void {
+    this.cgroups.add(path);
+    this.kick();
+  }
+
+  private kick(): void {
+    if (this.stopped || this.running) return;
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      if (this.due()) this.kick();
+    });
+  }
+
+  private due(): boolean {
+    return !this.stopped && (this.everything || this.allFiles || this.resyncDue || this.cgroups.size > 0 || this.files.size > 0);
+  }
+
+  private async run(): Promise<void> {
+    while (this.due()) {
+      try {
+        await this.turn();
+      } catch (error) {
+        // Nothing a host does may end the controller; the resync tries again.
+        this.options.warn(`a pass failed: ${(error as Error).stack ?? error}`);
+      }
+    }
+  }
+
+  private async turn(): Promise<void> {
+    const { engine, settled } = this.options;
+    if (this.resyncDue) {
+      this.resyncDue = false;
+      this.allFiles = true;
+      this.everything = true;
+      await this.manifestWatch?.refresh();
+      engine.forgetTold();
+      if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
+    }
+    const changed = this.readManifests();
+    const scope = this.everything ? undefined : new Set([...this.cgroups, ...(changed ?? [])]);
+    this.everything = false;
+    this.cgroups.clear();
+    if (scope?.size === 0) return;
+    const convergence = await engine.converge(scope);
+    if (changed) this.watchDesired();
+    this.after(convergence);
+    if (convergence.outcomes.length > 0 || changed) {
+      settled?.(convergence);
+      this.at("save", Date.now() + SAVE, () => this.save());
+    }
+  }
+
+  /** Reads what may have changed; the paths that concern it, or undefined when all is as it was. */
+  private readManifests(): ReadonlySet<CgroupPath> | undefined {
+    const { directory, set, engine } = this.options;
+    if (!this.allFiles && this.files.size === 0) return undefined;
+    const look: Look = (this.allFiles ? undefined : directory.look(this.files)) ?? directory.scan();
+    this.allFiles = false;
+    this.files.clear();
+    if (look.again !== undefined) this.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
+    if (!set.update(look.contents)) return undefined;
+    const before = engine.desired;
+    engine.load(set.manifests);
+    const changed = changedPaths(before, engine.desired);
+    if (changed === undefined) this.everything = true;
+    return changed ?? new Set();
+  }
+
+  private allFilesAgain(): void {
+    this.allFiles = true;
+    this.kick();
+  }
+
+  private after({ outcomes, plan }: Convergence): void {
+    const { engine } = this.options;
+    for (const { action, error } of outcomes) {
+      if (action.type === "create" && !error) this.cgroupWatch?.rearm(action.path);
+      if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
+    }
+    if (plan.wakeAt !== undefined) this.at("wake", plan.wakeAt, () => this.wake());
+    const polled = engine.machine.controllers.core.version === 1 && engine.desired.replicas.size > 0;
+    if (polled) this.at("poll", Date.now() + POLL, () => this.wake());
+  }
+
+  /** Looks at all replicas: a back-off or a grace period is over. */
+  private wake(): void {
+    for (const { path } of this.options.engine.desired.replicas.values()) this.cgroups.add(path);
+    for (const id of this.options.engine.host.records.list()) {
+      const path = this.options.engine.host.records.read(id)?.current?.path;
+      if (path !== undefined) this.cgroups.add(path as CgroupPath);
+    }
+    this.kick();
+  }
+
+  private watchDesired(): void {
+    const { cgroups } = this.options.engine.desired;
+    this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])));
+  }
+
+  private save(): void {
+    try {
+      this.options.engine.save(resolve(this.options.directory.path));
+    } catch (error) {
+      this.options.warn(`the status file could not be written: ${(error as Error).message}`);
+    }
+  }
+
+  /** Runs something at a time; of several of one name the earliest counts. */
+  private at(name: string, due: number, run: () => void): void {
+    const known = this.timers.get(name);
+    if (this.stopped || (known && known.due <= due)) return;
+    clearTimeout(known?.timer);
+    const timer = setTimeout(
+      () => {
+        this.timers.delete(name);
+        run();
+      },
+      Math.min(Math.max(0, due - Date.now()), 2 ** 31 - 1),
+    );
+    this.timers.set(name, { due, timer });
+  }
+
+  private every(name: string, period: number, run: () => void): void {
+    this.at(name, Date.now() + period, () => {
+      this.every(name, period, run);
+      run();
+    });
+  }
+}
