@@ -13,7 +13,8 @@ export async function typesText() {
   const [limits, limitGroup, workload] = ["limits", "limitgroup", "workload"].map(read);
   const local = (schema, definitions) => {
     const text = JSON.stringify(schema).replaceAll("limits.schema.json", "#/$defs/limits").replaceAll("limitgroup.schema.json#", "#");
-    const inlined = JSON.parse(text);
+    // A description beside a $ref would make a second type of the same shape.
+    const inlined = JSON.parse(text, (_, value) => (value?.$ref ? { $ref: value.$ref } : value));
     delete inlined.$id;
     inlined.$defs = { ...definitions, ...inlined.$defs };
     return inlined;
@@ -36,7 +37,7 @@ export async function typesText() {
     additionalProperties: false,
     style: { printWidth: 160 },
   });
-  return types;
+  return types.replaceAll(/\/\*\*\n\s*\* (.*)\n\s*\*\//g, "/** $1 */");
 }
 
 /** Compiles the validators into generated/validators.js, so that no run of the program pays for ajv's compiler. */

@@ -108,9 +108,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = buildProgram((result) => {
     code = result;
   });
-  // biome-ignore lint/suspicious/noExplicitAny: the completion library reads the program
   if (argv.some((word) => word === "completion" || word === "complete"))
-    (await import("@bomb.sh/tab/commander")).default(program as any, { completionCommandName: "completion" });
+    (await import("@bomb.sh/tab/commander")).default(program, { completionCommandName: "completion" });
   const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
   try {
     await program.parseAsync([...argv], { from: "user" });

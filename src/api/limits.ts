@@ -103,6 +103,26 @@ export const LIMITS = {
   "hugetlb.16GB.max": bytes,
 } as const satisfies Record<LimitName, Grammar>;
 
+/** What people may write instead: cgroup v1's files and Kubernetes' resources, to the limit that means it. */
+export const OTHER_NAMES: Readonly<Record<string, LimitName>> = {
+  "cpu.shares": "cpu.weight",
+  "cpu.cfs_quota_us": "cpu.max",
+  "cpu.cfs_period_us": "cpu.max",
+  "cpu.cfs_burst_us": "cpu.max.burst",
+  "memory.limit_in_bytes": "memory.max",
+  "memory.soft_limit_in_bytes": "memory.low",
+  "memory.memsw.limit_in_bytes": "memory.swap.max",
+  "blkio.weight": "io.weight",
+  "blkio.bfq.weight": "io.weight",
+  "blkio.throttle.read_bps_device": "io.max",
+  "blkio.throttle.write_bps_device": "io.max",
+  "blkio.throttle.read_iops_device": "io.max",
+  "blkio.throttle.write_iops_device": "io.max",
+  cpu: "cpu.max",
+  memory: "memory.max",
+  pids: "pids.max",
+};
+
 /** Every limit, in the order of the schema. */
 export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[];
 

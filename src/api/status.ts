@@ -11,7 +11,7 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-export interface TerminatedState {
+interface TerminatedState {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly reason: string;

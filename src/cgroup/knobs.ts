@@ -73,7 +73,7 @@ const MiB = 1024 * 1024;
  * Sources: Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst; equivalences as noted. `null`: that version has no
  * such file; declaring the limit there is a KnobUnsupported problem.
  */
-export const KNOBS = {
+const KNOBS = {
   "cpu.max": {
     controller: cpu,
     v1: {

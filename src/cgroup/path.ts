@@ -25,16 +25,6 @@ export function depthOf(path: CgroupPath): number {
   return path === "" ? 0 : path.split("/").length;
 }
 
-/** The paths above a path, the root first. */
-export function ancestorsOf(path: CgroupPath): CgroupPath[] {
-  const ancestors: CgroupPath[] = [];
-  for (let here = path; here !== ""; ) {
-    here = parentPath(here);
-    ancestors.unshift(here);
-  }
-  return ancestors;
-}
-
 /**
  * `nightly-backup@0`: the cgroup of one replica. No object may have `@` in its name, so that a LimitGroup
  * and a Workload of the same name never meet in one directory.

@@ -4,49 +4,51 @@ import { colour, out } from "./print.ts";
 
 const time = (eventTime: string): string => colour.dim(new Date(eventTime).toTimeString().slice(0, 8));
 
-/** Prints events; the making and configuring of one object becomes one line. */
+/** What became of one object (or of one cgroup that went) in one pass. */
+interface Sum {
+  readonly when: string;
+  readonly object: string;
+  readonly reason: "Created" | "Configured" | "Pruned";
+  readonly fields: Set<string>;
+  readonly hierarchies: string[];
+}
+
+/** Prints events. The making, configuring or removing of one object is many events and one line. */
 export class Account {
   private readonly clock: boolean;
-  private object = "";
-  private made: string[] = [];
-  private fields: string[] = [];
-  private when = "";
+  private readonly sums = new Map<string, Sum>();
 
   constructor(clock = false) {
     this.clock = clock;
   }
 
   event(event: Event): void {
-    if (event.type === "Normal" && (event.reason === "Created" || event.reason === "Configured")) {
-      if (event.object !== this.object) this.flush();
-      this.object = event.object;
-      this.when = event.eventTime;
-      if (event.reason === "Created") this.made.push(/\((.*)\)$/.exec(event.note)?.[1] ?? "");
-      else this.fields.push(`${event.field} ${event.desired}`);
+    const { reason, object, eventTime, note } = event;
+    if (event.type === "Normal" && (reason === "Created" || reason === "Configured" || reason === "Pruned")) {
+      const [, cgroup = "", hierarchy = ""] = /(\S*) \(([^()]*)\)$/.exec(note) ?? [];
+      const key = reason === "Pruned" ? `${object} ${cgroup}` : object;
+      const sum = this.sums.get(key) ?? { when: eventTime, object, reason, fields: new Set(), hierarchies: [] };
+      this.sums.set(key, sum);
+      if (reason === "Configured") sum.fields.add(`${event.field} ${event.desired}`);
+      else sum.hierarchies.push(hierarchy);
+      if (reason === "Pruned") sum.fields.add(`cgroup ${cgroup}`);
       return;
     }
     this.flush();
-    this.line(
-      event.eventTime,
-      event.object,
-      event.type === "Warning" ? colour.yellow(event.reason) : event.reason,
-      `${event.note}${event.source ? colour.dim(`  ${event.source}`) : ""}`,
-    );
+    this.line(eventTime, object, event.type === "Warning" ? colour.yellow(reason) : reason, `${note}${event.source ? colour.dim(`  ${event.source}`) : ""}`);
   }
 
   /** Prints what is still held back. */
   flush(): void {
-    const { made, fields } = this;
-    if (made.length === 0 && fields.length === 0) return;
-    const parts = [...(fields.length > 0 ? [[...new Set(fields)].join(", ")] : []), ...(made.length > 0 ? [colour.dim(`cgroup in ${made.join(", ")}`)] : [])];
-    this.line(this.when, this.object, made.length > 0 ? colour.green("Created") : colour.green("Configured"), parts.join("  "));
-    this.made = [];
-    this.fields = [];
-    this.object = "";
+    for (const { when, object, reason, fields, hierarchies } of this.sums.values()) {
+      const where = hierarchies.length > 0 ? colour.dim(`${reason === "Pruned" ? "" : "cgroup "}in ${hierarchies.join(", ")}`) : "";
+      this.line(when, object, colour.green(reason), [[...fields].join(", "), where].filter(Boolean).join("  "));
+    }
+    this.sums.clear();
   }
 
   private line(when: string, object: string, reason: string, text: string): void {
-    out(`${this.clock ? `${time(when)}  ` : ""}${object.padEnd(24)}  ${pad(reason, 14)}  ${text}`);
+    out(`${this.clock ? `${time(when)}  ` : ""}${object.padEnd(22)}  ${pad(reason, 13)}  ${text}`);
   }
 }
 

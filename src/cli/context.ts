@@ -1,6 +1,5 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
 import { join, resolve } from "node:path";
-import type { Problem } from "../api/problem.ts";
 import { checkRoot } from "../cgroup/path.ts";
 import { type Host, NoCgroups, openHost } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
@@ -16,6 +15,7 @@ export interface GlobalOptions {
   readonly runDir?: string;
   readonly logDir?: string;
   readonly verbose?: boolean;
+  readonly ephemeral?: boolean;
 }
 
 /** A mistake of the person at the keyboard: said in one line, without a stack. */
@@ -37,16 +37,18 @@ export interface Places {
 /** Where things are kept. Another user than root has directories of its own. */
 export function placesOf(options: GlobalOptions): Places {
   const root = checkRoot(options.cgroupRoot ?? options.root);
-  if (root === undefined)
+  if (root === undefined) {
     throw new UsageError(
       `--root: expected the path of a cgroup below the hierarchy's root, such as holdfast or system.slice/holdfast.service/tree; found ${JSON.stringify(options.cgroupRoot ?? options.root)}`,
     );
+  }
   const user = process.geteuid?.() === 0 ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
-  return {
-    root,
-    runDirectory: resolve(options.runDir ?? join(user ?? "/run", "holdfast", root)),
-    logDirectory: resolve(options.logDir ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast")),
-  };
+  const runDirectory = resolve(options.runDir ?? join(user ?? "/run", "holdfast", root));
+  // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them through the status file.
+  const usual = options.ephemeral
+    ? join(runDirectory, "logs")
+    : (loadState(runDirectory).controller?.logDirectory ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast"));
+  return { root, runDirectory, logDirectory: resolve(options.logDir ?? usual) };
 }
 
 /** The manifest directory: as given, or that of the controller at work, or ./manifests. */
@@ -61,7 +63,7 @@ export function readManifests(path: string, forcePrune = false): ManifestSet {
   return set;
 }
 
-export function openKernel(places: Places, keep?: number): Host {
+function openKernel(places: Places, keep?: number): Host {
   try {
     return openHost({ ...places, ...(keep === undefined ? {} : { keep }) });
   } catch (error) {
@@ -83,9 +85,4 @@ export function openEngine(
   const engine = new Engine({ host, ...rest });
   engine.load(set.manifests);
   return { engine, set, directory, host };
-}
-
-/** Problems that are about the manifests, not about the machine. */
-export function manifestProblems(set: ManifestSet): readonly Problem[] {
-  return set.manifests.problems;
 }

@@ -60,7 +60,7 @@ export function age(since: string, now = Date.now()): string {
 const SIGN_COLOURS = { "+": pc.green, "~": pc.yellow, "-": pc.red } as const;
 
 /** One line of a plan, without its object. */
-export function actionLine(action: Action, source?: string): string {
+function actionLine(action: Action, source?: string): string {
   const mark = sign(action);
   const cause = "cause" in action && action.cause === "drift" ? pc.magenta("  drift") : "";
   return `${SIGN_COLOURS[mark](mark)} ${describe(action)}${cause}${source ? pc.dim(`  ${source}`) : ""}`;

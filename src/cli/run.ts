@@ -14,7 +14,6 @@ import { type GlobalOptions, manifestDirectory, placesOf, UsageError } from "./c
 import { note, out, plural } from "./print.ts";
 
 export interface RunOptions extends GlobalOptions {
-  readonly ephemeral?: boolean;
   readonly resync: string;
   readonly logFormat?: "text" | "json";
   readonly prune?: string;
@@ -92,8 +91,13 @@ export async function run(options: RunOptions): Promise<number> {
     settled: () => teller.flush(),
   });
   const { all } = host.base.controllers;
-  const versions = all.map(({ id, version }) => (version === 2 ? "cgroup v2" : id)).join(" ");
-  teller.say(`Holdfast converges ${host.tree.root} to ${directory} (pid ${process.pid}, ${versions}, resync ${options.resync})`);
+  const v1 = all.filter(({ id, version }) => version === 1 && (host.base.tables.get(id)?.length ?? 0) > 0).map(({ id }) => id);
+  const unified = all.find(({ version }) => version === 2);
+  const versions = [
+    ...(v1.length > 0 ? [`cgroup v1 (${v1.join(" ")})`] : []),
+    ...(unified ? [`cgroup v2${unified.controllers.size > 0 ? ` (${[...unified.controllers].join(" ")})` : ""}`] : []),
+  ].join(" and ");
+  teller.say(`Holdfast converges the cgroup ${host.tree.root} to ${directory}: ${versions}, pid ${process.pid}, resync ${options.resync}`);
   const signal = nextSignal();
   try {
     await loop.start();

@@ -32,7 +32,7 @@ exit $?
 `;
 
 /** argv[0] of the script: how holders show in ps. */
-export const HOLDER_NAME = "holdfast-holder";
+const HOLDER_NAME = "holdfast-holder";
 /** Where the metadata stands in the holder's command line: sh -c SCRIPT NAME PROCS META. */
 export const META_INDEX = 5;
 

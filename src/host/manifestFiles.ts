@@ -88,8 +88,12 @@ export class ManifestDirectory {
         return;
       }
       // Two ways to one directory are fine, a way back to a directory above is a loop.
-      if (above.includes(real)) return void this.whole.push(problemOf(directory, "a symbolic link leads back to a directory above it", "remove the link"));
-      if (above.length >= DEEPEST) return void this.whole.push(problemOf(directory, `expected at most ${DEEPEST} levels of directories`));
+      const loop = above.includes(real);
+      if (loop || above.length >= DEEPEST) {
+        const message = loop ? "a symbolic link leads back to a directory above it" : `expected at most ${DEEPEST} levels of directories`;
+        this.whole.push(problemOf(directory, message, loop ? "remove the link" : undefined));
+        return;
+      }
       for (const name of names) {
         if (name.startsWith(".")) continue;
         const path = join(directory, name);
@@ -132,7 +136,7 @@ export class ManifestDirectory {
 }
 
 /** `*.yaml` and `*.yml` that are no leftovers of an editor; hidden names are not even listed. */
-export function isManifestName(name: string): boolean {
+function isManifestName(name: string): boolean {
   return /\.ya?ml$/.test(name) && !name.startsWith(".") && !name.startsWith("#") && !name.startsWith("~");
 }
 

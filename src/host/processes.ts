@@ -13,7 +13,7 @@ import { childrenOf, statOf } from "./procfs.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** What is needed to start an attempt. */
-export interface Start {
+interface Start {
   readonly replica: string;
   readonly workload: string;
   readonly ordinal: number;

@@ -2,7 +2,7 @@
  * Knows how to stand in for a kernel where cgroups cannot be written (not root, no Linux): the same file tree in a
  * temporary directory, with the kernel's answers to mkdir and write, and processes that only exist on paper.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Controllers } from "../cgroup/hierarchy.ts";
@@ -201,13 +201,4 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
     hold: () => {},
     void: (attempt) => void known.delete(attempt),
   };
-}
-
-/** Every file of a simulated tree below a directory, for tests and for looking. */
-export function dump(directory: string): Record<string, string> {
-  return Object.fromEntries(
-    readdirSync(directory, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => [join(entry.parentPath, entry.name).slice(directory.length + 1), readFileSync(join(entry.parentPath, entry.name), "utf8")]),
-  );
 }

@@ -7,10 +7,12 @@
 
 export type Place = readonly [line: number, column: number];
 
-/** Where the fields stand: JSON pointer to the place of the key (or of the sequence entry) and of the value. */
+/** Where the fields stand: JSON pointer to the place of the key (for an entry of a sequence: of the entry) and of the value. */
 export type Places = Map<string, { readonly key: Place; readonly value: Place }>;
 
 class NotPlain extends Error {}
+
+const DEEPEST = 64;
 
 const KEY = /^([A-Za-z_][\w./-]*):(?: +|$)/;
 const WORD: Readonly<Record<string, boolean | null>> = {
@@ -67,6 +69,8 @@ class PlainReader {
   }
 
   private block(indent: number, pointer: string): unknown {
+    // Every level is indented by a blank at least, and deeper ones are refused by the parser of record.
+    if (indent > DEEPEST) throw new NotPlain();
     const line = this.lines[this.at] ?? "";
     if (line.startsWith("- ", indent) || line.slice(indent) === "-") return this.sequence(indent, pointer);
     return this.mapping(indent, line, pointer);
@@ -83,7 +87,7 @@ class PlainReader {
       const content = indent + 1 + line.slice(indent + 1).search(/[^ ]|$/);
       const rest = line.slice(content);
       const here = `${pointer}/${items.length}`;
-      this.place(here, indent, content);
+      this.place(here, content, content);
       if (KEY.test(rest)) items.push(this.mapping(content, rest, here));
       else if (rest === "" || rest.startsWith("- ") || rest.startsWith("#")) throw new NotPlain();
       else items.push(this.inline(rest, content, indent, here));

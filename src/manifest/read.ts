@@ -8,7 +8,7 @@ import { type Validated, validate } from "./validate.ts";
 /** A manifest file's content, or why it could not be read. */
 export type FileContent = { readonly path: string; readonly text: string } | { readonly path: string; readonly problem: Problem };
 
-export interface ReadDocument extends Validated {
+interface ReadDocument extends Validated {
   readonly origin: Origin;
 }
 

@@ -1,5 +1,6 @@
 /** Knows how to say in words, and at a place, what a schema validator found. */
 import type { ErrorObject } from "ajv";
+import { OTHER_NAMES } from "../api/limits.ts";
 import type { Problem, ProblemReason } from "../api/problem.ts";
 import type { Kind, Origin } from "../api/resource.ts";
 import { pointerPart, pointerParts, schemaAt } from "../api/schemas.ts";
@@ -54,7 +55,10 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     case "additionalProperties": {
       const field = String(params["additionalProperty"]);
       const known = Object.keys(schemaAt(kind, pointer)?.schema.properties ?? {});
-      const hint = suggest(field, known) ?? (known.length > 0 && known.length <= 15 ? `known here: ${known.join(", ")}` : undefined);
+      const other = OTHER_NAMES[field];
+      const hint =
+        (other && known.includes(other) ? `did you mean ${other}?` : suggest(field, known)) ??
+        (known.length > 0 && known.length <= 15 ? `known here: ${known.join(", ")}` : undefined);
       return { reason: "UnknownField", pointer: `${pointer}/${pointerPart(field)}`, at: "key", message: "expected no such field", hint };
     }
     case "required": {

@@ -9,7 +9,7 @@ import type { ReplicaRecord, Terminated } from "./observed.ts";
 export type Cause = "drift" | "pending";
 
 /** One entry per kind of action; `Action` is derived from it, and so are the tables that perform and describe them. */
-export interface Effects {
+interface Effects {
   /** mkdir in one hierarchy. */
   create: { readonly path: CgroupPath; readonly hierarchy: string; readonly cause: Cause };
   /** v2: hand controllers down to the children. */
@@ -43,8 +43,15 @@ export interface Effects {
   };
   /** End every process of a cgroup at once. */
   kill: { readonly path: CgroupPath; readonly replica: string; readonly reason: StopReason | "grace period over" | "left behind by the main process" };
-  /** Write down how a main process ended. Comes before its release. */
-  record: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly terminated: Terminated; readonly record: ReplicaRecord };
+  /** Write down how a main process ended; `asked`: it was told to. Comes before its release. */
+  record: {
+    readonly path: CgroupPath;
+    readonly replica: string;
+    readonly attempt: string;
+    readonly asked: boolean;
+    readonly terminated: Terminated;
+    readonly record: ReplicaRecord;
+  };
   /** Let the holder reap its child and go. */
   release: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly holder: number };
   /** An attempt that never started: take its lock away, so that it never will. */
@@ -60,7 +67,7 @@ export interface Effects {
 export type StartReason = "first start" | "new revision" | "restart";
 export type StopReason = "not declared any more" | "new revision";
 
-export type ActionType = keyof Effects;
+type ActionType = keyof Effects;
 /** A distributive union: `{type: "write", path, …} | {type: "create", …} | …`, each with its owner. */
 export type Action = { [T in ActionType]: { readonly type: T; readonly owner: ObjectKey | undefined } & Effects[T] }[ActionType];
 export type ActionOf<T extends ActionType> = Extract<Action, { type: T }>;

@@ -1,15 +1,14 @@
 /** Knows how objects become desired cgroups: paths, the hierarchies they need, and the settings of this machine's files. */
 import { createHash } from "node:crypto";
-import type { LimitName, LimitValue } from "../api/limits.ts";
-import type { Problem, ProblemReason } from "../api/problem.ts";
+import type { LimitName } from "../api/limits.ts";
+import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
-import { pointerPart } from "../api/schemas.ts";
-import { FREEZER, INHERITED_V1, type Setting, spellingOf } from "../cgroup/knobs.ts";
+import { FREEZER, INHERITED_V1, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
+import { type Spelled, spellLimits } from "./spell.ts";
 
 /** What must be looked up on the machine before desire() can be asked. */
 export function mentions(resources: Iterable<Resource>): Mentions {
@@ -49,9 +48,18 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     return "hierarchy" in place ? [`${place.hierarchy.id}:${place.controller}`] : [];
   });
 
+  const spellings = new Map<ObjectKey, Spelled>();
+  const spellingsOf = (resource: Resource): Spelled => {
+    const known = spellings.get(resource.key) ?? spellLimits(resource, machine);
+    if (!spellings.has(resource.key)) problems.push(...known.problems);
+    spellings.set(resource.key, known);
+    return known;
+  };
   const draft = (resource: Resource, path: CgroupPath, parent: Draft, declaredFrozen: boolean): Draft => {
     const made: Draft = { path, owner: resource, frozen: declaredFrozen || parent.frozen, own: new Set(), needs: new Set(), settings: new Map() };
-    for (const [name, value] of Object.entries(resource.limits) as [LimitName, LimitValue][]) spell(made, resource, name, value, machine, problems);
+    const spelled = spellingsOf(resource);
+    for (const need of spelled.needs) made.own.add(need);
+    for (const setting of spelled.settings) set(made, setting);
     if (declaredFrozen) {
       const { file, frozen } = FREEZER[core.version];
       set(made, { file, key: "", value: frozen });
@@ -124,36 +132,6 @@ function set(draft: Draft, setting: Setting): void {
   draft.settings.set(setting.file.name, keys);
 }
 
-/** Spells one limit for this machine, or reports why it cannot be had here. */
-function spell(draft: Draft, resource: Resource, name: LimitName, value: LimitValue, machine: Machine, problems: Problem[]): void {
-  const pointer = `/spec/limits/${pointerPart(name)}`;
-  const report = (reason: ProblemReason, message: string, hint?: string, at = pointer): void => {
-    if (problems.some((known) => known.object === resource.key && known.pointer === at)) return; // once, not per replica
-    problems.push({ reason, object: resource.key, pointer: at, message, ...locate(resource.origin, at, "key"), ...(hint ? { hint } : {}) });
-  };
-  const place = placeOf(name, machine);
-  if ("missing" in place) return report("KnobUnsupported", `${name}: ${place.missing}`, place.hint);
-  const { hierarchy, controller } = place;
-  const spelling = spellingOf(name, hierarchy.version);
-  if (!spelling) {
-    const other = hierarchy.version === 1 ? 2 : 1;
-    const file = spellingOf(name, other)?.files[0]?.name ?? name;
-    const needed = other === 2 ? "a host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)" : "a host with cgroup v1";
-    return report("KnobUnsupported", `${name}: the ${controller} controller is on cgroup v${hierarchy.version} here, which has no ${file}`, `needs ${needed}`);
-  }
-  const deviceOf = (device: string): string | undefined => {
-    const fact = machine.devices.get(device);
-    if (fact && "number" in fact) return fact.number;
-    const index = Object.keys(resource.limits["io.max"] ?? {}).indexOf(device);
-    report("DeviceNotFound", fact?.problem ?? `expected a disk, found no ${device}`, fact?.hint, `${pointer}/${index}/device`);
-    return undefined;
-  };
-  const settings = spelling.spell(value, resource.limits, deviceOf);
-  if (typeof settings === "string") return report("KnobUnsupported", `${name}: ${settings}`);
-  draft.own.add(`${hierarchy.id}:${controller}`);
-  for (const setting of settings) set(draft, { ...setting, value: setting.file.settle(setting.value, machine.pageSize) });
-}
-
 /** v1 gives a new cpuset nothing, and swappiness its parent's: what is not declared follows the parent. */
 class Inheritance {
   private readonly known = new Map<string, string>();
@@ -200,9 +178,4 @@ function startOf(resource: WorkloadResource, machine: Machine): { env: (readonly
 
 function digest(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
-}
-
-/** Names of all objects in a cgroup's line of ancestors, for messages. */
-export function ownerKey(desired: Desired, path: CgroupPath): ObjectKey | undefined {
-  return desired.cgroups.get(path)?.owner?.key;
 }

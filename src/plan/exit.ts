@@ -5,7 +5,7 @@ import type { AttemptMeta, ObservedMain, Terminated } from "./observed.ts";
 const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
 /** Exit codes of the launching shell, before the command's own exec (host/launch.ts). */
-export const LAUNCH_EXIT = { placement: 125, workingDir: 124, notExecutable: 126, notFound: 127 } as const;
+const LAUNCH_EXIT = { placement: 125, workingDir: 124, notExecutable: 126, notFound: 127 } as const;
 
 /**
  * How a main process ended, from its wait status (wait(2): low 7 bits the signal, next byte the exit code) and whether

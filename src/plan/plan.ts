@@ -71,7 +71,8 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
   const absent = new Set<string>();
   for (const { path, owner, hierarchies, enable } of sorted) {
     const key = owner?.key;
-    for (const hierarchy of hierarchies) {
+    for (const { id: hierarchy } of observed.machine.controllers.all) {
+      if (!hierarchies.has(hierarchy)) continue;
       const there = observed.cgroups.get(hierarchy)?.get(path);
       if (!there) {
         const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));

@@ -52,8 +52,9 @@ export function decide(question: Question): Decision {
     } else if (attempt.main.exited) {
       if (record.last?.attempt !== attempt.id) {
         const end = terminated(attempt.main, attempt.meta, question.oomKills(path), now);
+        const asked = record.stopping?.attempt === attempt.id;
         record = ended(record, attempt, end, desired, now);
-        actions.push({ type: "record", ...named, terminated: end, record });
+        actions.push({ type: "record", ...named, asked, terminated: end, record });
       }
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
       if ((observed?.members.get(path)?.length ?? 0) > 0) actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
@@ -176,7 +177,7 @@ function next(
       streak: record.streak + 1,
       notBefore: now + pause(desired.resource.run.backoff, record.streak),
     };
-    actions.push({ type: "record", owner, path: desired.path, replica, attempt, terminated: lost, record: after });
+    actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked: false, terminated: lost, record: after });
     return { state: { terminated: { ...lost, attempt, revision } }, wakeAt: now };
   }
   if (!last) return start("first start", record);

@@ -31,7 +31,7 @@ export async function apply(
     try {
       // Most actions are done when perform() returns: no turn of the event loop for those.
       const pending = perform(action);
-      if (pending) await pending;
+      if (pending instanceof Promise) await pending;
       done({ action });
     } catch (error) {
       const { message, code = "", hint } = error as Refusal;

@@ -220,7 +220,7 @@ export class Engine {
   /** Writes the status file, replacing it as a whole. */
   save(directory: string): void {
     saveState(this.host.options.runDirectory, {
-      controller: { pid: process.pid, root: this.host.tree.root },
+      controller: { pid: process.pid, root: this.host.tree.root, logDirectory: this.host.options.logDirectory },
       directory,
       applied: [...this.applied],
       objects: [...this.status()],

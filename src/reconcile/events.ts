@@ -1,9 +1,10 @@
 /** Knows which events a plan's outcomes are worth: one per change or failure, none for what stays as it is. */
+import { LIMITS } from "../api/limits.ts";
 import { type Problem, problemLine } from "../api/problem.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import { lineOf } from "../manifest/locate.ts";
-import type { Action } from "../plan/action.ts";
+import type { Action, ActionOf } from "../plan/action.ts";
 import { describe, exitWords, shownValue } from "../plan/describe.ts";
 import { pointerOf } from "../plan/writes.ts";
 import type { Outcome } from "./apply.ts";
@@ -35,7 +36,7 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
       const { knob, file } = action;
       const [observed, desired] = [shownValue(knob, file, action.from), shownValue(knob, file, action.to)];
       const more = { field: knob, desired, observed };
-      if (action.cause === "pending") return event("Normal", "Configured", describe(action), more);
+      if (action.cause === "pending") return event("Normal", "Configured", describe(action), { ...more, desired: declaredValue(action, resource) ?? desired });
       const note = `${knob} was ${observed}, is ${desired} again${file === knob ? "" : ` (${file})`}`;
       return event("Warning", "DriftRepaired", note, { ...more, ...sourceOf(action, resource) });
     }
@@ -52,6 +53,7 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
         describe(action),
       );
     case "record":
+      if (action.asked) return event("Normal", "Stopped", `${action.replica} ended: ${exitWords(action.terminated)}`);
       return event(
         action.terminated.reason === "Completed" ? "Normal" : "Warning",
         action.terminated.reason,
@@ -64,6 +66,15 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
     default:
       return undefined;
   }
+}
+
+/** The value as the manifest has it: `20%`, where the kernel's file says 20000. */
+function declaredValue({ knob, key }: ActionOf<"write">, resource: Resource | undefined): string | undefined {
+  const value = knob === "frozen" ? undefined : resource?.limits[knob];
+  if (value === undefined || knob === "frozen") return undefined;
+  if (typeof value === "string") return LIMITS[knob].format(value);
+  const only = Object.values(value);
+  return only.length === 1 && only[0] !== undefined ? LIMITS[knob].format(only[0]) : key;
 }
 
 /** The event of drift that is only reported. */

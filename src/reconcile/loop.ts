@@ -81,8 +81,8 @@ export class Loop {
 
   private cgroupChanged(path: CgroupPath): void {
     const wait = this.pace.wait(path, Date.now());
-    if (wait > 0) return this.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
-    this.look(path);
+    if (wait > 0) this.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
+    else this.look(path);
   }
 
   private look(path: CgroupPath): void {
@@ -91,7 +91,7 @@ export class Loop {
   }
 
   private kick(): void {
-    if (this.stopped || this.running) return;
+    if (this.stopped || this.running !== undefined) return;
     this.running = this.run().finally(() => {
       this.running = undefined;
       if (this.due()) this.kick();

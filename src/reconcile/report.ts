@@ -31,7 +31,7 @@ export interface Findings {
 }
 
 /** Path of an object's cgroup below the root: `best-effort/batch`; for a workload that of its replicas' parent. */
-export function cgroupOf(desired: Pick<Desired, "resources">, resource: Resource): string {
+function cgroupOf(desired: Pick<Desired, "resources">, resource: Resource): string {
   const names: string[] = [resource.name];
   for (let parent = resource.parent; parent !== undefined; ) {
     names.unshift(parent);

@@ -7,7 +7,8 @@ import type { AppliedObject } from "../plan/applied.ts";
 import type { Remembered } from "./report.ts";
 
 export interface State {
-  readonly controller?: { readonly pid: number; readonly root: string };
+  /** The controller (or apply) that wrote it, and where its workloads' logs go. */
+  readonly controller?: { readonly pid: number; readonly root: string; readonly logDirectory: string };
   /** The manifest directory that it was made from. */
   readonly directory?: string;
   readonly applied: readonly (readonly [ObjectKey, AppliedObject])[];

@@ -1,0 +1,59 @@
+// Measures what comes and goes: groups made from nothing, and a second run that finds nothing to do.
+import { join } from "node:path";
+import { BASELINE, ENGINE_PROCESS, HOLDFAST } from "./build.js";
+import { kernelFiles, nameOf, verify, writeConfiguration, writeManifests, writePlan } from "./groups.js";
+import { directory, finish, removeRoot, rootNamed } from "./sandbox.js";
+import { timed } from "./timed.js";
+
+/** The contenders, each with its cold start and, where it has one, its second run. */
+function contenders(count, perFile, peers) {
+  const scratch = join(directory, `one-shot-${count}`);
+  const manifests = join(scratch, "manifests");
+  writeManifests(manifests, count, perFile);
+  const configuration = join(scratch, "groups.conf");
+  const plan = join(scratch, "groups.plan");
+  const peer = rootNamed("peer");
+  const bare = rootNamed("bare");
+  writeConfiguration(configuration, peer, count);
+  writePlan(plan, bare, count);
+  const cli = rootNamed("cli");
+  const applyWords = [HOLDFAST, "apply", "-f", manifests, "--root", cli, "--run-dir", join(scratch, "run"), "--log-dir", join(scratch, "log")];
+  const files = [...new Set(kernelFiles(1).map(({ name }) => name))].flatMap((name) => ["-r", name]);
+  const groups = Array.from({ length: count }, (_, index) => `${peer}/${nameOf(index)}`);
+  const inside = rootNamed("inside");
+  return {
+    ...(peers.cgconfigparser
+      ? {
+          cgconfigparser: {
+            root: peer,
+            cold: () => timed("cgconfigparser", ["-l", configuration]),
+            again: { cgconfigparser: () => timed("cgconfigparser", ["-l", configuration]), cgget: () => timed("cgget", ["-n", ...files, ...groups]) },
+          },
+        }
+      : {}),
+    c: { root: bare, cold: () => timed(BASELINE, ["apply", plan]), again: {} },
+    inProcess: { root: inside, cold: () => JSON.parse(finish(process.execPath, [ENGINE_PROCESS, "cold", inside, scratch, manifests])), again: {} },
+    wholeProcess: {
+      root: cli,
+      cold: () => timed(process.execPath, applyWords),
+      again: { wholeProcess: () => timed(process.execPath, applyWords) },
+    },
+  };
+}
+
+/** Rounds of all contenders in turn, each round beginning with another one. Milliseconds of every round. */
+export function measureOneShot(count, { rounds, perFile, peers }) {
+  const all = Object.entries(contenders(count, perFile, peers));
+  const cold = {};
+  const again = {};
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < all.length; turn++) {
+      const [name, contender] = all[(round + turn) % all.length];
+      (cold[name] ??= []).push(contender.cold());
+      verify(contender.root, count, name);
+      for (const [second, run] of Object.entries(contender.again)) (again[second] ??= []).push(run());
+      removeRoot(contender.root);
+    }
+  }
+  return { cold, again };
+}

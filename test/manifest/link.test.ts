@@ -1,0 +1,64 @@
+import { describe, expect, test } from "@jest/globals";
+import { group, manifestsOf, workload } from "../support/manifests.ts";
+
+const inForce = (manifests: ReturnType<typeof manifestsOf>): string[] => [...manifests.resources.keys()].sort();
+
+describe("references", () => {
+  test("to nothing are problems with a suggestion, and hold pruning", () => {
+    const manifests = manifestsOf({ "a.yaml": `${group("batch")}---\n${workload("w", "{command: [x], limitGroupRef: {name: bacth}}")}` });
+    expect(manifests.problems).toEqual([expect.objectContaining({ reason: "ReferenceNotFound", line: 9, hint: "did you mean batch?" })]);
+    expect(inForce(manifests)).toEqual(["LimitGroup/batch"]);
+    expect(manifests.held).toBe(true);
+  });
+
+  test("in a circle are said as a path", () => {
+    const manifests = manifestsOf({
+      "a.yaml": [group("a", "{parentRef: {name: b}}"), group("b", "{parentRef: {name: c}}"), group("c", "{parentRef: {name: a}}"), group("d")].join("---\n"),
+    });
+    expect(manifests.problems.map(({ message }) => message)).toContain("expected a tree, found the cycle a → b → c → a");
+    expect(manifests.problems).toHaveLength(3);
+    expect(inForce(manifests)).toEqual(["LimitGroup/d"]);
+  });
+});
+
+describe("a broken manifest never looks like a deleted one", () => {
+  const good = { "a.yaml": `${group("a", "{limits: {pids.max: 5}}")}---\n${group("b")}`, "b.yaml": workload("w", "{command: [x], limitGroupRef: {name: a}}") };
+  const before = manifestsOf(good);
+
+  test.each([
+    ["a document that is no YAML", { ...good, "a.yaml": `a: [\n---\n${group("b")}` }],
+    ["a value that is wrong", { ...good, "a.yaml": `${group("a", "{limits: {pids.max: none}}")}---\n${group("b")}` }],
+    ["a file that is no text", { ...good, "a.yaml": "\0" }],
+    ["a name twice", { ...good, "c.yaml": group("a", "{limits: {pids.max: 9}}") }],
+    ["a group that is gone while it is used", { ...good, "a.yaml": group("b") }],
+    ["a cycle", { ...good, "a.yaml": `${group("a", "{parentRef: {name: a}}")}---\n${group("b")}` }],
+  ])("%s", (_, files) => {
+    const after = manifestsOf(files, before);
+    expect(after.held).toBe(true);
+    expect(after.problems.length).toBeGreaterThan(0);
+    expect(inForce(after)).toEqual(inForce(before));
+    expect(after.resources.get("LimitGroup/a")?.limits).toEqual({ "pids.max": "5" });
+  });
+
+  test("a directory that is gone keeps what was below it", () => {
+    const { problems } = manifestsOf({ "x.yaml": "\0" });
+    const deep = manifestsOf({ "m/sub/a.yaml": group("a") });
+    expect(problems).toHaveLength(1);
+    const after = manifestsOf({ m: "\0" }, deep);
+    expect(inForce(after)).toEqual(["LimitGroup/a"]);
+  });
+
+  test("and what is really gone is gone", () => {
+    const after = manifestsOf({ "a.yaml": good["a.yaml"] }, before);
+    expect(inForce(after)).toEqual(["LimitGroup/a", "LimitGroup/b"]);
+    expect(after.held).toBe(false);
+  });
+});
+
+test("a duplicate name names both places", () => {
+  const { problems } = manifestsOf({ "a.yaml": group("a"), "b.yaml": `\n\n${group("a")}` });
+  expect(problems.map(({ file, line, message }) => `${file}:${line} ${message}`)).toEqual([
+    "a.yaml:3 expected one LimitGroup/a, found another at b.yaml:5",
+    "b.yaml:5 expected one LimitGroup/a, found another at a.yaml:3",
+  ]);
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "@jest/globals";
+import { group, manifestsOf, problemsOf, workload } from "../support/manifests.ts";
+
+describe("every problem is located, says what was expected and gives a hint", () => {
+  test.each([
+    ["a misspelled field", group("a", "\n  limts: {}"), "a.yaml:5:3: UnknownField: LimitGroup/a: /spec/limts: expected no such field (did you mean limits?)"],
+    [
+      "a misspelled limit",
+      group("a", "{limits: {memory.mx: 1Gi}}"),
+      "a.yaml:4:17: UnknownField: LimitGroup/a: /spec/limits/memory.mx: expected no such field (did you mean memory.max?)",
+    ],
+    [
+      "a v1 file name",
+      group("a", "{limits: {cpu.shares: 100}}"),
+      "a.yaml:4:17: UnknownField: LimitGroup/a: /spec/limits/cpu.shares: expected no such field (did you mean cpu.weight?)",
+    ],
+    [
+      "a misspelled word",
+      group("a", "{drift: repair}"),
+      "a.yaml:4:15: InvalidValue: LimitGroup/a: /spec/drift: expected Repair, Report; found repair (did you mean Repair?)",
+    ],
+    [
+      "a misspelled kind",
+      group("a").replace("LimitGroup", "Limitgroup"),
+      "a.yaml:2:7: UnknownKind: /kind: expected LimitGroup or Workload, found Limitgroup (did you mean LimitGroup?)",
+    ],
+    ["another version", group("a").replace("v1alpha1", "v1"), "a.yaml:1:13: UnknownKind: /apiVersion: expected holdfast.dev/v1alpha1, found holdfast.dev/v1"],
+    ["no apiVersion", "kind: LimitGroup\nmetadata: {name: a}\n", /^a\.yaml:1:1: MissingField: LimitGroup\/a: expected the field apiVersion/],
+    ["no kind", "apiVersion: holdfast.dev/v1alpha1\n", "a.yaml:1:1: MissingField: expected the field kind (one of LimitGroup, Workload)"],
+    ["no name", "apiVersion: holdfast.dev/v1alpha1\nkind: LimitGroup\nmetadata: {}\n", /^a\.yaml:3:1: MissingField: \/metadata: expected the field name/],
+    ["no command", workload("w", "{}"), /^a\.yaml:4:1: MissingField: Workload\/w: \/spec: expected the field command/],
+    [
+      "an upper-case name",
+      group("Batch"),
+      "a.yaml:3:18: InvalidValue: LimitGroup/Batch: /metadata/name: expected lower-case letters, digits and dashes (an RFC 1123 label), found Batch",
+    ],
+    [
+      "a number for text",
+      workload("w", "{command: [sleep, 1000]}"),
+      'a.yaml:4:25: InvalidValue: Workload/w: /spec/command/1: expected text, found the number 1000 (write "1000" in quotes)',
+    ],
+    ["text for a list", workload("w", "{command: sleep}"), "a.yaml:4:17: InvalidValue: Workload/w: /spec/command: expected a list, found the string sleep"],
+    [
+      "a weight out of range",
+      group("a", "{limits: {cpu.weight: 20000}}"),
+      "a.yaml:4:29: InvalidValue: LimitGroup/a: /spec/limits/cpu.weight: expected at most 10000, found 20000",
+    ],
+    [
+      "milli-bytes",
+      group("a", "{limits: {memory.max: 200m}}"),
+      "a.yaml:4:29: InvalidLimit: LimitGroup/a: /spec/limits/memory.max: expected bytes, and m means one thousandth, found 200m (write 200Mi or 200M)",
+    ],
+    ["a blank limit", group("a", '{limits: {memory.max: " "}}'), /InvalidLimit.*memory\.max: expected a quantity/],
+    ["2^64 bytes", group("a", '{limits: {memory.max: "18446744073709551616"}}'), /InvalidLimit.*wrap it around to a small number.*write max/],
+    [
+      "iops above 2^32-1",
+      group("a", "{limits: {io.max: [{device: /dev/sda, riops: 4294967296}]}}"),
+      /InvalidLimit.*io\.max: expected riops: a number from 2 to 4294967295/,
+    ],
+    ["a rate of 1", group("a", "{limits: {io.max: [{device: /dev/sda, wbps: 1}]}}"), /at least 2 bytes per second/],
+    ["a device twice", group("a", "{limits: {io.max: [{device: /dev/sda}, {device: /dev/sda}]}}"), /each device once/],
+    ["no device", group("a", "{limits: {io.max: [{device: sda}]}}"), /a device such as \/dev\/sda/],
+    ["burst above quota", group("a", "{limits: {cpu.max: 20%, cpu.max.burst: 30ms}}"), /cpu\.max\.burst: expected at most the quota of cpu\.max \(20ms\)/],
+    ["weight of an idle group", group("a", "{limits: {cpu.idle: true, cpu.weight: 5}}"), /cpu\.weight: expected nothing beside cpu\.idle: true/],
+    ["a reserved name", group("tasks"), /tasks is a kernel file/],
+    ["a relative directory", workload("w", "{command: [x], workingDir: srv}"), /workingDir: expected an absolute path, found srv/],
+    ["a bad duration", workload("w", "{command: [x], backoff: {initial: 10}}"), /backoff\/initial: expected text/],
+    ["a duration without unit", workload("w", '{command: [x], backoff: {initial: "10"}}'), /backoff\/initial: expected a duration.*write a unit: 10ms or 10s/],
+    ["a list at the top", "- a\n- b\n", /expected a mapping with apiVersion/],
+    ["a lone word", "hello\n", /expected a mapping/],
+    ["a NUL in an argument", workload("w", '{command: ["a\\0b"]}'), /expected text without NUL characters/],
+  ])("%s", (_, text, expected) => {
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    if (typeof expected === "string") expect(problems[0]).toBe(expected);
+    else expect(problems[0]).toMatch(expected);
+  });
+
+  test("all problems of all files come at once", () => {
+    const { problems } = manifestsOf({
+      "a.yaml": `${group("a", "{limts: {}, frozen: 3}")}---\n${group("b", "{limits: {memory.max: x}}")}`,
+      "b.yaml": "a: [",
+      "c.yaml": workload("w", "{command: []}"),
+    });
+    expect(problems.map(({ file, line, reason }) => `${file}:${line} ${reason}`)).toEqual([
+      "a.yaml:4 UnknownField",
+      "a.yaml:4 InvalidValue",
+      "a.yaml:9 InvalidLimit",
+      "b.yaml:1 YAMLSyntax",
+      "c.yaml:4 InvalidValue",
+    ]);
+  });
+});
+
+test("every default is filled in", () => {
+  const { resources } = manifestsOf({ "a.yaml": `${group("g")}---\n${workload("w", "{command: [sleep], args: ['5']}")}` });
+  expect(resources.get("LimitGroup/g")).toMatchObject({ limits: {}, frozen: false, drift: "Repair", parent: undefined });
+  expect(resources.get("Workload/w")).toMatchObject({
+    run: {
+      replicas: 1,
+      argv: ["sleep", "5"],
+      env: [],
+      workingDir: "/",
+      restartPolicy: "Always",
+      backoff: { initial: 10_000, factor: 2, max: 300_000, resetAfter: 600_000 },
+      gracePeriodSeconds: 30,
+      stopSignal: "SIGTERM",
+      logs: { maxBytes: 10 * 1024 * 1024, maxFiles: 5 },
+    },
+  });
+});
