@@ -48,6 +48,6 @@ export function cpuOf(pid) {
 
 /** Resident memory in MiB: as the kernel counts pages, and with shared ones divided among their users. */
 export function memoryOf(pid) {
-  const kilobytes = (file, name) => Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8"))?.[1]) / 1024;
+  const kilobytes = (file, name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8"))?.[1]) / 1024;
   return { rssMiB: kilobytes("status", "VmRSS"), pssMiB: kilobytes("smaps_rollup", "Pss") };
 }

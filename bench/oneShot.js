@@ -46,12 +46,15 @@ export function measureOneShot(count, { rounds, perFile, peers }) {
   const all = Object.entries(contenders(count, perFile, peers));
   const cold = {};
   const again = {};
+  const note = (all, name, measured) => {
+    all[name] = [...(all[name] ?? []), measured];
+  };
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < all.length; turn++) {
       const [name, contender] = all[(round + turn) % all.length];
-      (cold[name] ??= []).push(contender.cold());
+      note(cold, name, contender.cold());
       verify(contender.root, count, name);
-      for (const [second, run] of Object.entries(contender.again)) (again[second] ??= []).push(run());
+      for (const [second, run] of Object.entries(contender.again)) note(again, second, run());
       removeRoot(contender.root);
     }
   }

@@ -14,7 +14,7 @@ export const directory = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
 export const rootNamed = (label) => `${PREFIX}-${label}`;
 
 /** The environment without what slows Node's start (a CA bundle costs 85 ms) or changes how it runs. */
-export function cleanEnvironment() {
+function cleanEnvironment() {
   const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, NODE_COMPILE_CACHE: _cache, ...rest } = process.env;
   return rest;
 }
@@ -76,7 +76,7 @@ function groupsInKernel() {
 const atStart = groupsInKernel();
 
 /** Removes everything; also called at the end of the process. */
-export function cleanUp() {
+function cleanUp() {
   for (const child of children) child.kill("SIGKILL");
   for (const child of children) for (let wait = 0; wait < 100 && existsSync(`/proc/${child.pid}/maps`) && alive(child.pid); wait++) sleep(20);
   for (const mount of allMounts) for (const name of readdirSync(mount)) if (name.startsWith(`${PREFIX}-`)) removeTree(join(mount, name));

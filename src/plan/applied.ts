@@ -1,27 +1,43 @@
 /** Knows what was last converged, per object: with it, drift (the machine moved) and pending (the manifest changed) are told apart. */
-import type { LimitName, Limits } from "../api/limits.ts";
 import type { ObjectKey, Resource } from "../api/resource.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import type { Cause } from "./action.ts";
-import { same } from "./same.ts";
+import type { Desired, DesiredCgroup } from "./desired.ts";
 
-export interface AppliedObject {
-  readonly limits: Limits;
-  readonly frozen: boolean;
+interface AppliedCgroup {
+  readonly hierarchies: readonly string[];
+  /** `FILE KEY` to the value that was desired. */
+  readonly settings: Readonly<Record<string, string>>;
 }
+
+/** The cgroups of one object (a workload has one per replica), by path. */
+export type AppliedObject = Readonly<Record<string, AppliedCgroup>>;
 
 export type Applied = ReadonlyMap<ObjectKey, AppliedObject>;
 
-/** What will have been applied once this object is converged. */
-export function appliedOf(resource: Resource): AppliedObject {
-  return { limits: resource.limits, frozen: resource.kind === "LimitGroup" && resource.frozen };
+/** What will have been applied of each object once its cgroups are converged. */
+export function appliedObjects(desired: Desired): Map<ObjectKey, AppliedObject> {
+  const objects = new Map<ObjectKey, Record<string, AppliedCgroup>>();
+  for (const key of desired.resources.keys()) objects.set(key, {});
+  for (const { path, owner, hierarchies, settings } of desired.cgroups.values()) {
+    const cgroups = owner && objects.get(owner.key);
+    if (!cgroups) continue;
+    const values: Record<string, string> = {};
+    for (const [file, keys] of settings) for (const [key, { value }] of keys) values[`${file} ${key}`] = value;
+    cgroups[path] = { hierarchies: [...hierarchies], settings: values };
+  }
+  return objects;
 }
 
-/** Why a difference of a limit (or of the cgroup as a whole) exists. */
-export function causeOf(applied: Applied, owner: Resource | undefined, knob?: LimitName | "frozen"): Cause {
-  const last = owner && applied.get(owner.key);
-  if (!owner || !last) return "pending";
-  if (knob === undefined) return "drift";
-  const now = appliedOf(owner);
-  const unchanged = knob === "frozen" ? last.frozen === now.frozen : same(last.limits[knob], now.limits[knob]);
-  return unchanged ? "drift" : "pending";
+const before = (applied: Applied, owner: Resource | undefined, path: CgroupPath): AppliedCgroup | undefined => owner && applied.get(owner.key)?.[path];
+
+/** Why a value is not what it should be: what should be is what was, so the machine moved; or the manifest did. */
+export function causeOf(applied: Applied, { owner, path, settings }: DesiredCgroup, file: string, key: string): Cause {
+  const last = before(applied, owner, path);
+  return last && last.settings[`${file} ${key}`] === settings.get(file)?.get(key)?.value ? "drift" : "pending";
+}
+
+/** Why a directory is missing. */
+export function causeOfMissing(applied: Applied, owner: Resource | undefined, path: CgroupPath, hierarchy: string): Cause {
+  return before(applied, owner, path)?.hierarchies.includes(hierarchy) ? "drift" : "pending";
 }

@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { type CgroupPath, depthOf, isInternal } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
-import { type Applied, causeOf } from "./applied.ts";
+import { type Applied, causeOfMissing } from "./applied.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Observed } from "./observed.ts";
 import { decide, type ReplicaState } from "./replica.ts";
@@ -76,7 +76,7 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
       const there = observed.cgroups.get(hierarchy)?.get(path);
       if (!there) {
         const parent = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
-        const cause: Cause = causeOf(applied, owner);
+        const cause: Cause = causeOfMissing(applied, owner, path, hierarchy);
         const action: Action = { type: "create", owner: key, path, hierarchy, cause };
         if (absent.has(`${hierarchy}:${parent}`) && path !== "") absent.add(`${hierarchy}:${path}`);
         else if (cause === "drift" && owner?.drift === "Report") {

@@ -74,7 +74,7 @@ export function decide(question: Question): Decision {
     return stop(alive, question, record, actions, state);
   }
   const orphans = [...(observed?.members ?? [])].filter(([, pids]) => pids.length > 0);
-  if (orphans.length > 0 && actions.length === 0) return orphaned(orphans, question, record, actions);
+  if (orphans.length > 0 && actions.every(({ type }) => type === "void")) return orphaned(orphans, question, record, actions);
   // Its cgroup is being emptied: whatever starts next starts in an empty one.
   if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + 20 };
   return { ...next(question, record, actions), actions };

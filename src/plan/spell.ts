@@ -25,7 +25,7 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
     };
     const place = placeOf(name, machine);
     if ("missing" in place) {
-      report("KnobUnsupported", `${name}: ${place.missing}`, place.hint);
+      report("KnobUnsupported", place.missing, place.hint);
       continue;
     }
     const { hierarchy, controller } = place;
@@ -34,7 +34,7 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
       const [other, needed] =
         hierarchy.version === 1 ? ([2, "a host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)"] as const) : ([1, "a host with cgroup v1"] as const);
       const file = spellingOf(name, other)?.files[0]?.name ?? name;
-      report("KnobUnsupported", `${name}: the ${controller} controller is on cgroup v${hierarchy.version} here, which has no ${file}`, `needs ${needed}`);
+      report("KnobUnsupported", `the ${controller} controller is on cgroup v${hierarchy.version} here, which has no ${file}`, `needs ${needed}`);
       continue;
     }
     const devices = Object.keys(resource.limits["io.max"] ?? {});
@@ -46,7 +46,7 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
     };
     const spelled = spelling.spell(value, resource.limits, deviceOf);
     if (typeof spelled === "string") {
-      report("KnobUnsupported", `${name}: ${spelled}`);
+      report("KnobUnsupported", spelled);
       continue;
     }
     needs.add(`${hierarchy.id}:${controller}`);

@@ -7,8 +7,8 @@ import { writeText } from "../cgroup/knobs.ts";
 import type { FileEntry } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
-import type { Action, ActionOf } from "./action.ts";
-import { causeOf } from "./applied.ts";
+import type { Action, ActionOf, Cause } from "./action.ts";
+import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import { inOrder, type Step, steps, withPeriodDetour } from "./order.ts";
@@ -18,6 +18,7 @@ interface Write {
   readonly path: CgroupPath;
   readonly hierarchy: string;
   readonly owner: Resource | undefined;
+  readonly cause: Cause;
   readonly step: Step;
 }
 
@@ -36,7 +37,7 @@ export function limitWrites(
   const { observed, applied } = inputs;
   const writes: Write[] = [];
   const reported: Action[] = [];
-  const asAction = ({ path, hierarchy, owner, step }: Write): ActionOf<"write"> => {
+  const asAction = ({ path, hierarchy, owner, cause, step }: Write): ActionOf<"write"> => {
     const { entry, key, from, to, declared } = step.difference;
     const text = writeText({ file: entry.file, key, value: to });
     return {
@@ -51,7 +52,7 @@ export function limitWrites(
       to,
       text,
       declared,
-      cause: causeOf(applied, owner, entry.knob),
+      cause,
     };
   };
   for (const cgroup of sorted) {
@@ -63,17 +64,23 @@ export function limitWrites(
       const { differences, missing } = compare(table, cgroup, seen, inherited);
       if (differences.length === 0 && missing.length === 0) continue;
       for (const { file, knob } of missing) problems.push(unsupported(owner, knob, file.name, file.needs));
+      // In a new directory everything is as new as the directory.
+      const why = ({ entry, key }: Difference): Cause =>
+        seen ? causeOf(applied, cgroup, entry.file.name, key) : causeOfMissing(applied, owner, path, hierarchy);
       const wanted = differences.filter((difference) => {
-        const write: Write = { path, hierarchy, owner, step: { difference, phase: "widen" } };
-        if (owner?.drift === "Report" && causeOf(applied, owner, difference.entry.knob) === "drift") {
-          reported.push(asAction(write));
+        if (owner?.drift === "Report" && why(difference) === "drift") {
+          reported.push(asAction({ path, hierarchy, owner, cause: "drift", step: { difference, phase: "widen" } }));
           return false;
         }
         const blocked = shrinkBlocked(owner, path, difference, inputs);
         if (blocked) problems.push(blocked);
         return !blocked;
       });
-      for (const step of steps(withPeriodDetour(wanted, quotaNow(table, cgroup, seen)))) writes.push({ path, hierarchy, owner, step });
+      // v1's quota may move only because its period does: one reason for both.
+      const period = wanted.find(({ entry }) => entry.file.name === "cpu.cfs_period_us");
+      const causeOfStep = (difference: Difference): Cause => (period && difference.entry.knob === "cpu.max" ? why(period) : why(difference));
+      for (const step of steps(withPeriodDetour(wanted, quotaNow(table, cgroup, seen))))
+        writes.push({ path, hierarchy, owner, cause: causeOfStep(step.difference), step });
     }
   }
   return { actions: inOrder(writes).map(asAction), reported };
@@ -104,7 +111,7 @@ function unsupported(owner: Resource | undefined, knob: string, file: string, ne
   return {
     reason: "KnobUnsupported",
     pointer,
-    message: `${knob}: this kernel has no ${file}`,
+    message: `this kernel has no ${file}`,
     ...place,
     ...(owner ? { object: owner.key } : {}),
     ...(needs ? { hint: `needs ${needs}` } : {}),

@@ -7,7 +7,7 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Manifests } from "../manifest/link.ts";
 import type { Action } from "../plan/action.ts";
-import { type AppliedObject, appliedOf } from "../plan/applied.ts";
+import { type AppliedObject, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
 import { type Plan, plan } from "../plan/plan.ts";
@@ -43,6 +43,8 @@ export class Engine {
   machine: Machine;
   desired: Desired;
   applied: Map<ObjectKey, AppliedObject>;
+  /** What is applied of each object once it is converged. */
+  private goal = new Map<ObjectKey, AppliedObject>();
   events: Event[];
   private remembered: Map<ObjectKey, Remembered>;
   private readonly states = new Map<string, ReplicaState>();
@@ -74,6 +76,7 @@ export class Engine {
   load(manifests: Manifests): void {
     this.machine = this.host.machine(mentions(manifests.resources.values()));
     this.desired = desire(manifests, this.machine);
+    this.goal = appliedObjects(this.desired);
   }
 
   /** Looks up again what manifests mention (env files, disks); true when something changed. */
@@ -181,7 +184,7 @@ export class Engine {
       const trouble = failed.get(resource.key)?.filter(({ error }) => error);
       if (trouble?.length) this.failures.set(resource.key, [...trouble]);
       else this.failures.delete(resource.key);
-      if (!failed.has(resource.key) && !blocked.has(resource.key)) this.applied.set(resource.key, appliedOf(resource));
+      if (!failed.has(resource.key) && !blocked.has(resource.key)) this.applied.set(resource.key, this.goal.get(resource.key) as AppliedObject);
     }
     if (this.desired.held) return;
     for (const key of this.applied.keys()) if (!this.desired.resources.has(key)) this.applied.delete(key);

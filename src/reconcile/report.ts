@@ -1,6 +1,7 @@
 /** Knows how a plan and its outcomes become the status of each object. */
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import { pointerParts } from "../api/schemas.ts";
 import { type Condition, type ContainerState, condition, type DriftStatus, type ObjectStatus, type ReplicaStatus } from "../api/status.ts";
 import { replicaName } from "../cgroup/path.ts";
 import type { Action } from "../plan/action.ts";
@@ -95,6 +96,9 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
   return next;
 }
 
+/** `memory.high: ` where a problem is about a limit. */
+const fieldOf = ({ pointer }: Problem): string => (pointer.startsWith("/spec/limits/") ? `${pointerParts(pointer)[2]}: ` : "");
+
 interface ObjectFindings {
   readonly generation: number;
   readonly problems: readonly Problem[];
@@ -123,7 +127,9 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
       ),
     );
   else if (problem)
-    conditions.push(make("Ready", "False", problem.reason, `${problem.message}${problem.hint ? ` (${problem.hint})` : ""}${more(problems.length)}`));
+    conditions.push(
+      make("Ready", "False", problem.reason, `${fieldOf(problem)}${problem.message}${problem.hint ? ` (${problem.hint})` : ""}${more(problems.length)}`),
+    );
   else if (reported.length > 0)
     conditions.push(
       make("Ready", "False", "Drifted", `the machine differs and drift is only reported: ${describe(reported[0] as Action)}${more(reported.length)}`),

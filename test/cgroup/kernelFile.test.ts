@@ -27,10 +27,12 @@ describe("bytes", () => {
   ])("%p settles at %p with pages of 4096", (value, settled) => expect(v2.settle(value, 4096)).toBe(settled));
   test("huge pages round by their own size", () => expect([huge.settle("3145728", 4096), huge.settle("1048576", 4096)]).toEqual(["2097152", "0"]));
   test("settling twice changes nothing", () => {
-    fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (bytes) => {
-      const once = v2.settle(String(bytes), 4096);
-      expect(v2.settle(once, 4096)).toBe(once);
-    }));
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (bytes) => {
+        const once = v2.settle(String(bytes), 4096);
+        expect(v2.settle(once, 4096)).toBe(once);
+      }),
+    );
   });
 });
 
@@ -46,7 +48,10 @@ describe("devices", () => {
     expect(ioMax.text("8:0", "rbps=max wbps=3 riops=max wiops=max")).toBe("8:0 rbps=max wbps=3 riops=max wiops=max");
   });
   test("a device's weight is unset by the word default", () => {
-    expect(weight.entries("default 100\n254:0 300\n")).toEqual([["default", "100"], ["254:0", "300"]]);
+    expect(weight.entries("default 100\n254:0 300\n")).toEqual([
+      ["default", "100"],
+      ["254:0", "300"],
+    ]);
     expect([weight.initial("default"), weight.text("254:0", weight.initial("254:0"))]).toEqual(["100", "254:0 default"]);
   });
 });
@@ -66,8 +71,20 @@ test("every file of the table reads back what it writes", () => {
   for (const version of [1, 2] as const) {
     for (const controller of ["cpu", "cpuset", "memory", "pids", "io", "blkio", "hugetlb"]) {
       for (const { file } of filesOfController(version, controller)) {
-        const key = file.initial("0:0") === file.initial("") && !file.name.startsWith("io.") && !file.name.startsWith("blkio.") ? "" : file.name.endsWith("weight") ? "default" : "8:0";
-        const value = file.name === "io.max" ? "rbps=2 wbps=max riops=max wiops=max" : file.name === "cpu.max" ? "20000 100000" : file.name.startsWith("cpuset") ? "0-1" : "1000";
+        const key =
+          file.initial("0:0") === file.initial("") && !file.name.startsWith("io.") && !file.name.startsWith("blkio.")
+            ? ""
+            : file.name.endsWith("weight")
+              ? "default"
+              : "8:0";
+        const value =
+          file.name === "io.max"
+            ? "rbps=2 wbps=max riops=max wiops=max"
+            : file.name === "cpu.max"
+              ? "20000 100000"
+              : file.name.startsWith("cpuset")
+                ? "0-1"
+                : "1000";
         const text = writeText({ file, key, value });
         expect({ file: file.name, entries: file.entries(text) }).toEqual({ file: file.name, entries: [[key, value]] });
       }

@@ -1,0 +1,211 @@
+import { describe, expect, test } from "@jest/globals";
+import type { WorkloadResource } from "../../src/api/resource.ts";
+import type { CgroupPath } from "../../src/cgroup/path.ts";
+import type { DesiredReplica } from "../../src/plan/desired.ts";
+import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } from "../../src/plan/observed.ts";
+import { decide, type Question } from "../../src/plan/replica.ts";
+import { manifestsOf, workload } from "../support/manifests.ts";
+
+const NOW = Date.parse("2026-01-01T00:10:00Z");
+const PATH = "w@0" as CgroupPath;
+
+function desired(spec = "{command: [x]}", revision = "r1"): DesiredReplica {
+  const resource = manifestsOf({ "a.yaml": workload("w", spec) }).resources.get("Workload/w") as WorkloadResource;
+  return { id: "w@0", path: PATH, resource, ordinal: 0, env: [], revision, obstacle: undefined };
+}
+
+const meta: AttemptMeta = {
+  workload: "w",
+  ordinal: 0,
+  path: "w@0",
+  revision: "r1",
+  startedAt: "2026-01-01T00:09:00Z",
+  oomKills: 0,
+  stopSignal: "SIGTERM",
+  gracePeriodSeconds: 30,
+};
+const attempt = (main: Partial<NonNullable<ObservedAttempt["main"]>> | null = {}, more: Partial<ObservedAttempt> = {}): ObservedAttempt => ({
+  id: "w@0@1",
+  replica: "w@0",
+  holder: { pid: 10, stopped: true },
+  meta,
+  main: main === null ? undefined : { pid: 11, exited: false, waitStatus: 0, neverExeced: false, strayed: [], ...main },
+  ...more,
+});
+const seen = (attempts: ObservedAttempt[], members: number[] = [], record?: ReplicaRecord): ObservedReplica => ({
+  attempts,
+  members: new Map([[PATH, members]]),
+  record,
+});
+const ask = (observed: ObservedReplica | undefined, more: Partial<Question> = {}) =>
+  decide({
+    id: "w@0",
+    desired: desired(),
+    observed,
+    owner: "Workload/w",
+    frozen: false,
+    hierarchies: new Set(["cpu", "unified"]),
+    oomKills: () => 0,
+    now: NOW,
+    ...more,
+  });
+const types = (decision: ReturnType<typeof decide>): string[] => decision.actions.map(({ type }) => type);
+const record = (more: Partial<ReplicaRecord> = {}): ReplicaRecord => ({ starts: 1, restarts: 0, streak: 0, ...more });
+const last = (more: object = {}): NonNullable<ReplicaRecord["last"]> => ({
+  exitCode: 1,
+  signal: null,
+  reason: "Error",
+  startedAt: meta.startedAt,
+  finishedAt: meta.startedAt,
+  attempt: "w@0@0",
+  revision: "r1",
+  ...more,
+});
+
+describe("what runs", () => {
+  test("as declared is left alone", () => expect(ask(seen([attempt()], [11]))).toMatchObject({ actions: [], state: { running: { pid: 11 } } }));
+  test("of another revision is asked to stop, then killed when its grace period is over", () => {
+    const other = { desired: desired("{command: [x], terminationGracePeriodSeconds: 5, stopSignal: SIGINT}", "r2") };
+    const asked = ask(seen([attempt()], [11]), other);
+    expect(asked).toMatchObject({
+      actions: [{ type: "signal", pid: 11, signal: "SIGINT", reason: "new revision", record: { stopping: { attempt: "w@0@1", since: NOW } } }],
+      wakeAt: NOW + 5000,
+    });
+    const stopping = record({ stopping: { attempt: "w@0@1", since: NOW } });
+    expect(ask(seen([attempt()], [11], stopping), { ...other, now: NOW + 4999 })).toMatchObject({ actions: [], wakeAt: NOW + 5000 });
+    expect(ask(seen([attempt()], [11], stopping), { ...other, now: NOW + 5000 })).toMatchObject({ actions: [{ type: "kill", reason: "grace period over" }] });
+  });
+  test("and is not declared stops by what it was started with", () =>
+    expect(ask(seen([attempt()], [11]), { desired: undefined })).toMatchObject({
+      actions: [{ type: "signal", signal: "SIGTERM", reason: "not declared any more" }],
+      wakeAt: NOW + 30_000,
+    }));
+  test("is left alone while its env file cannot be read", () =>
+    expect(types(ask(seen([attempt()], [11]), { desired: { ...desired("{command: [x]}", "r2"), obstacle: "gone" } }))).toEqual([]));
+  test("outside its cgroup is put back, in the hierarchies that its cgroup has", () =>
+    expect(ask(seen([attempt({ strayed: ["cpu", "blkio"] })], []))).toMatchObject({ actions: [{ type: "place", pid: 11, hierarchy: "cpu" }] }));
+  test("under a holder that somebody continued gets it stopped again", () =>
+    expect(types(ask(seen([attempt({}, { holder: { pid: 10, stopped: false } })], [11])))).toEqual(["hold"]));
+});
+
+describe("what ended", () => {
+  test.each([
+    [0, {}, "Completed", 0, null],
+    [3 << 8, {}, "Error", 3, null],
+    [137 << 8, {}, "Error", 137, null],
+    [9, {}, "Error", null, "SIGKILL"],
+    [9, { oomKills: () => 1 }, "OOMKilled", null, "SIGKILL"],
+    [11 | 0x80, {}, "Error", null, "SIGSEGV"],
+  ])("with wait status %p", (waitStatus, more, reason, exitCode, signal) => {
+    const [first] = ask(seen([attempt({ exited: true, waitStatus })]), more).actions;
+    expect(first).toMatchObject({ type: "record", terminated: { reason, exitCode, signal } });
+  });
+  test("before exec says which step failed", () => {
+    for (const [code, words] of [
+      [127, /not found/],
+      [126, /cannot be executed/],
+      [124, /workingDir/],
+      [125, /placed/],
+    ] as const) {
+      expect(ask(seen([attempt({ exited: true, waitStatus: code << 8, neverExeced: true })])).actions[0]).toMatchObject({
+        terminated: { reason: "StartError", message: expect.stringMatching(words) },
+      });
+    }
+    expect(ask(seen([attempt({ exited: true, waitStatus: 127 << 8 })])).actions[0]).toMatchObject({ terminated: { reason: "Error", exitCode: 127 } });
+  });
+  test("is recorded, then released, then started again at once", () =>
+    expect(types(ask(seen([attempt({ exited: true, waitStatus: 256 })])))).toEqual(["record", "release", "start"]));
+  test("and was recorded already is only released", () =>
+    expect(types(ask(seen([attempt({ exited: true, waitStatus: 256 })], [], record({ last: last({ attempt: "w@0@1" }), notBefore: NOW + 9 }))))).toEqual([
+      "release",
+    ]));
+  test("with children left behind has those killed before anything starts", () =>
+    expect(types(ask(seen([attempt({ exited: true, waitStatus: 256 })], [12, 13])))).toEqual(["record", "release", "kill"]));
+  test("because it was asked to owes no pause", () => {
+    const stopping = record({ streak: 4, stopping: { attempt: "w@0@1", since: NOW - 1 } });
+    expect(ask(seen([attempt({ exited: true, waitStatus: 15 })], [], stopping)).actions[0]).toMatchObject({
+      type: "record",
+      asked: true,
+      record: { streak: 0 },
+    });
+  });
+});
+
+describe("what does not run", () => {
+  test("starts for the first time", () => expect(ask(undefined)).toMatchObject({ actions: [{ type: "start", reason: "first start" }] }));
+  test.each([
+    [0, 0],
+    [1, 10_000],
+    [2, 20_000],
+    [3, 40_000],
+    [5, 160_000],
+    [6, 300_000],
+    [60, 300_000],
+  ])("after %p ends in a row waits %p ms", (streak, pause) => {
+    const before = record({ streak });
+    const [ended] = ask(seen([attempt({ exited: true, waitStatus: 256 })], [], before)).actions;
+    expect(ended).toMatchObject({ type: "record", record: { streak: streak + 1, notBefore: NOW + pause } });
+  });
+  test("counts anew after a long run", () => {
+    const long = { ...meta, startedAt: "2025-12-31T23:59:59Z" };
+    expect(ask(seen([attempt({ exited: true, waitStatus: 256 }, { meta: long })], [], record({ streak: 7 }))).actions[0]).toMatchObject({
+      record: { streak: 1, notBefore: NOW },
+    });
+  });
+  test("waits in CrashLoopBackOff until its time", () => {
+    const waiting = record({ last: last(), notBefore: NOW + 7000 });
+    expect(ask(seen([], [], waiting))).toMatchObject({
+      actions: [],
+      wakeAt: NOW + 7000,
+      state: { waiting: { reason: "CrashLoopBackOff", message: "Error: restarts in 7s" } },
+    });
+    expect(ask(seen([], [], waiting), { now: NOW + 7000 })).toMatchObject({ actions: [{ type: "start", reason: "restart", record: { restarts: 1 } }] });
+  });
+  test.each([
+    ["Never", "Error", false],
+    ["Never", "Completed", false],
+    ["OnFailure", "Completed", false],
+    ["OnFailure", "Error", true],
+    ["Always", "Completed", true],
+  ])("with restartPolicy %s after %s starts: %p", (policy, reason, starts) => {
+    const decision = ask(seen([], [], record({ last: last({ reason, exitCode: reason === "Error" ? 1 : 0 }) })), {
+      desired: desired(`{command: [x], restartPolicy: ${policy}}`),
+    });
+    expect(types(decision)).toEqual(starts ? ["start"] : []);
+    if (!starts) expect(decision.state).toMatchObject({ terminated: { reason } });
+  });
+  test("starts as a new revision whatever the policy and the back-off say", () =>
+    expect(
+      ask(seen([], [], record({ last: last({ revision: "old" }), notBefore: NOW + 9999 })), { desired: desired("{command: [x], restartPolicy: Never}") }),
+    ).toMatchObject({ actions: [{ type: "start", reason: "new revision", record: { streak: 0 } }] }));
+  test("waits while its group is frozen or its env file is missing", () => {
+    expect(ask(undefined, { frozen: true })).toMatchObject({ actions: [], state: { waiting: { reason: "Frozen" } } });
+    expect(ask(undefined, { desired: { ...desired(), obstacle: "envFrom: /x does not exist" } })).toMatchObject({
+      actions: [],
+      state: { waiting: { reason: "StartBlocked", message: "envFrom: /x does not exist" } },
+    });
+  });
+  test("and is not declared is forgotten", () => expect(types(ask(seen([], [], record()), { desired: undefined }))).toEqual(["forget"]));
+});
+
+describe("odd ends of the holder", () => {
+  test("an attempt that never began is voided, and another one starts", () =>
+    expect(types(ask(seen([attempt(null, { holder: undefined, meta: undefined })])))).toEqual(["void", "start"]));
+  test("a launching shell at work is waited for", () =>
+    expect(ask(seen([attempt(null, { holder: { pid: 10, stopped: false } })]))).toMatchObject({ actions: [], wakeAt: NOW + 50 }));
+  test("a workload whose holder was killed goes on, and never has a twin", () => {
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt };
+    expect(ask(seen([attempt(null, { holder: undefined, meta: undefined })], [11], record({ current })))).toMatchObject({
+      actions: [{ type: "void" }],
+      state: expect.anything(),
+    });
+    expect(ask(seen([], [11], record({ current })))).toMatchObject({ actions: [], state: { running: { pid: 11 } } });
+    expect(types(ask(seen([], [11], record({ current })), { desired: desired("{command: [x]}", "r2") }))).toEqual(["kill"]);
+  });
+  test("a workload that is gone without a trace is recorded as such", () => {
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt };
+    expect(ask(seen([], [], record({ current })))).toMatchObject({
+      actions: [{ type: "record", terminated: { reason: "ExitStatusUnknown", exitCode: null } }],
+    });
+  });
+});
