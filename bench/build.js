@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-export const top = dirname(dirname(fileURLToPath(import.meta.url)));
+const top = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BASELINE = join(top, "bench/out/baseline");
 export const ENGINE_PROCESS = join(top, "bench/out/engineProcess.js");
 export const HOLDFAST = join(top, "bin/holdfast.js");
@@ -13,7 +13,7 @@ export const HOLDFAST = join(top, "bin/holdfast.js");
 /** Builds both; the bundle has the settings of scripts/build.js. */
 export async function buildMeasured() {
   mkdirSync(dirname(BASELINE), { recursive: true });
-  execFileSync("gcc", ["-O2", "-Wall", "-o", BASELINE, join(top, "bench/baseline.c")], { stdio: ["ignore", 2, 2] });
+  execFileSync(process.env.CC ?? "gcc", ["-O2", "-Wall", "-o", BASELINE, join(top, "bench/baseline.c")], { stdio: ["ignore", 2, 2] });
   await build({
     absWorkingDir: top,
     entryPoints: ["bench/inside/engineProcess.js"],

@@ -23,7 +23,7 @@ function limitsOf(index) {
 }
 
 /** One manifest document. `pids`: another value for pids.max, for edits. */
-export function manifestOf(index, pids = limitsOf(index).pids) {
+function manifestOf(index, pids = limitsOf(index).pids) {
   const { percent, weight, memory, low, swap } = limitsOf(index);
   return `# Team ${index % 20}: what its batch jobs may use together.
 apiVersion: holdfast.dev/v1alpha1

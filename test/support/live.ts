@@ -62,6 +62,16 @@ export class Live {
     return plan;
   }
 
+  /** Converges again and again until a condition holds. */
+  async settle<T>(what: string, condition: () => T | undefined | false, patience = 15_000): Promise<T> {
+    for (const deadline = Date.now() + patience; ; await sleep(10)) {
+      await this.apply();
+      const value = attempt(condition);
+      if (value) return value;
+      if (Date.now() > deadline) throw new Error(`converged in vain until ${what}`);
+    }
+  }
+
   plan(): Plan {
     this.load();
     return this.engine.plan();
@@ -160,6 +170,14 @@ function plainEnvironment(): NodeJS.ProcessEnv {
 }
 
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function attempt<T>(condition: () => T): T | undefined {
+  try {
+    return condition();
+  } catch {
+    return undefined;
+  }
+}
 
 /** Waits until a condition holds; a condition that throws does not hold yet. */
 export async function until<T>(what: string, condition: () => T | undefined | false, patience = 10_000): Promise<T> {
