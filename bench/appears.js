@@ -2,6 +2,9 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { sleep } from "./sandbox.js";
 
+/** A series of writes or edits ends after so many ms, however few they were: the table tells the number. */
+export const LONGEST_SERIES = 45_000;
+
 const SPIN = 5;
 const STEP = 0.2;
 const buffer = Buffer.alloc(64);

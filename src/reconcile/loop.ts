@@ -1,6 +1,6 @@
 /** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
 import { resolve } from "node:path";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
 import { type ManifestWatch, watchManifests } from "../host/watchManifests.ts";
@@ -58,7 +58,6 @@ export class Loop {
       changed: (path) => this.cgroupChanged(path),
       exhausted: () => warn("the kernel's limit of inotify watches is reached (fs.inotify.max_user_watches): drift is found at resyncs only"),
     });
-    await this.manifestWatch.refresh();
     this.allFiles = true;
     this.everything = true;
     this.kick();
@@ -119,14 +118,17 @@ export class Loop {
       this.resyncDue = false;
       this.allFiles = true;
       this.everything = true;
-      await this.manifestWatch?.refresh();
       engine.forgetTold();
       if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
     }
+    // Watch first, look afterwards: nothing can happen in between unseen.
+    if (this.allFiles) await this.manifestWatch?.refresh();
     const changed = this.readManifests();
     const scope = this.everything ? undefined : new Set([...this.cgroups, ...(changed ?? [])]);
     this.everything = false;
     this.cgroups.clear();
+    // Problems of the manifests are told by a pass, also when they concern no cgroup.
+    if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const convergence = await engine.converge(scope);
     if (changed) this.watchDesired();
@@ -161,7 +163,11 @@ export class Loop {
   private after({ outcomes, plan }: Convergence): void {
     const { engine } = this.options;
     for (const { action, error } of outcomes) {
-      if (action.type === "create" && !error) this.cgroupWatch?.rearm(action.path);
+      if (action.type === "create" && !error) {
+        this.cgroupWatch?.rearm(action.path);
+        // What was below a cgroup that had gone has gone with it, and nothing told of that.
+        if (action.cause === "drift") for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.cgroups.add(path);
+      }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
     if (plan.wakeAt !== undefined) this.at("wake", plan.wakeAt, () => this.wake());

@@ -77,9 +77,13 @@ export class Live {
     return this.engine.plan();
   }
 
+  /** An object as another process sees it: from the manifests, the machine and the run directory. */
   view(name: string): ObjectView {
-    this.load();
-    const found = this.engine.views().find(({ metadata }) => metadata.name === name);
+    const engine = new Engine({ host: openHost(this.host.options) });
+    const set = new ManifestSet(this.manifests);
+    set.update(new ManifestDirectory(this.manifests).scan().contents);
+    engine.load(set.manifests);
+    const found = engine.views().find(({ metadata }) => metadata.name === name);
     if (!found) throw new Error(`no object ${name}`);
     return found;
   }

@@ -1,0 +1,221 @@
+/** The controller in a process of its own: drift, edits, deaths, rivals. */
+
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { parseMounts } from "../../src/cgroup/hierarchy.ts";
+import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { group, workload } from "../support/manifests.ts";
+
+(whyNotLive === undefined ? describe : describe.skip)("the controller", () => {
+  let live: Live;
+  beforeEach(() => {
+    live = new Live();
+  });
+  afterEach(() => live.close());
+
+  /** Writes behind the controller's back. */
+  const behind = (controller: string, path: string, file: string, text: string): void =>
+    writeFileSync(join(live.cgroup(controller, path), file), text, { flag: "r+" });
+  const started = async (...args: string[]): Promise<ReturnType<Live["controller"]>> => {
+    // A resync that never comes: what is repaired is repaired because of an event.
+    const controller = live.controller(...(args.length > 0 ? args : ["--resync", "10m"]));
+    await until("it watches", () => controller.output().includes("in force"), 60_000);
+    return controller;
+  };
+  const running = (name: string): number => Number(live.procs("", name)[0]);
+
+  test("repairs a limit that was changed, and tells object, field, both values and the manifest line", async () => {
+    live.write(`# a comment\n${group("g", "\n  limits:\n    pids.max: 64\n    memory.max: 200Mi")}`);
+    const { lines } = await started();
+    for (const [controller, file, text] of [
+      ["pids", "pids.max", "7"],
+      ["memory", live.version("memory") === 1 ? "memory.limit_in_bytes" : "memory.max", "1048576"],
+    ] as const) {
+      const good = live.read(controller, "g", file);
+      behind(controller, "g", file, text);
+      await until(`${file} is repaired`, () => live.read(controller, "g", file) === good);
+    }
+    const repairs = await until("both are told", () => ((found) => found.length >= 2 && found)(lines().filter(({ reason }) => reason === "DriftRepaired")));
+    expect(repairs[0]).toMatchObject({
+      level: "warn",
+      object: "LimitGroup/g",
+      field: "pids.max",
+      desired: "64",
+      observed: "7",
+      source: expect.stringMatching(/a\.yaml:7$/),
+    });
+    expect(repairs[1]).toMatchObject({ field: "memory.max", desired: "200Mi", observed: "1Mi", source: expect.stringMatching(/a\.yaml:8$/) });
+    await until("the status tells it", () => live.view("g").status.drift?.count === 2);
+    expect(live.view("g").status.conditions).toEqual([expect.objectContaining({ type: "Ready", status: "True", observedGeneration: 1 })]);
+  });
+
+  test("repairs every one of 200 changes", async () => {
+    live.write(Array.from({ length: 10 }, (_, index) => group(`g${index}`, "{limits: {pids.max: 64}}")).join("---\n"));
+    await started();
+    for (let round = 0; round < 200; round++) {
+      behind("pids", `g${round % 10}`, "pids.max", "7");
+      if (round % 3 === 0) await sleep(1);
+    }
+    await until("all are repaired", () => Array.from({ length: 10 }, (_, index) => live.read("pids", `g${index}`, "pids.max")).every((text) => text === "64"));
+  });
+
+  test("makes a removed cgroup again, limits and all, and watches the new one", async () => {
+    live.write(`${group("g", "{limits: {pids.max: 64}}")}---\n${group("inner", "{parentRef: {name: g}, limits: {pids.max: 32}}")}`);
+    const { lines } = await started();
+    for (let round = 0; round < 3; round++) {
+      for (const path of ["g/inner", "g"]) rmdirSync(live.cgroup("pids", path));
+      await until("both are there again", () => live.read("pids", "g", "pids.max") === "64" && live.read("pids", "g/inner", "pids.max") === "32");
+      behind("pids", "g/inner", "pids.max", "5");
+      await until("the new one is watched", () => live.read("pids", "g/inner", "pids.max") === "32");
+    }
+    expect(lines().filter(({ reason }) => reason === "Recreated").length).toBeGreaterThanOrEqual(6);
+  });
+
+  test("removes a cgroup that nobody declared, and leaves everything outside its root alone", async () => {
+    live.write(group("g"));
+    await started();
+    mkdirSync(live.cgroup("", "stray"));
+    await until("it is gone", () => !existsSync(live.cgroup("", "stray")));
+    const outside = `${live.cgroup("")}-outside`;
+    mkdirSync(outside);
+    await sleep(300);
+    expect(existsSync(outside)).toBe(true);
+    rmdirSync(outside);
+  });
+
+  test("moves a process back that was moved out", async () => {
+    live.write(workload("w", "{command: [sleep, '300']}"));
+    const { lines } = await started("--resync", "500ms");
+    const pid = await until("it runs", () => running("w@0"));
+    for (const controller of ["pids", ""]) {
+      mkdirSync(`${live.cgroup(controller)}-elsewhere`, { recursive: true });
+      writeFileSync(`${live.cgroup(controller)}-elsewhere/cgroup.procs`, String(pid), { flag: "r+" });
+      await until("it is back", () => live.procs(controller, "w@0").includes(pid));
+      if (existsSync(`${live.cgroup(controller)}-elsewhere`)) rmdirSync(`${live.cgroup(controller)}-elsewhere`);
+    }
+    expect(lines().some(({ note, msg }) => String(note ?? msg).includes("moved it back"))).toBe(true);
+    expect(running("w@0")).toBe(pid);
+  });
+
+  test("with drift: Report tells and does not touch, and still follows the manifest", async () => {
+    live.write(group("g", "{drift: Report, limits: {pids.max: 64}}"));
+    const { lines } = await started("--resync", "300ms");
+    behind("pids", "g", "pids.max", "7");
+    await until("it is told", () => lines().some(({ reason, observed, desired }) => reason === "DriftReported" && observed === "7" && desired === "64"));
+    await sleep(700);
+    expect(live.read("pids", "g", "pids.max")).toBe("7");
+    expect(lines().filter(({ reason }) => reason === "DriftReported")).toHaveLength(1);
+    await until("the status says so", () => live.view("g").status.conditions.some(({ type, status }) => type === "Drifted" && status === "True"));
+    live.write(group("g", "{drift: Report, limits: {pids.max: 32}}"));
+    await until("the edit is followed", () => live.read("pids", "g", "pids.max") === "32");
+  });
+
+  test("restarts what dies, at once", async () => {
+    live.write(workload("w", "{command: [sleep, '300'], backoff: {initial: 0s, max: 0s}}"));
+    await started();
+    for (let round = 0; round < 5; round++) {
+      const pid = await until("it runs", () => running("w@0"));
+      process.kill(pid, "SIGKILL");
+      await until("another runs", () => running("w@0") !== pid && running("w@0") > 0);
+    }
+    await until("all are counted", () => live.view("w").status.restartCount === 5);
+  });
+
+  describe("follows the manifests", () => {
+    const limit = (value: number): string => group("g", `{limits: {pids.max: ${value}}}`);
+    const reads = (value: number): Promise<boolean> => until(`pids.max is ${value}`, () => live.read("pids", "g", "pids.max") === String(value));
+
+    test("through every way to write a file", async () => {
+      live.write(limit(1));
+      await started();
+      const file = join(live.manifests, "a.yaml");
+      live.write(limit(2));
+      await reads(2);
+      writeFileSync(file, limit(3));
+      await reads(3);
+      rmSync(file);
+      writeFileSync(file, limit(4));
+      await reads(4);
+      mkdirSync(join(live.manifests, "new/deep"), { recursive: true });
+      renameSync(file, join(live.manifests, "new/deep/b.yml"));
+      writeFileSync(join(live.manifests, "new/deep/b.yml"), limit(5));
+      await reads(5);
+      for (const leftover of ["b.yml~", ".b.yml.swp", "#b.yml#", "b.yml.bak", "4913", "notes.txt"])
+        writeFileSync(join(live.manifests, "new/deep", leftover), limit(99));
+      await sleep(200);
+      await reads(5);
+    });
+
+    test("through a switch of ..data, as Kubernetes mounts a ConfigMap", async () => {
+      const version = (name: string, value: number): void => {
+        mkdirSync(join(live.manifests, name));
+        writeFileSync(join(live.manifests, name, "a.yaml"), limit(value));
+        symlinkSync(name, join(live.manifests, "..tmp"));
+        renameSync(join(live.manifests, "..tmp"), join(live.manifests, "..data"));
+      };
+      version("..v1", 11);
+      symlinkSync("..data/a.yaml", join(live.manifests, "a.yaml"));
+      await started();
+      await reads(11);
+      version("..v2", 12);
+      await reads(12);
+      version("..v3", 13);
+      await reads(13);
+    });
+
+    test("while the directory goes and comes back: what was in force stays meanwhile", async () => {
+      live.write(`${limit(21)}---\n${workload("w", "{command: [sleep, '300']}")}`);
+      const { lines } = await started();
+      const pid = await until("it runs", () => running("w@0"));
+      renameSync(live.manifests, `${live.manifests}.away`);
+      await until("it is told", () => lines().some(({ msg }) => String(msg).includes("does not exist")));
+      behind("pids", "g", "pids.max", "7");
+      await reads(21);
+      mkdirSync(live.manifests);
+      await until("the empty directory is told", () => lines().some(({ reason }) => reason === "PruneHeld"));
+      expect(running("w@0")).toBe(pid);
+      live.write(limit(22));
+      await reads(22);
+      await until("what is really gone is stopped", () => !existsSync(`/proc/${pid}`));
+    });
+  });
+
+  test("refuses to start beside another on the same root, and names it", async () => {
+    live.write(group("g"));
+    const { child } = await started();
+    const second = live.holdfast("run");
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain(`already converged by process ${child.pid}`);
+    expect(live.holdfast("apply").stderr).toContain(`already converged by process ${child.pid}`);
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    expect(live.holdfast("apply").code).toBe(0);
+  });
+
+  test("ends in order at SIGTERM and spares the workloads; the next one adopts them", async () => {
+    live.write(workload("w", "{command: [sleep, '300']}"));
+    const { child } = await started();
+    const pid = await until("it runs", () => running("w@0"));
+    child.kill("SIGTERM");
+    expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0);
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    const { lines } = await started();
+    expect(lines().some(({ reason }) => reason === "Started")).toBe(false);
+    expect(running("w@0")).toBe(pid);
+  });
+
+  test("with --ephemeral takes everything down at the end, and leaves no trace", async () => {
+    live.write(
+      `${group("g")}---\n${workload("w", "{command: [sh, -c, 'trap \"\" TERM; sleep 300 & wait; sleep 300'], limitGroupRef: {name: g}, terminationGracePeriodSeconds: 1}")}`,
+    );
+    const { child, output } = await started("--ephemeral");
+    const pid = await until("it runs", () => running("g/w@0"));
+    child.kill("SIGINT");
+    expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0);
+    expect(output()).toContain("Everything is down.");
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    for (const { mount } of parseMounts(readFileSync("/proc/self/mountinfo", "utf8"))) expect(existsSync(join(mount, live.root))).toBe(false);
+    expect(existsSync(live.runDirectory)).toBe(false);
+  });
+});
