@@ -5,8 +5,11 @@ import { type CgroupPath, childPath } from "../cgroup/path.ts";
 import type { Tree } from "./tree.ts";
 
 export interface CgroupWatch {
-  /** Watches exactly these cgroups (with the hierarchies each one has). */
-  sync(cgroups: ReadonlyMap<CgroupPath, ReadonlySet<string>>): void;
+  /**
+   * Watches these cgroups (with the hierarchies each one has) and, of the others, only those to `keep`. Returns the ones
+   * that are watched only now: what happened to them before is not known.
+   */
+  sync(cgroups: ReadonlyMap<CgroupPath, ReadonlySet<string>>, keep: ReadonlySet<CgroupPath>): readonly CgroupPath[];
   /** Watches one cgroup afresh: it was made again, and the old watch is deaf. */
   rearm(path: CgroupPath): void;
   close(): void;
@@ -69,9 +72,10 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
     watchers.set(path, armed);
   };
   return {
-    sync: (cgroups) => {
+    sync: (cgroups, keep) => {
+      const fresh: CgroupPath[] = [];
       for (const path of [...watchers.keys()]) {
-        if (cgroups.has(path)) continue;
+        if (cgroups.has(path) || keep.has(path)) continue;
         wanted.delete(path);
         drop(path);
       }
@@ -80,7 +84,9 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
         if (watchers.has(path) && before?.size === hierarchies.size) continue;
         wanted.set(path, hierarchies);
         arm(path);
+        fresh.push(path);
       }
+      return fresh;
     },
     rearm: arm,
     close: () => {

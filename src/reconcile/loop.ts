@@ -131,8 +131,8 @@ export class Loop {
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const convergence = await engine.converge(scope);
-    if (changed) this.watchDesired();
     this.after(convergence);
+    if (changed) this.watchDesired();
     if (convergence.outcomes.length > 0 || changed) {
       settled?.(convergence);
       this.at("save", Date.now() + SAVE, () => this.save());
@@ -165,6 +165,7 @@ export class Loop {
     for (const { action, error } of outcomes) {
       if (action.type === "create" && !error) {
         this.cgroupWatch?.rearm(action.path);
+        this.cgroups.add(action.path);
         // What was below a cgroup that had gone has gone with it, and nothing told of that.
         if (action.cause === "drift") for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.cgroups.add(path);
       }
@@ -178,16 +179,24 @@ export class Loop {
   /** Looks at all replicas: a back-off or a grace period is over. */
   private wake(): void {
     for (const { path } of this.options.engine.desired.replicas.values()) this.cgroups.add(path);
-    for (const id of this.options.engine.host.records.list()) {
-      const path = this.options.engine.host.records.read(id)?.current?.path;
-      if (path !== undefined) this.cgroups.add(path as CgroupPath);
-    }
+    for (const path of this.runningPaths()) this.cgroups.add(path);
     this.kick();
   }
 
+  /** Watches what is desired and what still runs, and looks once more at what was not watched while it was made. */
   private watchDesired(): void {
     const { cgroups } = this.options.engine.desired;
-    this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])));
+    const fresh = this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])), new Set(this.runningPaths())) ?? [];
+    for (const path of fresh) this.cgroups.add(path);
+  }
+
+  /** Cgroups of workloads that were started, declared or not. */
+  private runningPaths(): CgroupPath[] {
+    const { records } = this.options.engine.host;
+    return records.list().flatMap((id) => {
+      const path = records.read(id)?.current?.path;
+      return path === undefined ? [] : [path as CgroupPath];
+    });
   }
 
   private save(): void {

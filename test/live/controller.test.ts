@@ -64,7 +64,8 @@ import { group, workload } from "../support/manifests.ts";
     live.write(`${group("g", "{limits: {pids.max: 64}}")}---\n${group("inner", "{parentRef: {name: g}, limits: {pids.max: 32}}")}`);
     const { lines } = await started();
     for (let round = 0; round < 3; round++) {
-      for (const path of ["g/inner", "g"]) rmdirSync(live.cgroup("pids", path));
+      // The controller may be quicker between the two.
+      await until("both are removed", () => ["g/inner", "g"].map((path) => removed(live.cgroup("pids", path))).every(Boolean));
       await until("both are there again", () => live.read("pids", "g", "pids.max") === "64" && live.read("pids", "g/inner", "pids.max") === "32");
       behind("pids", "g/inner", "pids.max", "5");
       await until("the new one is watched", () => live.read("pids", "g/inner", "pids.max") === "32");
@@ -89,10 +90,14 @@ import { group, workload } from "../support/manifests.ts";
     const { lines } = await started("--resync", "500ms");
     const pid = await until("it runs", () => running("w@0"));
     for (const controller of ["pids", ""]) {
-      mkdirSync(`${live.cgroup(controller)}-elsewhere`, { recursive: true });
-      writeFileSync(`${live.cgroup(controller)}-elsewhere/cgroup.procs`, String(pid), { flag: "r+" });
-      await until("it is back", () => live.procs(controller, "w@0").includes(pid));
-      if (existsSync(`${live.cgroup(controller)}-elsewhere`)) rmdirSync(`${live.cgroup(controller)}-elsewhere`);
+      const elsewhere = `${live.cgroup(controller)}-elsewhere`;
+      mkdirSync(elsewhere, { recursive: true });
+      try {
+        writeFileSync(join(elsewhere, "cgroup.procs"), String(pid), { flag: "r+" });
+        await until("it is back", () => live.procs(controller, "w@0").includes(pid));
+      } finally {
+        await until("the other cgroup is removed", () => removed(elsewhere));
+      }
     }
     expect(lines().some(({ note, msg }) => String(note ?? msg).includes("moved it back"))).toBe(true);
     expect(running("w@0")).toBe(pid);
@@ -219,3 +224,13 @@ import { group, workload } from "../support/manifests.ts";
     expect(existsSync(live.runDirectory)).toBe(false);
   });
 });
+
+/** Removes a cgroup if it can be removed now; true when it is not there any more. */
+function removed(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
