@@ -135,29 +135,26 @@ function set(draft: Draft, setting: Setting): void {
 /** v1 gives a new cpuset nothing, and swappiness its parent's: what is not declared follows the parent. */
 class Inheritance {
   private readonly known = new Map<string, string>();
-  private readonly files: readonly (FileEntry & { hierarchy: string })[];
+  private readonly files: readonly FileEntry[];
   private readonly machine: Machine;
 
   constructor(machine: Machine) {
     this.machine = machine;
     this.files = machine.controllers.all
       .filter(({ version }) => version === 1)
-      .flatMap((hierarchy) =>
-        (machine.tables.get(hierarchy.id) ?? [])
-          .filter(({ file }) => INHERITED_V1.some((inherited) => inherited.file === file.name))
-          .map((entry) => ({ ...entry, hierarchy: hierarchy.id })),
-      );
+      .flatMap((hierarchy) => (machine.tables.get(hierarchy.id) ?? []).filter(({ file }) => INHERITED_V1.some((inherited) => inherited.file === file.name)));
   }
 
   /** Parents must come before their children. */
   apply(draft: Draft): void {
-    for (const { file, hierarchy } of this.files) {
+    for (const { file } of this.files) {
       const declared = draft.settings.get(file.name)?.get("")?.value;
       const above = draft.path === ROOT ? this.machine.inherited.get(file.name) : this.known.get(`${file.name} ${parentPath(draft.path)}`);
       const value = declared ?? above;
       if (value === undefined) continue;
       this.known.set(`${file.name} ${draft.path}`, value);
-      if (declared === undefined && [...draft.needs].some((need) => hierarchyIn(need) === hierarchy)) set(draft, { file, key: "", value });
+      // Also where it needs no directory: there may be one from before.
+      if (declared === undefined) set(draft, { file, key: "", value });
     }
   }
 }
