@@ -59,3 +59,19 @@ export function controllersOf(all: readonly Hierarchy[]): Controllers | undefine
     usable[0];
   return core && { all: usable, core };
 }
+
+/** Id of the v2 hierarchy, the one in which controllers are handed down (cgroup.subtree_control). */
+export const UNIFIED = "unified";
+
+/** Whether the kernel tells when a cgroup's last process ends (cgroup.events). */
+export function tellsOfEnds({ core }: Controllers): boolean {
+  return core.version === 2;
+}
+
+/** `cgroup v1 (cpu memory pids) and cgroup v2`. */
+export function inWords({ all }: Controllers, inUse: (hierarchy: Hierarchy) => boolean): string {
+  const v1 = all.filter((hierarchy) => hierarchy.version === 1 && inUse(hierarchy)).map(({ id }) => id);
+  const unified = all.find(({ version }) => version === 2);
+  const handedDown = unified && unified.controllers.size > 0 ? ` (${[...unified.controllers].join(" ")})` : "";
+  return [...(v1.length > 0 ? [`cgroup v1 (${v1.join(" ")})`] : []), ...(unified ? [`cgroup v2${handedDown}`] : [])].join(" and ");
+}

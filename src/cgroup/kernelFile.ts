@@ -20,6 +20,10 @@ export interface KernelFile {
   readonly widens: (from: FileValue, to: FileValue) => boolean;
   /** What a kernel must have for the file to exist, in words. */
   readonly needs: string;
+  /** A file that, while it is 1, makes this one the kernel's own business; leaving that state resets this one. */
+  readonly heldBy?: string;
+  /** The file that tells what is in use, where the kernel kills until a smaller value fits. */
+  readonly usage?: string;
 }
 
 const same = (value: FileValue): FileValue => value;
@@ -31,6 +35,8 @@ interface Options {
   readonly initial?: string;
   readonly needs?: string;
   readonly readFrom?: string;
+  readonly heldBy?: string;
+  readonly usage?: string;
 }
 
 /** A file with one number or word. */

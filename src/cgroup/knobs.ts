@@ -10,7 +10,7 @@ export interface Setting {
 }
 
 /** How one cgroup version carries a limit. `spell` gives the settings, or says in words why it cannot. */
-interface Spelling {
+export interface Spelling {
   readonly files: readonly KernelFile[];
   readonly spell: (value: LimitValue, limits: Limits, deviceOf: (name: string) => string | undefined) => readonly Setting[] | string;
 }
@@ -27,7 +27,7 @@ const as = (file: KernelFile): Spelling => ({ files: [file], spell: (value) => [
 
 const cpuQuota = quotaFile("cpu.cfs_quota_us");
 const cpuPeriod = scalarFile("cpu.cfs_period_us", { initial: "100000" });
-const cpuShares = scalarFile("cpu.shares", { initial: "1024" });
+const cpuShares = scalarFile("cpu.shares", { initial: "1024", heldBy: "cpu.idle" });
 const softLimit = bytesFile("memory.soft_limit_in_bytes", { unlimited: "-1" });
 const memsw = bytesFile("memory.memsw.limit_in_bytes", { unlimited: "-1", needs: "a kernel booted with swapaccount=1" });
 const ioMax = keyedFile("io.max", { initial: IO_UNLIMITED, needs: "CONFIG_BLK_DEV_THROTTLING" });
@@ -102,7 +102,7 @@ const KNOBS = {
     controller: cpu,
     // The kernel's own arithmetic (sched_weight_from_cgroup): both spellings give the same scheduler weight.
     v1: { files: [cpuShares], spell: (value) => [{ file: cpuShares, key: "", value: String(Math.max(2, Math.round((Number(value) * 1024) / 100))) }] },
-    v2: as(scalarFile("cpu.weight", { initial: "100" })),
+    v2: as(scalarFile("cpu.weight", { initial: "100", heldBy: "cpu.idle" })),
   },
   "cpuset.cpus": { controller: cpuset, v1: as(listFile("cpuset.cpus")), v2: as(listFile("cpuset.cpus")) },
   "cpuset.mems": { controller: cpuset, v1: as(listFile("cpuset.mems")), v2: as(listFile("cpuset.mems")) },
@@ -119,7 +119,11 @@ const KNOBS = {
     },
     v2: as(bytesFile("memory.swap.max", { needs: "a kernel with swap accounting (CONFIG_SWAP; not booted with swapaccount=0)" })),
   },
-  "memory.max": { controller: memory, v1: as(bytesFile("memory.limit_in_bytes", { unlimited: "-1" })), v2: as(bytesFile("memory.max")) },
+  "memory.max": {
+    controller: memory,
+    v1: as(bytesFile("memory.limit_in_bytes", { unlimited: "-1" })),
+    v2: as(bytesFile("memory.max", { usage: "memory.current" })),
+  },
   "memory.high": { controller: memory, v1: null, v2: as(bytesFile("memory.high")) },
   "memory.low": {
     controller: memory,
@@ -206,11 +210,14 @@ export function knobTable(): readonly { name: LimitName; v1: readonly string[]; 
   }));
 }
 
-/** Files whose value a new v1 cgroup must be given from its parent: without CPUs and nodes nothing can enter it. */
-export const INHERITED_V1: readonly { readonly knob: LimitName; readonly file: string; readonly controller: string }[] = [
-  { knob: "cpuset.mems", file: "cpuset.mems", controller: "cpuset" },
-  { knob: "cpuset.cpus", file: "cpuset.cpus", controller: "cpuset" },
-  { knob: "memory.swappiness", file: "memory.swappiness", controller: "memory" },
+/**
+ * Files of v1 that follow the parent where nothing is declared: without CPUs and nodes nothing can enter a cpuset, and
+ * swappiness is copied from the parent at mkdir (`copied`).
+ */
+export const INHERITED_V1: readonly { readonly file: string; readonly controller: string; readonly copied: boolean }[] = [
+  { file: "cpuset.mems", controller: "cpuset", copied: false },
+  { file: "cpuset.cpus", controller: "cpuset", copied: false },
+  { file: "memory.swappiness", controller: "memory", copied: true },
 ];
 
 /** The file that suspends a cgroup, and its two words. v1's state reads FROZEN below a frozen parent: self_freezing is the group's own. */

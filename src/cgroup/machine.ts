@@ -1,7 +1,7 @@
 /** Knows what a machine offers: its hierarchies with their kernel files, page size, disks. Facts, gathered by host/. */
 import type { LimitName } from "../api/limits.ts";
 import type { Controllers, Hierarchy } from "./hierarchy.ts";
-import { controllerOf, FREEZER, filesOfController, type TableEntry } from "./knobs.ts";
+import { controllerOf, FREEZER, filesOfController, type Spelling, spellingOf, type TableEntry } from "./knobs.ts";
 
 /** A disk as a manifest names it: its number, or why it is none. */
 export type DeviceFact = { readonly number: string } | { readonly problem: string; readonly hint?: string };
@@ -49,23 +49,29 @@ export function tablesOf(controllers: Controllers): ReadonlyMap<string, readonly
   );
 }
 
-/** Where a limit goes on this machine: the controller and its hierarchy, or what is missing. */
-export type Placement = { readonly hierarchy: Hierarchy; readonly controller: string } | { readonly missing: string; readonly hint: string };
+/** How a limit is carried on this machine: controller, hierarchy and spelling; or what is missing. */
+export type Placement =
+  | { readonly hierarchy: Hierarchy; readonly controller: string; readonly spelling: Spelling }
+  | { readonly missing: string; readonly hint: string };
 
-/** v2 where the kernel offers the controller there, else v1: a machine can mix them. */
+/** A controller is in a v1 hierarchy or in v2, never in both: a machine can mix them. */
 export function placeOf(knob: LimitName, { controllers }: Pick<Machine, "controllers">): Placement {
-  const v2 = controllerOf(knob, 2);
-  const v1 = controllerOf(knob, 1);
-  const legacy = controllers.all.find((hierarchy) => hierarchy.version === 1 && hierarchy.offered.has(v1));
-  if (legacy) return { hierarchy: legacy, controller: v1 };
-  const unified = controllers.all.find((hierarchy) => hierarchy.version === 2 && hierarchy.offered.has(v2));
-  if (!unified)
+  const hierarchy = controllers.all.find(({ version, offered }) => offered.has(controllerOf(knob, version)));
+  const [v1, v2] = [controllerOf(knob, 1), controllerOf(knob, 2)];
+  if (!hierarchy)
     return { missing: `this kernel offers no ${v2} controller to cgroups`, hint: "see /proc/cgroups and the kernel's command line (cgroup_disable=)" };
-  if (!unified.controllers.has(v2)) {
+  const { version } = hierarchy;
+  const spelling = spellingOf(knob, version);
+  if (!spelling) {
+    const file = spellingOf(knob, version === 1 ? 2 : 1)?.files[0]?.name ?? knob;
+    const needed = version === 1 ? "a host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)" : "a host with cgroup v1";
+    return { missing: `the ${version === 1 ? v1 : v2} controller is on cgroup v${version} here, which has no ${file}`, hint: `needs ${needed}` };
+  }
+  if (!hierarchy.controllers.has(controllerOf(knob, version))) {
     return {
       missing: `the ${v2} controller of cgroup v2 is not handed down to Holdfast's root cgroup`,
       hint: `run under a systemd unit with Delegate=yes, or have the host's owner enable ${v2} in cgroup.subtree_control above the root`,
     };
   }
-  return { hierarchy: unified, controller: v2 };
+  return { hierarchy, controller: controllerOf(knob, version), spelling };
 }

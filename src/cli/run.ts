@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
+import { inWords } from "../cgroup/hierarchy.ts";
 import { type Host, openHost, openSimulatedHost, whyNotWritable } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
@@ -90,13 +91,7 @@ export async function run(options: RunOptions): Promise<number> {
     warn: teller.warn,
     settled: () => teller.flush(),
   });
-  const { all } = host.base.controllers;
-  const v1 = all.filter(({ id, version }) => version === 1 && (host.base.tables.get(id)?.length ?? 0) > 0).map(({ id }) => id);
-  const unified = all.find(({ version }) => version === 2);
-  const versions = [
-    ...(v1.length > 0 ? [`cgroup v1 (${v1.join(" ")})`] : []),
-    ...(unified ? [`cgroup v2${unified.controllers.size > 0 ? ` (${[...unified.controllers].join(" ")})` : ""}`] : []),
-  ].join(" and ");
+  const versions = inWords(host.base.controllers, ({ id }) => (host.base.tables.get(id)?.length ?? 0) > 0);
   teller.say(`Holdfast converges the cgroup ${host.tree.root} to ${directory}: ${versions}, pid ${process.pid}, resync ${options.resync}`);
   const signal = nextSignal();
   try {

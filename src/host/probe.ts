@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseEnv } from "node:util";
-import { type CgroupMount, type Controllers, controllersOf, type Hierarchy, parseMounts } from "../cgroup/hierarchy.ts";
+import { type CgroupMount, type Controllers, controllersOf, type Hierarchy, parseMounts, UNIFIED } from "../cgroup/hierarchy.ts";
 import { INHERITED_V1 } from "../cgroup/knobs.ts";
 import { type EnvFileFact, type Machine, type Mentions, tablesOf } from "../cgroup/machine.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
@@ -30,7 +30,7 @@ function hierarchyOf(files: CgroupFiles, { version, mount, options }: CgroupMoun
     handedDown = files.read(`${mount}/${above}/cgroup.subtree_control`);
     if (above === "." || above === "/") break;
   }
-  return { id: "unified", version, mount, offered, controllers: new Set(words(handedDown)) };
+  return { id: UNIFIED, version, mount, offered, controllers: new Set(words(handedDown)) };
 }
 
 function inheritedValues(files: CgroupFiles, { all }: Controllers): ReadonlyMap<string, string> {

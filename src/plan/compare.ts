@@ -1,15 +1,14 @@
 /** Knows how one cgroup's kernel files differ from what is desired, in the files' own units. */
 import type { FileValue } from "../cgroup/kernelFile.ts";
 import type { FileEntry } from "../cgroup/machine.ts";
+import type { Change } from "../cgroup/order.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { ObservedCgroup } from "./observed.ts";
 
 /** One value that is not what it should be. */
-export interface Difference {
-  readonly entry: FileEntry;
+export interface Difference extends Change {
+  readonly knob: FileEntry["knob"];
   readonly key: string;
-  readonly from: FileValue;
-  readonly to: FileValue;
   readonly declared: boolean;
 }
 
@@ -20,7 +19,6 @@ export interface Comparison {
 }
 
 const NOTHING: Comparison = { differences: [], missing: [] };
-const WEIGHTS = new Set(["cpu.shares", "cpu.weight"]);
 
 /** The value of a file with one value; undefined when the file is not there. */
 export function scalarOf(table: readonly FileEntry[], texts: readonly (string | undefined)[], name: string): FileValue | undefined {
@@ -43,8 +41,6 @@ export function compare(
   const wholeTable = desired.owner !== undefined;
   let differences: Difference[] | undefined;
   let missing: FileEntry[] | undefined;
-  const idle = observed && scalarOf(table, observed.texts, "cpu.idle") === "1";
-  const wantsIdle = desired.settings.get("cpu.idle")?.get("")?.value === "1";
   for (let index = 0; index < table.length; index++) {
     const entry = table[index] as FileEntry;
     const { file } = entry;
@@ -61,17 +57,18 @@ export function compare(
       }
       if (!settings) continue;
     }
-    if (WEIGHTS.has(file.name) && wantsIdle) continue; // the kernel keeps an idle group's weight itself
+    const holder = file.heldBy;
+    if (holder !== undefined && desired.settings.get(holder)?.get("")?.value === "1") continue;
+    const held = holder !== undefined && observed !== undefined && scalarOf(table, observed.texts, holder) === "1";
     const seen = text === undefined ? [["", inherited(file.name) ?? file.initial("")] as const] : file.entries(text);
     const known = text === undefined && settings && !settings.has("") ? [] : seen;
     for (const [key, value] of known) {
       const setting = settings?.get(key);
-      // Leaving idle resets the weight, whatever the file says now.
-      const from = idle && WEIGHTS.has(file.name) ? file.initial(key) : value;
+      const from = held ? file.initial(key) : value;
       const to = setting?.value ?? unset(entry, key, observed, from);
       if (from === to || file.settle(from, 1) === to) continue;
       differences ??= [];
-      differences.push({ entry, key, from, to, declared: setting !== undefined });
+      differences.push({ file, knob: entry.knob, key, from, to, declared: setting !== undefined });
     }
     if (!settings) continue;
     for (const [key, setting] of settings) {
@@ -79,7 +76,7 @@ export function compare(
       const from = file.initial(key);
       if (from === setting.value) continue;
       differences ??= [];
-      differences.push({ entry, key, from, to: setting.value, declared: true });
+      differences.push({ file, knob: entry.knob, key, from, to: setting.value, declared: true });
     }
   }
   return differences || missing ? { differences: differences ?? [], missing: missing ?? [] } : NOTHING;

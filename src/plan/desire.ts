@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
-import { FREEZER, INHERITED_V1, type Setting } from "../cgroup/knobs.ts";
+import { UNIFIED } from "../cgroup/hierarchy.ts";
+import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
@@ -123,7 +124,6 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
   return { cgroups, replicas, resources: manifests.resources, problems, held: manifests.held };
 }
 
-const UNIFIED = "unified";
 const hierarchyIn = (need: string): string => need.slice(0, need.indexOf(":"));
 
 function set(draft: Draft, setting: Setting): void {
@@ -140,9 +140,7 @@ class Inheritance {
 
   constructor(machine: Machine) {
     this.machine = machine;
-    this.files = machine.controllers.all
-      .filter(({ version }) => version === 1)
-      .flatMap((hierarchy) => (machine.tables.get(hierarchy.id) ?? []).filter(({ file }) => INHERITED_V1.some((inherited) => inherited.file === file.name)));
+    this.files = [...machine.tables.values()].flat().filter(({ file }) => machine.inherited.has(file.name));
   }
 
   /** Parents must come before their children. */

@@ -1,6 +1,7 @@
 /** Knows the decision: desired and observed in, actions in a safe order out. One walk, pure; every verb asks here. */
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
+import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { type CgroupPath, depthOf, isInternal } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
 import { type Applied, causeOfMissing } from "./applied.ts";
@@ -84,8 +85,7 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
           reported.push(action);
         } else actions.push(action);
       }
-      const version = observed.machine.controllers.all.find(({ id }) => id === hierarchy)?.version;
-      const controllers = version === 2 ? [...enable].filter((controller) => !there?.subtree?.has(controller)).sort() : [];
+      const controllers = hierarchy === UNIFIED ? [...enable].filter((controller) => !there?.subtree?.has(controller)).sort() : [];
       if (controllers.length > 0 && !absent.has(`${hierarchy}:${path}`)) actions.push({ type: "enable", owner: key, path, hierarchy, controllers });
     }
   }

@@ -3,7 +3,7 @@ import type { LimitName, LimitValue } from "../api/limits.ts";
 import type { Problem, ProblemReason } from "../api/problem.ts";
 import type { Resource } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
-import { type Setting, spellingOf } from "../cgroup/knobs.ts";
+import type { Setting } from "../cgroup/knobs.ts";
 import { type Machine, placeOf } from "../cgroup/machine.ts";
 import { locate } from "../manifest/locate.ts";
 
@@ -28,15 +28,7 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
       report("KnobUnsupported", place.missing, place.hint);
       continue;
     }
-    const { hierarchy, controller } = place;
-    const spelling = spellingOf(name, hierarchy.version);
-    if (!spelling) {
-      const [other, needed] =
-        hierarchy.version === 1 ? ([2, "a host with cgroup v2 (systemd.unified_cgroup_hierarchy=1)"] as const) : ([1, "a host with cgroup v1"] as const);
-      const file = spellingOf(name, other)?.files[0]?.name ?? name;
-      report("KnobUnsupported", `the ${controller} controller is on cgroup v${hierarchy.version} here, which has no ${file}`, `needs ${needed}`);
-      continue;
-    }
+    const { hierarchy, controller, spelling } = place;
     const devices = Object.keys(resource.limits["io.max"] ?? {});
     const deviceOf = (device: string): string | undefined => {
       const fact = machine.devices.get(device);

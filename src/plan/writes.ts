@@ -3,23 +3,27 @@ import type { Problem } from "../api/problem.ts";
 import { formatBytes } from "../api/quantity.ts";
 import { FORCE_ANNOTATION, type Resource } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
-import { writeText } from "../cgroup/knobs.ts";
+import { INHERITED_V1, writeText } from "../cgroup/knobs.ts";
 import type { FileEntry } from "../cgroup/machine.ts";
+import { inTheWayOf, type Step, steps } from "../cgroup/order.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action, ActionOf, Cause } from "./action.ts";
 import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
 import type { DesiredCgroup } from "./desired.ts";
-import { inOrder, type Step, steps, withPeriodDetour } from "./order.ts";
+import type { ObservedCgroup } from "./observed.ts";
+import { inOrder } from "./order.ts";
 import type { Inputs } from "./plan.ts";
+
+/** A difference, and why it is there. */
+type Caused = Difference & { readonly cause: Cause };
 
 interface Write {
   readonly path: CgroupPath;
   readonly hierarchy: string;
   readonly owner: Resource | undefined;
-  readonly cause: Cause;
-  readonly step: Step;
+  readonly step: Step<Caused>;
 }
 
 /** `/spec/limits/memory.max` or `/spec/frozen`. */
@@ -37,17 +41,17 @@ export function limitWrites(
   const { observed, applied } = inputs;
   const writes: Write[] = [];
   const reported: Action[] = [];
-  const asAction = ({ path, hierarchy, owner, cause, step }: Write): ActionOf<"write"> => {
-    const { entry, key, from, to, declared } = step.difference;
-    const text = writeText({ file: entry.file, key, value: to });
+  const asAction = ({ path, hierarchy, owner, step }: Write): ActionOf<"write"> => {
+    const { file, knob, key, from, to, declared, cause } = step.change;
+    const text = writeText({ file, key, value: to });
     return {
       type: "write",
       owner: owner?.key,
       path,
       hierarchy,
-      file: entry.file.name,
+      file: file.name,
       key,
-      knob: entry.knob,
+      knob,
       from,
       to,
       text,
@@ -60,35 +64,32 @@ export function limitWrites(
     for (const [hierarchy, table] of observed.machine.tables) {
       const seen = observed.cgroups.get(hierarchy)?.get(path);
       if ((!seen && !hierarchies.has(hierarchy)) || absent.has(`${hierarchy}:${path}`)) continue;
-      const inherited = (file: string): string | undefined => (seen ? undefined : parentValue(inputs, hierarchy, table, path, file));
+      const inherited = (file: string): string | undefined => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file));
       const { differences, missing } = compare(table, cgroup, seen, inherited);
       if (differences.length === 0 && missing.length === 0) continue;
       for (const { file, knob } of missing) problems.push(unsupported(owner, knob, file.name, file.needs));
       // In a new directory everything is as new as the directory.
-      const why = ({ entry, key }: Difference): Cause =>
-        seen ? causeOf(applied, cgroup, entry.file.name, key) : causeOfMissing(applied, owner, path, hierarchy);
-      const wanted = differences.filter((difference) => {
-        if (owner?.drift === "Report" && why(difference) === "drift") {
-          reported.push(asAction({ path, hierarchy, owner, cause: "drift", step: { difference, phase: "widen" } }));
-          return false;
-        }
-        const blocked = shrinkBlocked(owner, path, difference, inputs);
-        if (blocked) problems.push(blocked);
-        return !blocked;
-      });
-      // v1's quota may move only because its period does: one reason for both.
-      const period = wanted.find(({ entry }) => entry.file.name === "cpu.cfs_period_us");
-      const causeOfStep = (difference: Difference): Cause => (period && difference.entry.knob === "cpu.max" ? why(period) : why(difference));
-      for (const step of steps(withPeriodDetour(wanted, quotaNow(table, cgroup, seen))))
-        writes.push({ path, hierarchy, owner, cause: causeOfStep(step.difference), step });
+      const why = ({ file, key }: Difference): Cause => (seen ? causeOf(applied, cgroup, file.name, key) : causeOfMissing(applied, owner, path, hierarchy));
+      const wanted = differences
+        .map((difference): Caused => ({ ...difference, cause: why(difference) }))
+        .filter((change) => {
+          if (owner?.drift === "Report" && change.cause === "drift") {
+            reported.push(asAction({ path, hierarchy, owner, step: { change, phase: "widen" } }));
+            return false;
+          }
+          const blocked = shrinkBlocked(owner, path, change, inputs);
+          if (blocked) problems.push(blocked);
+          return !blocked;
+        });
+      for (const step of steps(withObstacles(wanted, table, cgroup, seen))) writes.push({ path, hierarchy, owner, step });
     }
   }
   return { actions: inOrder(writes).map(asAction), reported };
 }
 
-/** A new v1 directory copies some values from its parent, as that is now. */
-function parentValue({ observed }: Inputs, hierarchy: string, table: readonly FileEntry[], path: string, file: string): string | undefined {
-  if (file !== "memory.swappiness") return undefined;
+/** A new directory copies some values from its parent, as that is now. */
+function copiedValue({ observed }: Inputs, hierarchy: string, table: readonly FileEntry[], path: string, file: string): string | undefined {
+  if (!INHERITED_V1.some((inherited) => inherited.copied && inherited.file === file)) return undefined;
   for (let above = path; above !== ""; ) {
     above = above.slice(0, Math.max(above.lastIndexOf("/"), 0));
     const seen = observed.cgroups.get(hierarchy)?.get(above as CgroupPath);
@@ -97,12 +98,22 @@ function parentValue({ observed }: Inputs, hierarchy: string, table: readonly Fi
   return observed.machine.inherited.get(file);
 }
 
-/** v1's quota as it is, for when only the period changes. */
-function quotaNow(table: readonly FileEntry[], cgroup: DesiredCgroup, seen: Parameters<typeof compare>[2]): Difference | undefined {
-  const entry = table.find(({ file }) => file.name === "cpu.cfs_quota_us");
-  const value = entry && seen && scalarOf(table, seen.texts, entry.file.name);
-  if (!entry || value === undefined) return undefined;
-  return { entry, key: "", from: value, to: value, declared: cgroup.settings.has(entry.file.name) };
+/** Adds what must get out of the way of a change, for the same reason as the change. */
+function withObstacles(wanted: readonly Caused[], table: readonly FileEntry[], cgroup: DesiredCgroup, seen: ObservedCgroup | undefined): readonly Caused[] {
+  const all = [...wanted];
+  for (const { file, cause } of wanted) {
+    const name = inTheWayOf.get(file.name);
+    const index = all.findIndex((other) => other.file.name === name);
+    const there = all[index];
+    if (there) all[index] = { ...there, cause };
+    else {
+      const entry = table.find((other) => other.file.name === name);
+      const value = entry && seen && scalarOf(table, seen.texts, entry.file.name);
+      if (entry && value !== undefined)
+        all.push({ file: entry.file, knob: entry.knob, key: "", from: value, to: value, declared: cgroup.settings.has(entry.file.name), cause });
+    }
+  }
+  return all;
 }
 
 function unsupported(owner: Resource | undefined, knob: string, file: string, needs: string): Problem {
@@ -119,19 +130,19 @@ function unsupported(owner: Resource | undefined, knob: string, file: string, ne
 }
 
 /**
- * cgroup v2 takes a memory.max below what is in use and kills until it fits (kernel.md, fact 7): that is never done by
+ * cgroup v2 takes a memory.max below what is in use and kills until it fits (cgroup-v2.rst): that is never done by
  * mistake. v1 refuses such a write by itself.
  */
-function shrinkBlocked(owner: Resource | undefined, path: CgroupPath, { entry, to }: Difference, { observed }: Inputs): Problem | undefined {
-  if (!owner || entry.file.name !== "memory.max" || to === "max" || owner.annotations[FORCE_ANNOTATION] === "true") return undefined;
+function shrinkBlocked(owner: Resource | undefined, path: CgroupPath, { file, knob, to }: Difference, { observed }: Inputs): Problem | undefined {
+  if (!owner || file.usage === undefined || to === "max" || owner.annotations[FORCE_ANNOTATION] === "true") return undefined;
   const current = observed.memoryCurrent(path);
   if (current === undefined || current <= Number(to)) return undefined;
-  const pointer = pointerOf(entry.knob);
+  const pointer = pointerOf(knob);
   return {
     reason: "Blocked",
     object: owner.key,
     pointer,
-    message: `memory.max ${formatBytes(to)} is below the ${Math.ceil(current / 1048576)}Mi in use: the kernel would kill processes`,
+    message: `${formatBytes(to)} is below the ${Math.ceil(current / 1048576)}Mi in use: the kernel would kill processes`,
     hint: `wait, free memory, or annotate ${FORCE_ANNOTATION}: "true"`,
     ...locate(owner.origin, pointer, "key"),
   };

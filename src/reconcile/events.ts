@@ -3,9 +3,10 @@ import { LIMITS } from "../api/limits.ts";
 import { type Problem, problemLine } from "../api/problem.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
+import { shownValue } from "../cgroup/show.ts";
 import { lineOf } from "../manifest/locate.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
-import { describe, exitWords, shownValue } from "../plan/describe.ts";
+import { describe, exitWords } from "../plan/describe.ts";
 import { pointerOf } from "../plan/writes.ts";
 import type { Outcome } from "./apply.ts";
 

@@ -1,5 +1,6 @@
 /** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
 import { resolve } from "node:path";
+import { tellsOfEnds } from "../cgroup/hierarchy.ts";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
@@ -172,7 +173,7 @@ export class Loop {
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
     if (plan.wakeAt !== undefined) this.at("wake", plan.wakeAt, () => this.wake());
-    const polled = engine.machine.controllers.core.version === 1 && engine.desired.replicas.size > 0;
+    const polled = !tellsOfEnds(engine.machine.controllers) && engine.desired.replicas.size > 0;
     if (polled) this.at("poll", Date.now() + POLL, () => this.wake());
   }
 
