@@ -31,13 +31,14 @@ const cpuShares = scalarFile("cpu.shares", { initial: "1024", heldBy: "cpu.idle"
 const softLimit = bytesFile("memory.soft_limit_in_bytes", { unlimited: "-1" });
 const memsw = bytesFile("memory.memsw.limit_in_bytes", { unlimited: "-1", needs: "a kernel booted with swapaccount=1" });
 const ioMax = keyedFile("io.max", { initial: IO_UNLIMITED, needs: "CONFIG_BLK_DEV_THROTTLING" });
+/** 1 is the least that a group can get: leaving it widens, and comes before the weight that it holds back. */
+const idleFile: KernelFile = { ...scalarFile("cpu.idle", { initial: "0", needs: "Linux 5.15" }), widens: (_, to) => to === "0" };
 const throttle = ["read_bps", "write_bps", "read_iops", "write_iops"].map((rate) =>
   keyedFile(`blkio.throttle.${rate}_device`, { initial: "0", needs: "CONFIG_BLK_DEV_THROTTLING" }),
 );
 const ioWeight = keyedFile("io.weight", { initial: "default", unset: { default: "100" }, needs: "CONFIG_BLK_CGROUP_IOCOST" });
 const bfqWeight = keyedFile("blkio.bfq.weight", { initial: "100", needs: "the bfq I/O scheduler (CONFIG_BFQ_GROUP_IOSCHED)" });
 const BURST_NEEDS = "Linux 5.14";
-const IDLE_NEEDS = "Linux 5.15";
 
 /** The rates of io.max, `rbps=max wbps=3000 …`, in the order of IO_RATES. */
 const ratesOf = (value: string): string[] => IO_RATES.map((rate) => new RegExp(`${rate}=(\\S+)`).exec(value)?.[1] ?? "max");
@@ -93,11 +94,7 @@ const KNOBS = {
     v1: as(scalarFile("cpu.cfs_burst_us", { initial: "0", needs: BURST_NEEDS })),
     v2: as(scalarFile("cpu.max.burst", { initial: "0", needs: BURST_NEEDS })),
   },
-  "cpu.idle": {
-    controller: cpu,
-    v1: as(scalarFile("cpu.idle", { initial: "0", needs: IDLE_NEEDS })),
-    v2: as(scalarFile("cpu.idle", { initial: "0", needs: IDLE_NEEDS })),
-  },
+  "cpu.idle": { controller: cpu, v1: as(idleFile), v2: as(idleFile) },
   "cpu.weight": {
     controller: cpu,
     // The kernel's own arithmetic (sched_weight_from_cgroup): both spellings give the same scheduler weight.

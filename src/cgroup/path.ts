@@ -22,7 +22,9 @@ export function parentPath(path: CgroupPath): CgroupPath {
 
 /** Number of levels below the root: 0 for the root. */
 export function depthOf(path: CgroupPath): number {
-  return path === "" ? 0 : path.split("/").length;
+  let depth = path === "" ? 0 : 1;
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) depth++;
+  return depth;
 }
 
 /**

@@ -1,60 +1,35 @@
-/** Knows the account of what happens, one line a change, as `apply` and `run` print it. */
+/** Knows the account of what happens, one line an event, as `apply` and `run` print it. */
 import type { Event } from "../api/status.ts";
-import { colour, out } from "./print.ts";
+import { colour, note, out } from "./print.ts";
 
 const time = (eventTime: string): string => colour.dim(new Date(eventTime).toTimeString().slice(0, 8));
+const GOOD = new Set(["Created", "Configured"]);
+/** Of one kind of ordinary event in a row, no more lines than this: a large host has thousands of objects. */
+const MOST_LINES = 100;
 
-/** What became of one object (or of one cgroup that went) in one pass. */
-interface Sum {
-  readonly when: string;
-  readonly object: string;
-  readonly reason: "Created" | "Configured" | "Pruned";
-  readonly fields: Set<string>;
-  readonly hierarchies: string[];
-}
-
-/** Prints events. The making, configuring or removing of one object is many events and one line. */
 export class Account {
   private readonly clock: boolean;
-  private readonly sums = new Map<string, Sum>();
+  private reason = "";
+  private lines = 0;
 
+  /** `clock`: with the time of day in front. */
   constructor(clock = false) {
     this.clock = clock;
   }
 
-  event(event: Event): void {
-    const { reason, object, eventTime, note } = event;
-    if (event.type === "Normal" && (reason === "Created" || reason === "Configured" || reason === "Pruned")) {
-      const [, cgroup = "", hierarchy = ""] = /(\S*) \(([^()]*)\)$/.exec(note) ?? [];
-      const key = reason === "Pruned" ? `${object} ${cgroup}` : object;
-      const sum = this.sums.get(key) ?? { when: eventTime, object, reason, fields: new Set(), hierarchies: [] };
-      this.sums.set(key, sum);
-      if (reason === "Configured") sum.fields.add(`${event.field} ${event.desired}`);
-      else sum.hierarchies.push(hierarchy);
-      if (reason === "Pruned") sum.fields.add(`cgroup ${cgroup}`);
-      return;
-    }
-    this.flush();
-    this.line(eventTime, object, event.type === "Warning" ? colour.yellow(reason) : reason, `${note}${event.source ? colour.dim(`  ${event.source}`) : ""}`);
+  event({ eventTime, type, reason, object, note: text, source }: Event): void {
+    if (reason !== this.reason) this.flush();
+    this.reason = reason;
+    this.lines++;
+    if (type === "Normal" && this.lines > MOST_LINES) return;
+    const shown = type === "Warning" ? colour.yellow(reason.padEnd(13)) : GOOD.has(reason) ? colour.green(reason.padEnd(13)) : reason.padEnd(13);
+    out(`${this.clock ? `${time(eventTime)}  ` : ""}${object.padEnd(22)}  ${shown}  ${text}${source ? colour.dim(`  ${source}`) : ""}`);
   }
 
-  /** Prints what is still held back. */
+  /** Ends a row of events of one kind. */
   flush(): void {
-    for (const { when, object, reason, fields, hierarchies } of this.sums.values()) {
-      const where = hierarchies.length > 0 ? colour.dim(`${reason === "Pruned" ? "" : "cgroup "}in ${hierarchies.join(", ")}`) : "";
-      this.line(when, object, colour.green(reason), [[...fields].join(", "), where].filter(Boolean).join("  "));
-    }
-    this.sums.clear();
+    if (this.lines > MOST_LINES) note(`… and ${this.lines - MOST_LINES} more ${this.reason}`);
+    this.lines = 0;
+    this.reason = "";
   }
-
-  private line(when: string, object: string, reason: string, text: string): void {
-    out(`${this.clock ? `${time(when)}  ` : ""}${object.padEnd(22)}  ${pad(reason, 13)}  ${text}`);
-  }
-}
-
-/** Pads text that may hold colour codes. */
-function pad(text: string, width: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC
-  const visible = text.replaceAll(/\u001b\[\d+m/g, "").length;
-  return text + " ".repeat(Math.max(0, width - visible));
 }

@@ -1,12 +1,19 @@
 /** Knows how to touch cgroup files: few system calls, one write(2) a value, descriptors kept open for a controller that looks often. */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, statSync, writeSync } from "node:fs";
 
 /** The only ways in which the rest of the program touches a cgroup tree. */
 export interface CgroupFiles {
   /** The text of a file; undefined when it, or its cgroup, does not exist. */
   read(file: string): string | undefined;
+  /**
+   * The texts of several files of one cgroup; the same array as last time when all read the same. Undefined when there is
+   * no such cgroup. When `census`, the first file tells which of the others exist (cgroup.controllers).
+   */
+  readAll(directory: string, names: readonly string[], census?: boolean): readonly (string | undefined)[] | undefined;
   /** One write(2). Throws the kernel's refusal. */
   write(file: string, text: string): void;
+  /** One write(2), and what the file reads afterwards. */
+  writeAndRead(file: string, text: string): string;
   makeDirectory(directory: string): void;
   removeDirectory(directory: string): void;
   /** Names of the child cgroups; undefined when the directory does not exist. */
@@ -17,17 +24,26 @@ export interface CgroupFiles {
 
 const GONE = new Set(["ENOENT", "ENODEV", "EOPNOTSUPP"]);
 const NONE: readonly string[] = [];
-const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
+const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoException).code ?? "");
+
+/** The descriptors of one cgroup that are kept open, and what was read last. A file that does not exist has none. */
+interface Kept {
+  readonly directory: number;
+  readonly files: readonly (number | undefined)[];
+  texts: readonly (string | undefined)[];
+}
 
 /**
  * The kernel's cgroupfs. `keep`: how many descriptors may stay open; a kept one is read again with pread (2.7 us instead
- * of 13) and says ENODEV once its cgroup is gone. cgroup.procs is never kept: v1 caches it for as long as it is held open.
+ * of 13) and says ENODEV once its cgroup is gone, also when another of its name was made. cgroup.procs is never kept: v1
+ * caches it for as long as it is held open.
  */
 export function kernelFiles(keep = 0): CgroupFiles {
-  const kept = new Map<string, number>();
+  const cgroups = new Map<string, Kept>();
+  let open = 0;
   let buffer = Buffer.allocUnsafe(4096);
 
-  const readAll = (descriptor: number): string => {
+  const readDescriptor = (descriptor: number): string => {
     let length = readSync(descriptor, buffer, 0, buffer.length, 0);
     while (length === buffer.length) {
       const larger = Buffer.allocUnsafe(buffer.length * 4);
@@ -37,41 +53,81 @@ export function kernelFiles(keep = 0): CgroupFiles {
     }
     return buffer.toString("latin1", 0, length);
   };
-  const drop = (file: string, descriptor: number): void => {
-    kept.delete(file);
-    closeSync(descriptor);
-  };
-  const readOnce = (file: string): string | undefined => {
-    let descriptor: number;
+  const tryOpen = (path: string): number | undefined => {
     try {
-      descriptor = openSync(file, constants.O_RDONLY);
+      return openSync(path, constants.O_RDONLY);
     } catch (error) {
-      if (GONE.has(code(error))) return undefined;
+      if (isGone(error)) return undefined;
       throw error;
     }
-    let keeping = false;
+  };
+  const tryRead = (descriptor: number): string | undefined => {
     try {
-      const text = readAll(descriptor);
-      keeping = kept.size < keep && !file.endsWith("cgroup.procs");
-      return text;
+      return readDescriptor(descriptor);
     } catch (error) {
-      if (GONE.has(code(error))) return undefined;
+      if (isGone(error)) return undefined;
       throw error;
+    }
+  };
+  const read = (file: string): string | undefined => {
+    const descriptor = tryOpen(file);
+    if (descriptor === undefined) return undefined;
+    try {
+      return tryRead(descriptor);
     } finally {
-      if (keeping) kept.set(file, descriptor);
-      else closeSync(descriptor);
+      closeSync(descriptor);
     }
   };
+  const drop = (path: string, { directory, files }: Kept): void => {
+    cgroups.delete(path);
+    for (const descriptor of [directory, ...files]) {
+      if (descriptor === undefined) continue;
+      closeSync(descriptor);
+      open--;
+    }
+  };
+  /** Opens all files of a cgroup for good, when there is room for them. */
+  const keepOpen = (path: string, names: readonly string[]): Kept | undefined => {
+    if (open + names.length + 1 > keep) return undefined;
+    const directory = tryOpen(path);
+    if (directory === undefined) return undefined;
+    const files = names.map((name) => tryOpen(`${path}/${name}`));
+    const kept: Kept = { directory, files, texts: NONE };
+    cgroups.set(path, kept);
+    open += 1 + files.filter((descriptor) => descriptor !== undefined).length;
+    return kept;
+  };
+  const readKept = (kept: Kept): readonly (string | undefined)[] => {
+    const { files, texts } = kept;
+    let changed: (string | undefined)[] | undefined;
+    for (let index = 0; index < files.length; index++) {
+      const descriptor = files[index];
+      const text = descriptor === undefined ? undefined : tryRead(descriptor);
+      if (text === texts[index] && index < texts.length) continue;
+      changed ??= [...texts];
+      changed[index] = text;
+    }
+    if (changed) kept.texts = changed;
+    return kept.texts;
+  };
+
   return {
-    read: (file) => {
-      const descriptor = kept.get(file);
-      if (descriptor === undefined) return readOnce(file);
-      try {
-        return readAll(descriptor);
-      } catch {
-        drop(file, descriptor); // the cgroup went; another of its name may be there
-        return readOnce(file);
+    read,
+    readAll: (directory, names, census = false) => {
+      const known = cgroups.get(directory);
+      if (known) {
+        const before = known.texts;
+        const texts = readKept(known);
+        // A file that was there and is not any more: the cgroup went, perhaps for another of its name. And a controller that
+        // was handed down brings files of its own.
+        const gone = known.files.some((descriptor, index) => descriptor !== undefined && texts[index] === undefined);
+        if (!gone && !(census && before[0] !== texts[0])) return texts;
+        drop(directory, known);
       }
+      const kept = names.length > 0 ? keepOpen(directory, names) : undefined;
+      if (kept) return readKept(kept);
+      const texts = names.map((name) => read(`${directory}/${name}`));
+      return texts.some((text) => text !== undefined) || statSync(directory, { throwIfNoEntry: false }) ? texts : undefined;
     },
     write: (file, text) => {
       const descriptor = openSync(file, constants.O_WRONLY);
@@ -81,32 +137,43 @@ export function kernelFiles(keep = 0): CgroupFiles {
         closeSync(descriptor);
       }
     },
+    writeAndRead: (file, text) => {
+      const descriptor = openSync(file, constants.O_RDWR);
+      try {
+        writeSync(descriptor, text);
+        return readDescriptor(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+    },
     makeDirectory: (directory) => {
       try {
         mkdirSync(directory);
       } catch (error) {
-        if (code(error) !== "EEXIST") throw error;
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
     },
     removeDirectory: (directory) => {
       try {
         rmdirSync(directory);
       } catch (error) {
-        if (code(error) !== "ENOENT") throw error;
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       }
     },
     children: (directory) => {
       try {
         // The kernel counts child cgroups in the link count: most cgroups need no listing.
-        if (statSync(directory).nlink === 2) return NONE;
+        const kept = cgroups.get(directory);
+        const { nlink } = kept ? fstatSync(kept.directory) : statSync(directory);
+        if (nlink === 2) return NONE;
         return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
       } catch (error) {
-        if (GONE.has(code(error))) return undefined;
+        if (isGone(error)) return undefined;
         throw error;
       }
     },
     close: () => {
-      for (const [file, descriptor] of kept) drop(file, descriptor);
+      for (const [path, kept] of cgroups) drop(path, kept);
     },
   };
 }

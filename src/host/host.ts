@@ -2,13 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
 import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
-import { observe } from "./observe.ts";
-import { perform } from "./perform.ts";
+import { observe, type Scope } from "./observe.ts";
+import { performer } from "./perform.ts";
 import { type Base, lookUp, probe } from "./probe.ts";
 import { kernelProcesses, type Processes } from "./processes.ts";
 import { fileRecords, type Records } from "./records.ts";
@@ -32,8 +31,9 @@ export interface Host {
   readonly records: Records;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
-  observe(machine: Machine, scope?: ReadonlySet<CgroupPath>): Observed;
-  perform(machine: Machine, action: Action): Promise<void> | void;
+  /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
+  observe(machine: Machine, scope?: Scope): Observed;
+  perform(action: Action): Promise<void> | void;
   /** Pid of the controller at work on this root, if it is another process. */
   controller(): number | undefined;
   lock(): () => void;
@@ -61,7 +61,7 @@ export function openHost(options: HostOptions): Host {
     options,
     machine: (mentions) => lookUp(base, mentions),
     observe: (machine, scope) => observe({ files, tree, records, processes }, machine, scope),
-    perform: (machine, action) => perform({ files, tree, processes, records }, machine, action),
+    perform: performer({ files, tree, processes, records }, () => base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
     lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),

@@ -1,6 +1,6 @@
 /** Knows how to see what is there: every cgroup below the root in every hierarchy, and the processes of workloads. */
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
-import type { Machine } from "../cgroup/machine.ts";
+import type { FileEntry, Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsIn } from "./attempts.ts";
@@ -16,8 +16,11 @@ export interface Observer {
   readonly processes: Processes;
 }
 
+/** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
+export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
+
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
-export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: ReadonlySet<CgroupPath>): Observed {
+export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope): Observed {
   const cgroups = new Map<string, Map<CgroupPath, ObservedCgroup>>();
   for (const hierarchy of machine.controllers.all) {
     const found = new Map<CgroupPath, ObservedCgroup>();
@@ -27,8 +30,9 @@ export function observe({ files, tree, records, processes }: Observer, machine: 
       if (seen) found.set(path, seen);
       return seen !== undefined;
     };
-    if (scope) for (const path of scope) look(path);
-    else walk(files, tree, hierarchy, ROOT, look);
+    if (scope) {
+      for (const [path, hierarchies] of scope) if (!hierarchies || hierarchies.has(hierarchy.id)) look(path);
+    } else walk(files, tree, hierarchy, ROOT, look);
   }
   return {
     machine,
@@ -41,9 +45,30 @@ export function observe({ files, tree, records, processes }: Observer, machine: 
 }
 
 function walk(files: CgroupFiles, tree: Tree, hierarchy: Hierarchy, path: CgroupPath, look: (path: CgroupPath) => boolean): void {
-  const children = files.children(tree.directory(hierarchy, path));
-  if (children === undefined || !look(path)) return;
-  for (const name of children) if (!isInternal(name)) walk(files, tree, hierarchy, childPath(path, name), look);
+  // Look first: that finds out whether a cgroup that was known is still the same one.
+  if (!look(path)) return;
+  for (const name of files.children(tree.directory(hierarchy, path)) ?? []) if (!isInternal(name)) walk(files, tree, hierarchy, childPath(path, name), look);
+}
+
+const names = new WeakMap<readonly FileEntry[], readonly string[]>();
+
+/** What a v2 cgroup has, and what its children have: read before its other files. */
+const CENSUS = ["cgroup.controllers", "cgroup.subtree_control"];
+
+/** The files to read for a table, worked out once. */
+function namesOf(table: readonly FileEntry[], first: readonly string[] = []): readonly string[] {
+  const known = names.get(table) ?? [...first, ...table.map(({ file }) => file.readFrom ?? file.name)];
+  names.set(table, known);
+  return known;
+}
+
+const lastSeen = new WeakMap<readonly (string | undefined)[], ObservedCgroup>();
+
+/** The same texts are the same observation: whoever compared it before need not compare it again. */
+function remembered(texts: readonly (string | undefined)[], make: () => ObservedCgroup): ObservedCgroup {
+  const known = lastSeen.get(texts) ?? make();
+  lastSeen.set(texts, known);
+  return known;
 }
 
 /** The texts of one directory's files; undefined when there is no such directory. */
@@ -51,34 +76,27 @@ function observeCgroup(files: CgroupFiles, tree: Tree, machine: Machine, hierarc
   const directory = tree.directory(hierarchy, path);
   const table = machine.tables.get(hierarchy.id) ?? [];
   if (hierarchy.version === 1) {
-    const texts = table.map(({ file }) => files.read(`${directory}/${file.readFrom ?? file.name}`));
-    // Where a machine lacks every file of the table (or the table is empty), the directory still exists.
-    const exists = texts.some((text) => text !== undefined) || files.children(directory) !== undefined;
-    return exists ? { texts, controllers: undefined, subtree: undefined } : undefined;
+    const texts = files.readAll(directory, namesOf(table));
+    return texts && remembered(texts, () => ({ texts, controllers: undefined, subtree: undefined }));
   }
-  const list = files.read(`${directory}/cgroup.controllers`);
-  if (list === undefined) return undefined;
-  const controllers = new Set(list.trim().split(" "));
-  const subtree = new Set((files.read(`${directory}/cgroup.subtree_control`) ?? "").trim().split(" "));
-  const texts = table.map(({ file, controller }) =>
-    controller === "" || controllers.has(controller) ? files.read(`${directory}/${file.readFrom ?? file.name}`) : undefined,
-  );
-  const lists = table.flatMap(({ file }, index) => (file.name.startsWith("cpuset.") && (texts[index] ?? "").trim() !== "" ? [file.name] : []));
-  if (lists.length === 0 || path === ROOT) return { texts, controllers, subtree };
+  const texts = files.readAll(directory, namesOf(table, CENSUS), true);
+  if (texts?.[0] === undefined) return undefined;
+  const seen = remembered(texts, () => ({
+    texts: texts.slice(CENSUS.length),
+    controllers: new Set(texts[0]?.trim().split(" ")),
+    subtree: new Set((texts[1] ?? "").trim().split(" ")),
+  }));
+  const lists = table.flatMap(({ file }, index) => (file.name.startsWith("cpuset.") && (seen.texts[index] ?? "").trim() !== "" ? [file.name] : []));
+  if (lists.length === 0 || path === ROOT) return seen;
   const above = tree.directory(hierarchy, parentPath(path));
-  return {
-    texts,
-    controllers,
-    subtree,
-    parentEffective: Object.fromEntries(lists.map((name) => [name, (files.read(`${above}/${name}.effective`) ?? "").trim()])),
-  };
+  return { ...seen, parentEffective: Object.fromEntries(lists.map((name) => [name, (files.read(`${above}/${name}.effective`) ?? "").trim()])) };
 }
 
 function observeReplicas(
   { files, tree, records, processes }: Observer,
   machine: Machine,
   cgroups: Observed["cgroups"],
-  scope: ReadonlySet<CgroupPath> | undefined,
+  scope: Scope | undefined,
 ): ReadonlyMap<string, ObservedReplica> {
   const { core } = machine.controllers;
   const replicas = new Map<string, { attempts: ObservedAttempt[]; members: Map<CgroupPath, readonly number[]>; record: ObservedReplica["record"] }>();
@@ -91,7 +109,7 @@ function observeReplicas(
     return known;
   };
   const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-  const ids = scope && new Set([...scope].map(nameOf).filter((name) => name.includes("@")));
+  const ids = scope && new Set([...scope.keys()].map(nameOf).filter((name) => name.includes("@")));
   if (ids?.size !== 0) for (const attempt of processes.attempts(ids && ((id) => ids.has(id)))) replica(attempt.replica).attempts.push(attempt);
   const exited = new Set([...replicas.values()].flatMap((known) => known.attempts.flatMap(({ main }) => (main?.exited ? [main.pid] : []))));
   for (const path of cgroups.get(core.id)?.keys() ?? []) {
@@ -113,7 +131,7 @@ function numberIn(files: CgroupFiles, tree: Tree, machine: Machine, path: Cgroup
 }
 
 /** v1: the line oom_kill of memory.oom_control; v2: of memory.events. */
-export function oomKills(files: CgroupFiles, tree: Tree, machine: Machine, path: CgroupPath): number {
+export function oomKills(files: CgroupFiles, tree: Tree, machine: Pick<Machine, "controllers">, path: CgroupPath): number {
   const hierarchy = machine.controllers.all.find(({ offered }) => offered.has("memory"));
   if (!hierarchy) return 0;
   const text = files.read(`${tree.directory(hierarchy, path)}/${hierarchy.version === 1 ? "memory.oom_control" : "memory.events"}`);

@@ -1,12 +1,12 @@
 /** Knows how to carry out each action. Throws a Refusal with file, value, errno and a hint; apply collects it. */
 import { basename } from "node:path";
-import type { LimitName } from "../api/limits.ts";
-import type { FileEntry, Machine } from "../cgroup/machine.ts";
+import type { FileEntry } from "../cgroup/machine.ts";
 import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
 import { pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { oomKills } from "./observe.ts";
+import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
 import type { Records } from "./records.ts";
 import type { Tree } from "./tree.ts";
@@ -30,10 +30,10 @@ export interface Hands {
   readonly records: Records;
 }
 
-/** Carries out one action. */
-export function perform(hands: Hands, machine: Machine, action: Action): Promise<void> | void {
-  const table = performers(hands, machine) as Record<Action["type"], (action: Action) => Promise<void> | void>;
-  return table[action.type](action);
+/** The performers of one machine, made once. */
+export function performer(hands: Hands, baseOf: () => Base): (action: Action) => Promise<void> | void {
+  const table = performers(hands, baseOf) as Record<Action["type"], (action: Action) => Promise<void> | void>;
+  return (action) => table[action.type](action);
 }
 
 function refused(what: string, file: string, error: unknown): Refusal {
@@ -41,9 +41,9 @@ function refused(what: string, file: string, error: unknown): Refusal {
   return new Refusal(`${what}: ${code || message}`, code, refusalHint(basename(file), code));
 }
 
-function performers({ files, tree, processes, records }: Hands, machine: Machine): PerAction<Promise<void> | void> {
+function performers({ files, tree, processes, records }: Hands, baseOf: () => Base): PerAction<Promise<void> | void> {
   const hierarchyOf = (id: string) => {
-    const hierarchy = machine.controllers.all.find((candidate) => candidate.id === id);
+    const hierarchy = baseOf().controllers.all.find((candidate) => candidate.id === id);
     if (!hierarchy) throw new Error(`no hierarchy ${id}`);
     return hierarchy;
   };
@@ -67,11 +67,24 @@ function performers({ files, tree, processes, records }: Hands, machine: Machine
     enable: (action) => write(`${directory(action)}/cgroup.subtree_control`, action.controllers.map((controller) => `+${controller}`).join(" ")),
     write: (action) => {
       const file = `${directory(action)}/${action.file}`;
-      write(file, action.text);
-      readBack(files, file, action, machine.tables.get(action.hierarchy) ?? []);
+      const entry = baseOf()
+        .tables.get(action.hierarchy)
+        ?.find((candidate) => candidate.file.name === action.file);
+      const elsewhere = entry?.file.readFrom;
+      let text: string | undefined;
+      try {
+        if (elsewhere === undefined) text = files.writeAndRead(file, action.text);
+        else {
+          files.write(file, action.text);
+          text = files.read(`${directory(action)}/${elsewhere}`);
+        }
+      } catch (error) {
+        throw refused(`writing ${JSON.stringify(action.text)} to ${file}`, file, error);
+      }
+      if (entry && text !== undefined) checkReadBack(file, action, entry, text);
     },
     place: (action) => {
-      const { core } = machine.controllers;
+      const { core } = baseOf().controllers;
       // Its children belong with it; the core cgroup tells who they are.
       const pids = action.hierarchy === core.id ? [action.pid] : [...new Set([action.pid, ...pidsIn(files, tree.directory(core, action.path))])];
       for (const pid of pids) {
@@ -85,9 +98,8 @@ function performers({ files, tree, processes, records }: Hands, machine: Machine
     start: async (action) => {
       const { replica, record } = action;
       const { run, name } = replica.resource;
-      const hierarchies = machine.controllers.all
-        .filter((hierarchy) => files.children(tree.directory(hierarchy, replica.path)) !== undefined)
-        .map(({ id }) => id);
+      const base = baseOf();
+      const hierarchies = base.controllers.all.filter((hierarchy) => files.children(tree.directory(hierarchy, replica.path)) !== undefined).map(({ id }) => id);
       const startedAt = new Date().toISOString();
       const meta = {
         workload: name,
@@ -95,7 +107,7 @@ function performers({ files, tree, processes, records }: Hands, machine: Machine
         path: replica.path,
         revision: replica.revision,
         startedAt,
-        oomKills: oomKills(files, tree, machine, replica.path),
+        oomKills: oomKills(files, tree, base, replica.path),
         stopSignal: run.stopSignal,
         gracePeriodSeconds: run.gracePeriodSeconds,
       };
@@ -122,17 +134,12 @@ function performers({ files, tree, processes, records }: Hands, machine: Machine
   };
 }
 
-/** A write that the kernel took may still read otherwise: then that is said, with both values. */
-function readBack(files: CgroupFiles, file: string, action: ActionOf<"write">, table: readonly FileEntry[]): void {
-  const entry = table.find((candidate) => candidate.file.name === action.file);
-  if (!entry) return;
-  const name = entry.file.readFrom ?? entry.file.name;
-  const text = files.read(file.slice(0, -action.file.length) + name);
-  if (text === undefined) return; // removed meanwhile; the next pass sees it
-  const actual = new Map(entry.file.entries(text)).get(action.key) ?? entry.file.initial(action.key);
-  if (actual === action.to || (action.knob as LimitName) === "cpuset.cpus" || (action.knob as LimitName) === "cpuset.mems") return;
+/** Lists may be narrowed by the kernel to what there is; everything else must read as it was written. */
+function checkReadBack(file: string, { key, to, text: written }: ActionOf<"write">, { file: { entries, initial, name } }: FileEntry, text: string): void {
+  const actual = entries(text).find(([there]) => there === key)?.[1] ?? initial(key);
+  if (actual === to || name.startsWith("cpuset.")) return;
   throw new Refusal(
-    `${file} reads ${JSON.stringify(actual)} after ${JSON.stringify(action.text)} was written`,
+    `${file} reads ${JSON.stringify(actual)} after ${JSON.stringify(written)} was written`,
     "EUNEXPECTED",
     "something else may be writing the file too",
   );

@@ -115,37 +115,42 @@ function simulatedFiles(version: 1 | 2, mountOf: MountOf): CgroupFiles {
       );
     }
   };
+  const write = (path: string, text: string): void => {
+    const directory = dirname(path);
+    const name = basename(path);
+    if (plain.children(directory) === undefined) throw error("ENOENT", path);
+    if (name === "cgroup.subtree_control") return enable(directory, text);
+    if (name === "cgroup.procs") return writeFileSync(path, `${[...words(path), text].join("\n")}\n`);
+    if (name === "cgroup.kill") return;
+    const controllers = version === 2 ? words(join(directory, "cgroup.controllers")) : mountOf(directory).controllers;
+    const file = [...controllers.flatMap((controller) => kernelFilesOf(version, controller)), FREEZER[version].file].find(
+      (candidate) => candidate.name === name,
+    );
+    if (!file || plain.read(path) === undefined) throw error("ENOENT", path);
+    const broken = breaksRule(
+      version,
+      directory,
+      name,
+      text,
+      (at) => plain.read(at)?.trim(),
+      (at) => plain.children(at) ?? [],
+      mountOf(directory).mount,
+    );
+    if (broken) throw error(broken, path);
+    writeFileSync(path, settled(file, text, plain.read(path) ?? ""));
+    if (file.readFrom) writeFileSync(join(directory, file.readFrom), text.trim() === "FROZEN" ? "1\n" : "0\n");
+  };
   return {
     ...plain,
+    write,
+    writeAndRead: (path, text) => {
+      write(path, text);
+      return plain.read(path) ?? "";
+    },
     makeDirectory,
     removeDirectory: (directory) => {
       if ((plain.children(directory) ?? []).length > 0) throw error("EBUSY", directory);
       rmSync(directory, { recursive: true, force: true });
-    },
-    write: (path, text) => {
-      const directory = dirname(path);
-      const name = basename(path);
-      if (plain.children(directory) === undefined) throw error("ENOENT", path);
-      if (name === "cgroup.subtree_control") return enable(directory, text);
-      if (name === "cgroup.procs") return writeFileSync(path, `${[...words(path), text].join("\n")}\n`);
-      if (name === "cgroup.kill") return;
-      const controllers = version === 2 ? words(join(directory, "cgroup.controllers")) : mountOf(directory).controllers;
-      const file = [...controllers.flatMap((controller) => kernelFilesOf(version, controller)), FREEZER[version].file].find(
-        (candidate) => candidate.name === name,
-      );
-      if (!file || plain.read(path) === undefined) throw error("ENOENT", path);
-      const broken = breaksRule(
-        version,
-        directory,
-        name,
-        text,
-        (at) => plain.read(at)?.trim(),
-        (at) => plain.children(at) ?? [],
-        mountOf(directory).mount,
-      );
-      if (broken) throw error(broken, path);
-      writeFileSync(path, settled(file, text, plain.read(path) ?? ""));
-      if (file.readFrom) writeFileSync(join(directory, file.readFrom), text.trim() === "FROZEN" ? "1\n" : "0\n");
     },
   };
 }

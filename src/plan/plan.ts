@@ -37,9 +37,11 @@ export function plan(inputs: Inputs): Plan {
   const inScope: InScope = scope ? (path) => scope.has(path) : () => true;
   const reported: Action[] = [];
   const problems: Problem[] = [...desired.problems];
-  const sorted = [...desired.cgroups.values()]
-    .filter(({ path }) => inScope(path))
-    .sort((a, b) => depthOf(a.path) - depthOf(b.path) || (a.path < b.path ? -1 : 1));
+  const wanted = scope ? [...scope].flatMap((path) => desired.cgroups.get(path) ?? []) : [...desired.cgroups.values()];
+  const sorted = wanted
+    .map((cgroup) => ({ cgroup, depth: depthOf(cgroup.path) }))
+    .sort((a, b) => a.depth - b.depth || (a.cgroup.path < b.cgroup.path ? -1 : 1))
+    .map(({ cgroup }) => cgroup);
   const structure = creations(sorted, inputs, reported);
   const writes = limitWrites(sorted, inputs, structure.absent, problems);
   reported.push(...writes.reported);
@@ -93,12 +95,13 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
 }
 
 /** What to do about every replica that is declared or found. `busy`: cgroups that processes still live in. */
-function replicas({ desired, observed, now }: Inputs, inScope: InScope) {
+function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope) {
   const actions: Action[] = [];
   const states = new Map<string, ReplicaState>();
   const busy = new Set<CgroupPath>();
   let wakeAt: number | undefined;
-  for (const id of new Set([...desired.replicas.keys(), ...observed.replicas.keys()])) {
+  // A look at some cgroups has seen their replicas, and no others.
+  for (const id of scope ? observed.replicas.keys() : new Set([...desired.replicas.keys(), ...observed.replicas.keys()])) {
     const wanted = desired.replicas.get(id);
     const seen = observed.replicas.get(id);
     for (const [path, pids] of seen?.members ?? []) if (pids.length > 0) busy.add(path);

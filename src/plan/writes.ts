@@ -31,6 +31,12 @@ export function pointerOf(knob: string): string {
   return knob === "frozen" ? "/spec/frozen" : `/spec/limits/${pointerPart(knob)}`;
 }
 
+/**
+ * Observations that were found to be as desired. compare() is pure: the same observation of the same cgroup needs no second
+ * comparison. What is observed is read from the kernel every time; only an unchanged reading is the same observation.
+ */
+const clean = new WeakMap<ObservedCgroup, DesiredCgroup>();
+
 /** All writes of limits. `absent`: directories that are missing and will stay so. */
 export function limitWrites(
   sorted: readonly DesiredCgroup[],
@@ -64,9 +70,13 @@ export function limitWrites(
     for (const [hierarchy, table] of observed.machine.tables) {
       const seen = observed.cgroups.get(hierarchy)?.get(path);
       if ((!seen && !hierarchies.has(hierarchy)) || absent.has(`${hierarchy}:${path}`)) continue;
+      if (seen && clean.get(seen) === cgroup) continue;
       const inherited = (file: string): string | undefined => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file));
       const { differences, missing } = compare(table, cgroup, seen, inherited);
-      if (differences.length === 0 && missing.length === 0) continue;
+      if (differences.length === 0 && missing.length === 0) {
+        if (seen) clean.set(seen, cgroup);
+        continue;
+      }
       for (const { file, knob } of missing) problems.push(unsupported(owner, knob, file.name, file.needs));
       // In a new directory everything is as new as the directory.
       const why = ({ file, key }: Difference): Cause => (seen ? causeOf(applied, cgroup, file.name, key) : causeOfMissing(applied, owner, path, hierarchy));

@@ -1,5 +1,4 @@
 /** Knows one machine and one set of manifests at a time, and brings them together: load, plan, converge. */
-import { createHash } from "node:crypto";
 import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { DriftStatus, Event, ObjectView } from "../api/status.ts";
 import type { Machine } from "../cgroup/machine.ts";
@@ -13,14 +12,17 @@ import type { Desired } from "../plan/desired.ts";
 import { type Plan, plan } from "../plan/plan.ts";
 import type { ReplicaState } from "../plan/replica.ts";
 import { same } from "../plan/same.ts";
+import { lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
-import { eventOf, problemEvent, reportedEvent } from "./events.ts";
+import { eventOf, eventsOf, problemEvent, reportedEvent } from "./events.ts";
 import { byObject, type Remembered, report } from "./report.ts";
 import { loadState, saveState } from "./state.ts";
 import { viewOf } from "./view.ts";
 
 /** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
 const MOST_ROUNDS = 8;
+/** Events that tell of drift that was repaired. */
+const DRIFT_REASONS = new Set(["DriftRepaired", "Recreated"]);
 /** Events that are kept for `describe`. */
 const KEPT_EVENTS = 500;
 
@@ -34,7 +36,7 @@ export interface EngineOptions {
 /** What a convergence did and left. */
 export interface Convergence {
   readonly outcomes: readonly Outcome[];
-  /** The last plan: what it still holds was refused. */
+  /** What is left: its actions were refused, its problems stand, its time is the earliest of all rounds. */
   readonly plan: Plan;
 }
 
@@ -90,20 +92,27 @@ export class Engine {
 
   /** Looks and decides; touches nothing. */
   plan(scope?: ReadonlySet<CgroupPath>): Plan {
-    const observed = this.host.observe(this.machine, scope);
+    // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
+    const where = scope && new Map([...scope].map((path) => [path, this.desired.cgroups.get(path)?.hierarchies]));
+    const observed = this.host.observe(this.machine, where);
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait. */
   async converge(scope?: ReadonlySet<CgroupPath>): Promise<Convergence> {
     const all: Outcome[] = [];
-    for (let round = 1; ; round++) {
-      const decided = this.plan(scope);
-      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(this.machine, action), this.progress);
+    const refused: Action[] = [];
+    let wakeAt: number | undefined;
+    for (let [round, looked] = [1, scope]; ; round++) {
+      const decided = this.plan(looked);
+      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress);
       all.push(...outcomes);
-      this.note(decided, outcomes, scope);
-      const moved = outcomes.some(({ error, skipped }) => !error && !skipped);
-      if (!moved || round === MOST_ROUNDS) return { outcomes: all, plan: decided };
+      this.note(decided, outcomes, looked);
+      const again = lookAgain(outcomes);
+      if (decided.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? decided.wakeAt, decided.wakeAt);
+      refused.push(...outcomes.filter(({ error, skipped }) => error || skipped).map(({ action }) => action));
+      if (again.size === 0 || round === MOST_ROUNDS) return { outcomes: all, plan: { ...this.lastPlan, actions: refused, wakeAt } };
+      looked = again;
     }
   }
 
@@ -114,12 +123,10 @@ export class Engine {
     this.lastPlan = scope ? this.withOthers(decided, scope) : decided;
     for (const [id, state] of decided.states) this.states.set(id, state);
     for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
-    for (const outcome of outcomes) {
-      const event = eventOf(outcome, resourceOf, time);
-      if (event && (!outcome.error || this.firstTime(`${outcome.action.path} ${event.note}`))) this.emit(event);
+    for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
       const { action, error } = outcome;
-      const drifted = (action.type === "write" || action.type === "create") && action.cause === "drift";
-      if (event && action.owner && !error && (drifted || action.type === "place")) this.countDrift(action.owner, event);
+      if (!error || this.firstTime(`${action.path} ${event.note}`)) this.emit(event);
+      if (action.owner && !error && DRIFT_REASONS.has(event.reason)) this.countDrift(action.owner, event);
     }
     for (const action of decided.reported) {
       const event = reportedEvent(action, resourceOf(action), time);
@@ -186,7 +193,7 @@ export class Engine {
       else this.failures.delete(resource.key);
       if (!failed.has(resource.key) && !blocked.has(resource.key)) this.applied.set(resource.key, this.goal.get(resource.key) as AppliedObject);
     }
-    if (this.desired.held) return;
+    if (this.desired.held || scope) return;
     for (const key of this.applied.keys()) if (!this.desired.resources.has(key)) this.applied.delete(key);
   }
 
@@ -205,7 +212,6 @@ export class Engine {
         now: new Date().toISOString(),
       },
       this.remembered,
-      digestOf,
     );
     return this.remembered;
   }
@@ -230,10 +236,4 @@ export class Engine {
       events: this.events.slice(-KEPT_EVENTS),
     });
   }
-}
-
-function digestOf({ spec }: Resource): string {
-  return createHash("sha1")
-    .update(JSON.stringify(spec) ?? "")
-    .digest("base64url");
 }

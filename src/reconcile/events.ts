@@ -12,7 +12,54 @@ import type { Outcome } from "./apply.ts";
 
 type ResourceOf = (action: Action) => Resource | undefined;
 
-/** The event of an outcome; undefined for bookkeeping that nobody wants to read about. */
+/** What became of one object, or of one cgroup that went: many actions, one event. */
+interface Sum {
+  readonly reason: "Created" | "Configured" | "Pruned";
+  readonly object: Event["object"];
+  readonly parts: Set<string>;
+}
+
+/**
+ * The events of outcomes, in their order. The making, the configuring and the removing of one object is one event each;
+ * everything that went wrong, and every repair, is an event of its own.
+ */
+export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, eventTime: string): { readonly event: Event; readonly outcome: Outcome }[] {
+  const told: { event: Event; outcome: Outcome }[] = [];
+  const sums = new Map<string, { sum: Sum; outcome: Outcome }>();
+  const add = (outcome: Outcome, reason: Sum["reason"], key: string, object: Event["object"], part: string): void => {
+    const known = sums.get(`${reason} ${key}`) ?? { sum: { reason, object, parts: new Set<string>() }, outcome };
+    known.sum.parts.add(part);
+    sums.set(`${reason} ${key}`, known);
+  };
+  for (const outcome of outcomes) {
+    const { action, error, skipped } = outcome;
+    const object = action.owner ?? "Host";
+    const done = !error && !skipped;
+    if (done && action.type === "create" && action.cause === "pending") add(outcome, "Created", object, object, action.hierarchy);
+    else if (done && action.type === "write" && action.cause === "pending") add(outcome, "Configured", object, object, configured(action, resourceOf(action)));
+    else if (done && action.type === "remove") add(outcome, "Pruned", action.path, object, action.hierarchy);
+    else {
+      const event = eventOf(outcome, resourceOf, eventTime);
+      if (event) told.push({ event, outcome });
+    }
+  }
+  const summed = [...sums.values()].map(({ sum: { reason, object, parts }, outcome }) => {
+    const list = [...parts].join(", ");
+    const note =
+      reason === "Created" ? `made the cgroup in ${list}` : reason === "Pruned" ? `removed the cgroup ${outcome.action.path || "root"} from ${list}` : list;
+    return { event: { eventTime, type: "Normal" as const, reason, object, note }, outcome };
+  });
+  // What is made and limited comes before what runs in it, what is removed after what ran in it.
+  return [...summed.filter(({ event }) => event.reason !== "Pruned"), ...told, ...summed.filter(({ event }) => event.reason === "Pruned")];
+}
+
+/** `cpu.max 20%`: a limit as the manifest has it, or the default that it went back to. */
+function configured(action: ActionOf<"write">, resource: Resource | undefined): string {
+  const value = declaredValue(action, resource) ?? shownValue(action.knob, action.file, action.to);
+  return `${action.knob} ${value}${action.declared ? "" : " (default)"}`;
+}
+
+/** The event of one outcome; undefined for bookkeeping that nobody wants to read about. */
 export function eventOf({ action, error, skipped }: Outcome, resourceOf: ResourceOf, eventTime: string): Event | undefined {
   if (skipped) return undefined;
   const object = action.owner ?? "Host";
@@ -27,19 +74,12 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
     );
   switch (action.type) {
     case "create":
-      return event(
-        action.cause === "drift" ? "Warning" : "Normal",
-        action.cause === "drift" ? "Recreated" : "Created",
-        `${action.cause === "drift" ? "the cgroup was gone; made it again" : "made the cgroup"} (${action.hierarchy})`,
-        action.cause === "drift" ? sourceOf(action, resource) : {},
-      );
+      return event("Warning", "Recreated", `the cgroup was gone; made it again (${action.hierarchy})`, sourceOf(action, resource));
     case "write": {
       const { knob, file } = action;
       const [observed, desired] = [shownValue(knob, file, action.from), shownValue(knob, file, action.to)];
-      const more = { field: knob, desired, observed };
-      if (action.cause === "pending") return event("Normal", "Configured", describe(action), { ...more, desired: declaredValue(action, resource) ?? desired });
       const note = `${knob} was ${observed}, is ${desired} again${file === knob ? "" : ` (${file})`}`;
-      return event("Warning", "DriftRepaired", note, { ...more, ...sourceOf(action, resource) });
+      return event("Warning", "DriftRepaired", note, { field: knob, desired, observed, ...sourceOf(action, resource) });
     }
     case "place":
       return event("Warning", "DriftRepaired", `process ${action.pid} had left its cgroup; moved it back (${action.hierarchy})`);
@@ -60,8 +100,6 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
         action.terminated.reason,
         `${action.replica} ended: ${exitWords(action.terminated)}`,
       );
-    case "remove":
-      return event("Normal", "Pruned", `removed the cgroup ${action.path || "root"} (${action.hierarchy})`);
     case "hold":
       return event("Warning", "HolderContinued", `somebody continued the holder of ${action.replica}; stopped it again`);
     default:

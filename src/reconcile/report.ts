@@ -1,4 +1,5 @@
 /** Knows how a plan and its outcomes become the status of each object. */
+import { createHash } from "node:crypto";
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import { pointerParts } from "../api/schemas.ts";
@@ -54,8 +55,21 @@ export function byObject<T>(all: readonly T[], keyOf: (one: T) => string | undef
   return sorted;
 }
 
+/** A spec never changes: its digest is worked out once. */
+const digests = new WeakMap<Resource, string>();
+
+function digestOf(resource: Resource): string {
+  const known =
+    digests.get(resource) ??
+    createHash("sha1")
+      .update(JSON.stringify(resource.spec) ?? "")
+      .digest("base64url");
+  digests.set(resource, known);
+  return known;
+}
+
 /** The status of every object. */
-export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Remembered>, digestOf: (resource: Resource) => string): Map<ObjectKey, Remembered> {
+export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Remembered>): Map<ObjectKey, Remembered> {
   const problems = byObject(findings.problems, ({ object }) => object);
   const remaining = byObject(findings.remaining, ({ owner }) => owner);
   const reported = byObject(findings.reported, ({ owner }) => owner);

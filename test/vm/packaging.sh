@@ -58,7 +58,7 @@ else
   limit_file=/sys/fs/cgroup/cpu/$root/batch/cpu.cfs_quota_us limit=20000 other=50000
 fi
 has_limit() { [ "$(cat "$limit_file")" = "$limit" ]; }
-members() { grep -cx . "$unified/$root/batch/steady@0/cgroup.procs"; }
+members() { grep -c . "$unified/$root/batch/steady@0/cgroup.procs"; }
 main_pid() { cat "$unified/$root/batch/steady@0/cgroup.procs"; }
 is_running() { [ "$(members)" = 1 ] && [ -d "/proc/$(main_pid)" ]; }
 same_pid() { [ "$(main_pid)" = "$pid" ] && kill -0 "$pid"; }

@@ -1,0 +1,23 @@
+/** Knows what must be looked at once more after a round, before a convergence can be called one. */
+import { type CgroupPath, parentPath, ROOT } from "../cgroup/path.ts";
+import type { Outcome } from "./apply.ts";
+
+/**
+ * What must be looked at once more after these outcomes. A value that was written has been read back, and needs no second
+ * look. A new cgroup was taken to be at the kernel's defaults: the first of each hierarchy is looked at to see whether it is.
+ */
+export function lookAgain(outcomes: readonly Outcome[]): ReadonlySet<CgroupPath> {
+  const paths = new Set<CgroupPath>();
+  const sampled = new Set<string>();
+  for (const { action, error, skipped } of outcomes) {
+    if (error || skipped || action.type === "write" || action.type === "enable") continue;
+    if (action.type === "create") {
+      if (sampled.has(action.hierarchy)) continue;
+      sampled.add(action.hierarchy);
+    }
+    paths.add(action.path);
+    // Where processes or cgroups went, what is above may be free to go too.
+    if (action.type !== "create") for (let path = action.path; path !== ROOT; path = parentPath(path)) paths.add(path);
+  }
+  return paths;
+}
