@@ -136,7 +136,7 @@ export class ManifestDirectory {
 }
 
 /** `*.yaml` and `*.yml` that are no leftovers of an editor; hidden names are not even listed. */
-function isManifestName(name: string): boolean {
+export function isManifestName(name: string): boolean {
   return /\.ya?ml$/.test(name) && !name.startsWith(".") && !name.startsWith("#") && !name.startsWith("~");
 }
 

@@ -119,9 +119,11 @@ function simulatedFiles(version: 1 | 2, mountOf: MountOf): CgroupFiles {
     const directory = dirname(path);
     const name = basename(path);
     if (plain.children(directory) === undefined) throw error("ENOENT", path);
-    if (name === "cgroup.subtree_control") return enable(directory, text);
-    if (name === "cgroup.procs") return writeFileSync(path, `${[...words(path), text].join("\n")}\n`);
-    if (name === "cgroup.kill") return;
+    if (name === "cgroup.subtree_control") enable(directory, text);
+    else if (name === "cgroup.procs") writeFileSync(path, `${[...words(path), text].join("\n")}\n`);
+    else if (name !== "cgroup.kill") writeValue(path, directory, name, text);
+  };
+  const writeValue = (path: string, directory: string, name: string, text: string): void => {
     const controllers = version === 2 ? words(join(directory, "cgroup.controllers")) : mountOf(directory).controllers;
     const file = [...controllers.flatMap((controller) => kernelFilesOf(version, controller)), FREEZER[version].file].find(
       (candidate) => candidate.name === name,

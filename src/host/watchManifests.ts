@@ -1,12 +1,18 @@
 /** Knows when to look at the manifest directory again. An event means "look at this path", never what happened. */
-import { type FSWatcher as NodeWatcher, type Stats, statSync, watch as watchPath } from "node:fs";
+import { lstatSync, type FSWatcher as NodeWatcher, type Stats, statSync, watch as watchPath } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
+import { isManifestName } from "./manifestFiles.ts";
 
 export interface ManifestWatch {
   /** Watches afresh when the directory is another one than before (removed and made again, a link that was switched). */
   refresh(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Whether another name than a manifest's may change what there is: a link or a directory, `..data`; not an editor's leftovers. */
+function mayLead(file: string, name: string): boolean {
+  return name.startsWith("..") || (!name.startsWith(".") && !(lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? true));
 }
 
 /** `changed` gets the path of a file, or undefined for "look at everything". */
@@ -26,8 +32,10 @@ export function watchManifests(directory: string, changed: (file: string | undef
     const made = watch(directory, { ignoreInitial: true, atomic: false, ignored: (_: string, stat?: Stats) => stat !== undefined && !stat.isDirectory() });
     watcher = made;
     made.on("raw", (_event: string, name: string | null, details: unknown) => {
-      const odd = name === null || name.startsWith(".") || !/\.ya?ml$/.test(name);
-      changed(odd ? undefined : join((details as { watchedPath: string }).watchedPath, name));
+      if (name === null) return changed(undefined);
+      const file = join((details as { watchedPath: string }).watchedPath, name);
+      if (isManifestName(name)) changed(file);
+      else if (mayLead(file, name)) changed(undefined);
     });
     made.on("addDir", () => changed(undefined));
     made.on("unlinkDir", () => changed(undefined));

@@ -55,6 +55,29 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   return { resources, problems, held: problems.length > 0 };
 }
 
+/**
+ * The short way for the edit of one file: when nothing was broken, and its objects keep their names and places, the others
+ * need not be linked again. Tells the objects that are new; undefined when all must be linked.
+ */
+export function amend(
+  manifests: Manifests,
+  before: ReadFile,
+  after: ReadFile,
+): { readonly manifests: Manifests; readonly changed: readonly Resource[] } | undefined {
+  if (manifests.held || manifests.problems.length > 0 || before.problem || after.problem || before.documents.length !== after.documents.length)
+    return undefined;
+  const resources = new Map(manifests.resources);
+  const changed: Resource[] = [];
+  for (const [index, { resource }] of after.documents.entries()) {
+    const old = before.documents[index]?.resource;
+    if (resource === undefined || resource.key !== old?.key || resource.parent !== old.parent || resources.get(resource.key) !== old) return undefined;
+    if (resource === old) continue;
+    resources.set(resource.key, resource);
+    changed.push(resource);
+  }
+  return { manifests: { resources, problems: [], held: false }, changed };
+}
+
 function duplicates(all: readonly Resource[]): Problem[] {
   const places = all.map((resource) => locate(resource.origin, "/metadata/name"));
   return all.map((resource, index) => {

@@ -2,7 +2,7 @@
 import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Cause } from "./action.ts";
-import type { Desired, DesiredCgroup } from "./desired.ts";
+import type { DesiredCgroup } from "./desired.ts";
 
 interface AppliedCgroup {
   readonly hierarchies: readonly string[];
@@ -15,16 +15,16 @@ export type AppliedObject = Readonly<Record<string, AppliedCgroup>>;
 
 export type Applied = ReadonlyMap<ObjectKey, AppliedObject>;
 
-/** What will have been applied of each object once its cgroups are converged. */
-export function appliedObjects(desired: Desired): Map<ObjectKey, AppliedObject> {
+/** What will have been applied of these objects once their cgroups are converged. */
+export function appliedObjects(keys: Iterable<ObjectKey>, cgroups: Iterable<DesiredCgroup>): Map<ObjectKey, AppliedObject> {
   const objects = new Map<ObjectKey, Record<string, AppliedCgroup>>();
-  for (const key of desired.resources.keys()) objects.set(key, {});
-  for (const { path, owner, hierarchies, settings } of desired.cgroups.values()) {
-    const cgroups = owner && objects.get(owner.key);
-    if (!cgroups) continue;
+  for (const key of keys) objects.set(key, {});
+  for (const { path, owner, hierarchies, settings } of cgroups) {
+    const own = owner && objects.get(owner.key);
+    if (!own) continue;
     const values: Record<string, string> = {};
-    for (const [file, keys] of settings) for (const [key, { value }] of keys) values[`${file} ${key}`] = value;
-    cgroups[path] = { hierarchies: [...hierarchies], settings: values };
+    for (const [file, byKey] of settings) for (const [key, { value }] of byKey) values[`${file} ${key}`] = value;
+    own[path] = { hierarchies: [...hierarchies], settings: values };
   }
   return objects;
 }

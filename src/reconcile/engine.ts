@@ -6,6 +6,7 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Manifests } from "../manifest/link.ts";
 import type { Action } from "../plan/action.ts";
+import { amendDesired } from "../plan/amend.ts";
 import { type AppliedObject, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
@@ -17,6 +18,7 @@ import { apply, type Outcome } from "./apply.ts";
 import { eventOf, eventsOf, problemEvent, reportedEvent } from "./events.ts";
 import { byObject, type Remembered, report } from "./report.ts";
 import { loadState, saveState } from "./state.ts";
+import { Told } from "./told.ts";
 import { viewOf } from "./view.ts";
 
 /** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
@@ -52,7 +54,7 @@ export class Engine {
   private readonly states = new Map<string, ReplicaState>();
   private readonly drift = new Map<ObjectKey, DriftStatus>();
   private readonly failures = new Map<ObjectKey, Outcome[]>();
-  private readonly told = new Set<string>();
+  private readonly told = new Told();
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), wakeAt: undefined };
   private readonly emit: (event: Event) => void;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
@@ -78,7 +80,20 @@ export class Engine {
   load(manifests: Manifests): void {
     this.machine = this.host.machine(mentions(manifests.resources.values()));
     this.desired = desire(manifests, this.machine);
-    this.goal = appliedObjects(this.desired);
+    this.goal = appliedObjects(this.desired.resources.keys(), this.desired.cgroups.values());
+  }
+
+  /** Takes an edit of some objects into force the short way; the cgroups that it concerns, or undefined when it is not that simple. */
+  amend(manifests: Manifests, changed: readonly Resource[]): ReadonlySet<CgroupPath> | undefined {
+    const amended = amendDesired(this.desired, manifests, changed, this.machine);
+    if (!amended) return undefined;
+    this.desired = amended.desired;
+    for (const [key, object] of appliedObjects(
+      changed.map(({ key }) => key),
+      amended.cgroups,
+    ))
+      this.goal.set(key, object);
+    return new Set(amended.cgroups.map(({ path }) => path));
   }
 
   /** Looks up again what manifests mention (env files, disks); true when something changed. */
@@ -125,18 +140,18 @@ export class Engine {
     for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
     for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
       const { action, error } = outcome;
-      if (!error || this.firstTime(`${action.path} ${event.note}`)) this.emit(event);
+      if (!error || this.told.first(`${action.path} ${event.note}`)) this.emit(event);
       if (action.owner && !error && DRIFT_REASONS.has(event.reason)) this.countDrift(action.owner, event);
     }
     for (const action of decided.reported) {
       const event = reportedEvent(action, resourceOf(action), time);
-      if (!this.firstTime(`${action.path} ${event.note}`)) continue;
+      if (!this.told.first(`${action.path} ${event.note}`)) continue;
       this.emit(event);
       if (action.owner) this.countDrift(action.owner, event);
     }
     for (const problem of decided.problems) {
       const event = problemEvent(problem, time);
-      if (this.firstTime(event.note)) this.emit(event);
+      if (this.told.first(event.note)) this.emit(event);
     }
     this.settle(decided, outcomes, scope);
   }
@@ -158,13 +173,6 @@ export class Engine {
     this.drift.set(key, { count: (this.drift.get(key)?.count ?? 0) + 1, lastSeen: eventTime, lastMessage: note });
   }
 
-  /** A problem that lasts is told once; it is told again after it was gone (see forgetTold). */
-  private firstTime(text: string): boolean {
-    if (this.told.has(text)) return false;
-    this.told.add(text);
-    return true;
-  }
-
   /** Called at a resync, when everything is looked at: what is no problem any more may be told again later. */
   forgetTold(): void {
     const lasting = new Set<string>();
@@ -173,7 +181,7 @@ export class Engine {
     for (const action of this.lastPlan.reported) lasting.add(`${action.path} ${reportedEvent(action, undefined, time).note}`);
     for (const outcomes of this.failures.values())
       for (const outcome of outcomes) lasting.add(`${outcome.action.path} ${eventOf(outcome, () => undefined, time)?.note}`);
-    for (const text of this.told) if (!lasting.has(text)) this.told.delete(text);
+    this.told.keepOnly(lasting);
   }
 
   /** Objects whose limits all stand are converged: from now on a difference is drift. */

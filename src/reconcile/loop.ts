@@ -23,8 +23,9 @@ export interface LoopOptions {
 
 /** On v1 alone nothing tells of a process' end: running workloads are looked at this often, ms. */
 const POLL = 1000;
-/** The status file is written at most this often, ms. */
+/** The status file is written at most this often, ms: on a large host it takes a while. */
 const SAVE = 250;
+const SAVE_PER_OBJECT = 2;
 
 export class Loop {
   private readonly options: LoopOptions;
@@ -33,6 +34,8 @@ export class Loop {
   private everything = false;
   private allFiles = false;
   private resyncDue = false;
+  /** What is desired may be in other places than before. */
+  private structural = false;
   private running: Promise<void> | undefined;
   private stopped = false;
   private cgroupWatch: CgroupWatch | undefined;
@@ -133,10 +136,11 @@ export class Loop {
     if (scope?.size === 0) return;
     const convergence = await engine.converge(scope);
     this.after(convergence);
-    if (changed) this.watchDesired();
+    if (this.structural) this.watchDesired();
+    this.structural = false;
     if (convergence.outcomes.length > 0 || changed) {
       settled?.(convergence);
-      this.at("save", Date.now() + SAVE, () => this.save());
+      this.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
     }
   }
 
@@ -148,7 +152,11 @@ export class Loop {
     this.allFiles = false;
     this.files.clear();
     if (look.again !== undefined) this.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
-    if (!set.update(look.contents)) return undefined;
+    const updated = set.update(look.contents);
+    if (updated === undefined) return undefined;
+    const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
+    if (amended) return amended;
+    this.structural = true;
     const before = engine.desired;
     engine.load(set.manifests);
     const changed = changedPaths(before, engine.desired);

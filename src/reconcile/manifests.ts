@@ -1,6 +1,7 @@
 /** Knows the manifests in force: reads what changed, links all, keeps what was good. */
+import type { Resource } from "../api/resource.ts";
 
-import { link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
+import { amend, link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import type { FileContent, ReadFile } from "../manifest/read.ts";
 import { readFile } from "../manifest/read.ts";
 
@@ -16,27 +17,34 @@ export class ManifestSet {
     this.forcePrune = forcePrune;
   }
 
-  /** Takes a look's contents; tells whether anything is different from before. */
-  update(contents: readonly FileContent[]): boolean {
+  /**
+   * Takes a look's contents. Tells what is different from before: nothing (undefined), some objects alone, or perhaps
+   * everything ("all").
+   */
+  update(contents: readonly FileContent[]): readonly Resource[] | "all" | undefined {
     const next = new Map<string, { content: FileContent; read: ReadFile }>();
-    let changed = contents.length !== this.files.size || this.manifests === NO_MANIFESTS;
+    const edits: { before: ReadFile | undefined; after: ReadFile }[] = [];
     for (const content of contents) {
       const known = this.files.get(content.path);
       if (known?.content === content) next.set(content.path, known);
       else {
-        next.set(content.path, { content, read: readFile(content, known?.read) });
-        changed = true;
+        const read = readFile(content, known?.read);
+        next.set(content.path, { content, read });
+        edits.push({ before: known?.read, after: read });
       }
     }
+    const sameFiles = contents.length === this.files.size && this.manifests !== NO_MANIFESTS;
     this.files = next;
-    if (changed)
-      this.manifests = this.guardEmpty(
-        link(
-          [...next.values()].map(({ read }) => read),
-          this.manifests,
-        ),
-      );
-    return changed;
+    if (sameFiles && edits.length === 0) return undefined;
+    const [edit] = edits;
+    const amended = sameFiles && edits.length === 1 && edit?.before ? amend(this.manifests, edit.before, edit.after) : undefined;
+    if (amended) {
+      this.manifests = amended.manifests;
+      return amended.changed;
+    }
+    const files = [...next.values()].map(({ read }) => read);
+    this.manifests = this.guardEmpty(link(files, this.manifests));
+    return "all";
   }
 
   /** An empty directory is more often a mistake (a volume not mounted, a checkout half done) than a wish. */

@@ -99,6 +99,7 @@ until_true "the Workload runs below the unit's cgroup" is_running
 pid=$(main_pid)
 controller=$(systemctl show -p MainPID --value holdfast)
 check 'the controller is not inside the tree' bash -c "! grep -q holdfast-tree /proc/$controller/cgroup"
+check "systemd knows whose the processes are" bash -c "systemctl status --no-pager holdfast-tree | grep -q \"sleep 98765\""
 before=$(controllers)
 until_true 'an echo into the limit is repaired' repaired
 
@@ -141,7 +142,8 @@ until_true 'an echo into the limit is repaired' repaired
 
 systemctl stop holdfast-tree
 check 'systemctl stop holdfast-tree ends the controller' controller_is inactive
-check 'and the workload' bash -c '! pgrep -f "^sleep 98765$"'
+until_true "and the workload" bash -c '! pgrep -f "^sleep 98765$"'
+check "and leaves nothing below the unit" bash -c "! ls -d $unified/$root 2>/dev/null"
 systemctl start holdfast
 until_true 'and both can be started again' is_running
 until_true 'with the limit' has_limit
