@@ -37,15 +37,20 @@ if (mode === "cold") {
   host.close();
 } else {
   // What one pass reads, as it is read: the C program gets exactly that list.
-  const { read } = host.files;
   const files = new Set();
+  const { read, readAll } = host.files;
   host.files.read = (file) => {
     const text = read(file);
     if (text !== undefined) files.add(file);
     return text;
   };
+  host.files.readAll = (directory, names, census) => {
+    const texts = readAll(directory, names, census);
+    for (const [index, text] of (texts ?? []).entries()) if (text !== undefined) files.add(`${directory}/${names[index]}`);
+    return texts;
+  };
   engine.plan();
-  host.files.read = read;
+  Object.assign(host.files, { read, readAll });
   writeFileSync(list, [...files].join("\n"));
   process.stdout.write(`${JSON.stringify({ files: files.size, keep })}\n`);
   for await (const _ of createInterface({ input: process.stdin })) {

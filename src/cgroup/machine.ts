@@ -54,8 +54,18 @@ export type Placement =
   | { readonly hierarchy: Hierarchy; readonly controller: string; readonly spelling: Spelling }
   | { readonly missing: string; readonly hint: string };
 
+const placements = new WeakMap<Controllers, Map<LimitName, Placement>>();
+
 /** A controller is in a v1 hierarchy or in v2, never in both: a machine can mix them. */
 export function placeOf(knob: LimitName, { controllers }: Pick<Machine, "controllers">): Placement {
+  const known = placements.get(controllers) ?? new Map<LimitName, Placement>();
+  placements.set(controllers, known);
+  const placement = known.get(knob) ?? findPlace(knob, controllers);
+  known.set(knob, placement);
+  return placement;
+}
+
+function findPlace(knob: LimitName, controllers: Controllers): Placement {
   const hierarchy = controllers.all.find(({ version, offered }) => offered.has(controllerOf(knob, version)));
   const [v1, v2] = [controllerOf(knob, 1), controllerOf(knob, 2)];
   if (!hierarchy)

@@ -1,5 +1,5 @@
 /** Knows how to touch cgroup files: few system calls, one write(2) a value, descriptors kept open for a controller that looks often. */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmdirSync, statSync, writeSync } from "node:fs";
 
 /** The only ways in which the rest of the program touches a cgroup tree. */
 export interface CgroupFiles {
@@ -28,10 +28,20 @@ const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoExcep
 
 /** The descriptors of one cgroup that are kept open, and what was read last. A file that does not exist has none. */
 interface Kept {
-  readonly directory: number;
   readonly files: readonly (number | undefined)[];
+  /** What each file read last, as bytes: an unchanged reading makes no new string. */
+  readonly bytes: Buffer[];
   texts: readonly (string | undefined)[];
+  children: readonly string[] | undefined;
+  /** How often the children were asked for since they were listed. */
+  asked: number;
 }
+
+/**
+ * Of a kept cgroup the children are listed only every so many times: their coming and going raises events, and what
+ * this program makes or removes itself it knows.
+ */
+const LIST_EVERY = 6;
 
 /**
  * The kernel's cgroupfs. `keep`: how many descriptors may stay open; a kept one is read again with pread (2.7 us instead
@@ -43,7 +53,8 @@ export function kernelFiles(keep = 0): CgroupFiles {
   let open = 0;
   let buffer = Buffer.allocUnsafe(4096);
 
-  const readDescriptor = (descriptor: number): string => {
+  /** Reads a file into the buffer, and tells how much it was. */
+  const readInto = (descriptor: number): number => {
     let length = readSync(descriptor, buffer, 0, buffer.length, 0);
     while (length === buffer.length) {
       const larger = Buffer.allocUnsafe(buffer.length * 4);
@@ -51,8 +62,9 @@ export function kernelFiles(keep = 0): CgroupFiles {
       buffer = larger;
       length += readSync(descriptor, buffer, length, buffer.length - length, length);
     }
-    return buffer.toString("latin1", 0, length);
+    return length;
   };
+  const readDescriptor = (descriptor: number): string => ((length) => buffer.toString("latin1", 0, length))(readInto(descriptor));
   const tryOpen = (path: string): number | undefined => {
     try {
       return openSync(path, constants.O_RDONLY);
@@ -78,9 +90,9 @@ export function kernelFiles(keep = 0): CgroupFiles {
       closeSync(descriptor);
     }
   };
-  const drop = (path: string, { directory, files }: Kept): void => {
+  const drop = (path: string, { files }: Kept): void => {
     cgroups.delete(path);
-    for (const descriptor of [directory, ...files]) {
+    for (const descriptor of files) {
       if (descriptor === undefined) continue;
       closeSync(descriptor);
       open--;
@@ -88,27 +100,52 @@ export function kernelFiles(keep = 0): CgroupFiles {
   };
   /** Opens all files of a cgroup for good, when there is room for them. */
   const keepOpen = (path: string, names: readonly string[]): Kept | undefined => {
-    if (open + names.length + 1 > keep) return undefined;
-    const directory = tryOpen(path);
-    if (directory === undefined) return undefined;
+    if (open + names.length > keep) return undefined;
     const files = names.map((name) => tryOpen(`${path}/${name}`));
-    const kept: Kept = { directory, files, texts: NONE };
+    const count = files.filter((descriptor) => descriptor !== undefined).length;
+    if (count === 0) return undefined;
+    const kept: Kept = { files, bytes: [], texts: NONE, children: undefined, asked: 0 };
     cgroups.set(path, kept);
-    open += 1 + files.filter((descriptor) => descriptor !== undefined).length;
+    open += count;
     return kept;
   };
   const readKept = (kept: Kept): readonly (string | undefined)[] => {
-    const { files, texts } = kept;
+    const { files, bytes, texts } = kept;
     let changed: (string | undefined)[] | undefined;
     for (let index = 0; index < files.length; index++) {
       const descriptor = files[index];
-      const text = descriptor === undefined ? undefined : tryRead(descriptor);
-      if (text === texts[index] && index < texts.length) continue;
-      changed ??= [...texts];
-      changed[index] = text;
+      if (descriptor === undefined) continue;
+      let length: number;
+      try {
+        length = readInto(descriptor);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        changed ??= Array.from(files, (_, at) => texts[at]);
+        changed[index] = undefined;
+        continue;
+      }
+      const before = bytes[index];
+      if (before?.length === length && before.compare(buffer, 0, length) === 0) continue;
+      bytes[index] = Buffer.from(buffer.subarray(0, length));
+      changed ??= Array.from(files, (_, at) => texts[at]);
+      changed[index] = buffer.toString("latin1", 0, length);
     }
     if (changed) kept.texts = changed;
     return kept.texts;
+  };
+  const forgetChildren = (directory: string): void => {
+    const above = cgroups.get(directory.slice(0, directory.lastIndexOf("/")));
+    if (above) above.children = undefined;
+  };
+  const list = (directory: string): readonly string[] | undefined => {
+    try {
+      // The kernel counts child cgroups in the link count: most cgroups need no listing.
+      if (statSync(directory).nlink === 2) return NONE;
+      return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
   };
 
   return {
@@ -147,6 +184,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       }
     },
     makeDirectory: (directory) => {
+      forgetChildren(directory);
       try {
         mkdirSync(directory);
       } catch (error) {
@@ -154,6 +192,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       }
     },
     removeDirectory: (directory) => {
+      forgetChildren(directory);
       try {
         rmdirSync(directory);
       } catch (error) {
@@ -161,16 +200,11 @@ export function kernelFiles(keep = 0): CgroupFiles {
       }
     },
     children: (directory) => {
-      try {
-        // The kernel counts child cgroups in the link count: most cgroups need no listing.
-        const kept = cgroups.get(directory);
-        const { nlink } = kept ? fstatSync(kept.directory) : statSync(directory);
-        if (nlink === 2) return NONE;
-        return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
-      } catch (error) {
-        if (isGone(error)) return undefined;
-        throw error;
-      }
+      const kept = cgroups.get(directory);
+      if (kept?.children && ++kept.asked % LIST_EVERY !== 0) return kept.children;
+      const children = list(directory);
+      if (kept) kept.children = children;
+      return children;
     },
     close: () => {
       for (const [path, kept] of cgroups) drop(path, kept);

@@ -1,11 +1,13 @@
 /** Knows the manifest directory: which files count, whether they are whole, and what is in them. Level-triggered: every look is a look at what is there now. */
-import { type BigIntStats, closeSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, type Dirent, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { Problem } from "../api/problem.ts";
 import { type FileContent, LARGEST_FILE } from "../manifest/read.ts";
 
 /** A file that is written in place is read when it has been quiet this long, ms; one that was renamed into place at once. */
 const QUIET = 40;
+/** A file that was last changed this long ago is not being written, ms. */
+const SETTLED = 2000;
 const DEEPEST = 32;
 const MOST_FILES = 20_000;
 
@@ -70,11 +72,11 @@ export class ManifestDirectory {
   private list(): string[] {
     const found: string[] = [];
     const visit = (directory: string, above: readonly string[]): void => {
-      let names: string[];
+      let names: Dirent[];
       let real: string;
       try {
         real = realpathSync(directory);
-        names = readdirSync(directory).sort();
+        names = readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         const gone = code === "ENOENT";
@@ -94,11 +96,12 @@ export class ManifestDirectory {
         this.whole.push(problemOf(directory, message, loop ? "remove the link" : undefined));
         return;
       }
-      for (const name of names) {
+      for (const entry of names) {
+        const { name } = entry;
         if (name.startsWith(".")) continue;
-        const path = join(directory, name);
-        const stat = statSync(path, { throwIfNoEntry: false });
-        if (stat?.isDirectory()) visit(path, [...above, real]);
+        const path = `${directory}/${name}`;
+        const isDirectory = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false })?.isDirectory() : entry.isDirectory();
+        if (isDirectory) visit(path, [...above, real]);
         else if (isManifestName(name)) found.push(path);
         if (found.length > MOST_FILES) return;
       }
@@ -128,7 +131,8 @@ export class ManifestDirectory {
     // At the very first look nothing is in force yet, and an unfinished file could only be broken: read it.
     if (known && !renamedIntoPlace && age >= 0 && age < QUIET) return { entry: known, again: QUIET - age };
     const content = readWhole(file, before);
-    const after = stampOf(file);
+    // Only what changed a moment ago may be changing now.
+    const after = age < SETTLED ? stampOf(file) : before;
     const torn = !after || `${after.ino}:${after.mtimeNs}:${after.ctimeNs}:${after.size}` !== stamp;
     if (torn && known) return { entry: known, again: QUIET };
     return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };

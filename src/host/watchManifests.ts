@@ -5,8 +5,8 @@ import { type FSWatcher, watch } from "chokidar";
 import { isManifestName } from "./manifestFiles.ts";
 
 export interface ManifestWatch {
-  /** Watches afresh when the directory is another one than before (removed and made again, a link that was switched). */
-  refresh(): Promise<void>;
+  /** Watches afresh when the directory is another one than before (removed and made again, a link that was switched); true then. */
+  refresh(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -54,10 +54,11 @@ export function watchManifests(directory: string, changed: (file: string | undef
   }
   return {
     refresh: async () => {
-      if (identity() === watched && watched !== "") return;
+      if (identity() === watched) return false;
       await watcher?.close();
       watcher = undefined;
       await arm();
+      return true;
     },
     close: async () => {
       parent?.close();

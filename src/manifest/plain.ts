@@ -61,9 +61,10 @@ class PlainReader {
   /** Moves to the next line with content and tells its indentation, -1 at the end. */
   private indent(): number {
     for (; this.at < this.lines.length; this.at++) {
-      const line = this.lines[this.at] ?? "";
-      const indent = line.search(/[^ ]/);
-      if (indent >= 0 && line.charCodeAt(indent) !== 35) return indent;
+      const line = this.lines[this.at] as string;
+      let indent = 0;
+      while (line.charCodeAt(indent) === 32) indent++;
+      if (indent < line.length && line.charCodeAt(indent) !== 35) return indent;
     }
     return -1;
   }
@@ -73,7 +74,7 @@ class PlainReader {
     if (indent > DEEPEST) throw new NotPlain();
     const line = this.lines[this.at] ?? "";
     if (line.startsWith("- ", indent) || line.slice(indent) === "-") return this.sequence(indent, pointer);
-    return this.mapping(indent, line, pointer);
+    return this.mapping(indent, line.slice(indent), pointer);
   }
 
   private sequence(indent: number, pointer: string): unknown[] {
@@ -95,10 +96,10 @@ class PlainReader {
     return items;
   }
 
-  /** A mapping whose first entry may stand behind a dash: `first` is that line's text from `indent` on. */
+  /** A mapping at a column; its first entry (given from there on) may stand behind a dash. */
   private mapping(indent: number, firstLine: string, pointer: string): Record<string, unknown> {
     const mapping: Record<string, unknown> = {};
-    let text = firstLine.length > indent && firstLine.startsWith(" ".repeat(indent)) ? firstLine.slice(indent) : firstLine;
+    let text = firstLine;
     do {
       const match = KEY.exec(text);
       const key = match?.[1];

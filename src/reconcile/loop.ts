@@ -23,6 +23,8 @@ export interface LoopOptions {
 
 /** On v1 alone nothing tells of a process' end: running workloads are looked at this often, ms. */
 const POLL = 1000;
+/** Resyncs between two scans of all manifest files. */
+const SCAN_EVERY = 6;
 /** The status file is written at most this often, ms: on a large host it takes a while. */
 const SAVE = 250;
 const SAVE_PER_OBJECT = 2;
@@ -34,6 +36,7 @@ export class Loop {
   private everything = false;
   private allFiles = false;
   private resyncDue = false;
+  private resyncs = 0;
   /** What is desired may be in other places than before. */
   private structural = false;
   private running: Promise<void> | undefined;
@@ -120,7 +123,8 @@ export class Loop {
     const { engine, settled } = this.options;
     if (this.resyncDue) {
       this.resyncDue = false;
-      this.allFiles = true;
+      // Every write to a manifest raises an event, so the files are behind the events less often than the kernel.
+      if (this.resyncs++ % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       this.everything = true;
       engine.forgetTold();
       if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();

@@ -1,5 +1,4 @@
 /** Knows how a plan and its outcomes become the status of each object. */
-import { createHash } from "node:crypto";
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import { pointerParts } from "../api/schemas.ts";
@@ -14,7 +13,8 @@ import type { Outcome } from "./apply.ts";
 
 /** What is remembered of an object between reports; all of it can be lost without harm. */
 export interface Remembered {
-  readonly digest: string;
+  /** The spec as JSON: another text is another generation. */
+  readonly spec: string;
   readonly generation: number;
   readonly status: ObjectStatus;
 }
@@ -55,18 +55,8 @@ export function byObject<T>(all: readonly T[], keyOf: (one: T) => string | undef
   return sorted;
 }
 
-/** A spec never changes: its digest is worked out once. */
-const digests = new WeakMap<Resource, string>();
-
-function digestOf(resource: Resource): string {
-  const known =
-    digests.get(resource) ??
-    createHash("sha1")
-      .update(JSON.stringify(resource.spec) ?? "")
-      .digest("base64url");
-  digests.set(resource, known);
-  return known;
-}
+/** A spec never changes: its text is worked out once. */
+const specs = new WeakMap<Resource, string>();
 
 /** The status of every object. */
 export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Remembered>): Map<ObjectKey, Remembered> {
@@ -78,8 +68,9 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
   for (const resource of findings.desired.resources.values()) {
     const { key } = resource;
     const before = previous.get(key);
-    const digest = digestOf(resource);
-    const generation = before ? before.generation + (before.digest === digest ? 0 : 1) : 1;
+    const spec = specs.get(resource) ?? JSON.stringify(resource.spec) ?? "";
+    specs.set(resource, spec);
+    const generation = before ? before.generation + (before.spec === spec ? 0 : 1) : 1;
     const replicas = resource.kind === "Workload" ? replicaStatuses(findings, resource) : undefined;
     const state: ObjectFindings = {
       generation,
@@ -105,7 +96,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
           }
         : {}),
     };
-    next.set(key, { digest, generation, status });
+    next.set(key, { spec, generation, status });
   }
   return next;
 }

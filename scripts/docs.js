@@ -1,0 +1,137 @@
+// Writes the generated blocks of docs/ again: field tables from schemas/, the knob table and the usage of each verb from
+// src/. `--check` writes nothing and fails when a block is not current. A block stands between
+// `<!-- generated: NAME -->` and `<!-- end -->`.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const top = dirname(dirname(fileURLToPath(import.meta.url)));
+const schemaFile = (name) => JSON.parse(readFileSync(join(top, "schemas", name), "utf8"));
+
+/** What the tables are made of, from the sources as they are now (dist/ may be older). */
+async function fromSources() {
+  const main = join(top, "src", "main.ts");
+  const { outputFiles } = await build({
+    stdin: { contents: 'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/main.ts";', resolveDir: top },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    external: ["./cli/*", "@bomb.sh/tab"],
+    // The bundle is imported from memory: it must know where it would be.
+    define: { "import.meta.url": JSON.stringify(pathToFileURL(main).href) },
+    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(${JSON.stringify(main)});` },
+    logLevel: "error",
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`);
+}
+
+/** A schema without its $ref, and the file that its own references are relative to. */
+function resolve(schema, file) {
+  if (!schema.$ref) return { schema, file };
+  const [other, path = ""] = schema.$ref.split("#");
+  const target = other || file;
+  const { $ref: _, ...beside } = schema;
+  const found = path
+    .split("/")
+    .slice(1)
+    .reduce((here, part) => here[part], schemaFile(target));
+  return resolve({ ...found, ...beside }, target);
+}
+
+const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+const code = (value) => `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+
+function typeOf({ schema, file }) {
+  if (schema.enum) return schema.enum.map(code).join(", ");
+  if (schema.const !== undefined) return code(schema.const);
+  const type = [schema.type].flat().join(" or ");
+  const range = schema.minimum !== undefined && schema.maximum !== undefined ? `, ${schema.minimum} to ${schema.maximum}` : "";
+  if (type === "array") return `list of ${resolve(schema.items, file).schema.type}s`;
+  return type === "object" && typeof schema.additionalProperties === "object" ? "map of text" : `${type}${range}`;
+}
+
+/** Rows of a field and of all fields inside it. `skip`: fields that have a table of their own. */
+function rows(located, path, required, skip) {
+  const { schema, file } = located;
+  const examples = schema.examples ? ` For example ${schema.examples.map(code).join(", ")}.` : "";
+  const fallback = required ? "**required**" : schema.default === undefined ? "" : code(schema.default);
+  const own = path === "" ? [] : [`| \`${path}\` | ${typeOf(located)} | ${fallback} | ${cell((schema.description ?? "") + examples)} |`];
+  if (skip.has(path)) return own;
+  const list = schema.items && resolve(schema.items, file);
+  const container = list ?? located;
+  const prefix = path === "" ? "" : `${path}${list ? "[]" : ""}.`;
+  const inner = Object.entries(container.schema.properties ?? {}).flatMap(([name, property]) =>
+    rows(resolve(property, container.file), `${prefix}${name}`, container.schema.required?.includes(name) ?? false, skip),
+  );
+  return [...own, ...inner];
+}
+
+const table = (header, lines) => [`| ${header.join(" | ")} |`, `|${header.map(() => "---|").join("")}`, ...lines].join("\n");
+
+function fields(file, skip = new Set()) {
+  return table(["Field", "Type", "Default", "Meaning"], rows(resolve({ $ref: file }, file), "", false, skip));
+}
+
+/** Limits have dots in their names, and stand without a prefix. */
+const limits = () => fields("limits.schema.json");
+
+function knobs({ knobTable }) {
+  const files = (names) => names.map((name) => code(name)).join("<br>") || "none: `KnobUnsupported`";
+  return table(
+    ["Limit", "cgroup v1", "cgroup v2"],
+    knobTable().map(({ name, v1, v2 }) => `| \`${name}\` | ${files(v1)} | ${files(v2)} |`),
+  );
+}
+
+/** What `--help` prints, each option on one line. */
+function help({ buildProgram }, verb) {
+  const program = buildProgram(() => {});
+  const command = program.commands.find((candidate) => candidate.name() === verb);
+  if (!command) throw new Error(`no verb ${verb}`);
+  let text = "";
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+    getOutHelpWidth: () => 240,
+  });
+  command.outputHelp();
+  return text.trim().split("\n");
+}
+
+const SHARED = ["-f, --filename", "--root", "--run-dir", "--log-dir", "--no-color", "-v, --verbose"];
+const isShared = (line) => SHARED.some((start) => line.startsWith(`  ${start}`));
+const asText = (lines) => `\`\`\`text\n${lines.join("\n")}\n\`\`\``;
+
+/** The usage of a verb without the options that all verbs have: those stand once, at the top of the page. */
+const usage = (sources, verb) => asText(help(sources, verb).filter((line) => !isShared(line)));
+const sharedOptions = (sources) => asText(help(sources, "validate").filter(isShared));
+
+async function blocks() {
+  const sources = await fromSources();
+  return (name) => {
+    const [what, argument] = name.split(" ");
+    if (what === "fields") return fields(`${argument}.schema.json`, new Set(["spec.limits"]));
+    if (what === "limits") return limits();
+    if (what === "knobs") return knobs(sources);
+    if (what === "options") return sharedOptions(sources);
+    if (what === "usage") return usage(sources, argument);
+    throw new Error(`no generated block ${name}`);
+  };
+}
+
+const make = await blocks();
+const stale = [];
+for (const file of ["README.md", ...readdirSync(join(top, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]) {
+  const before = readFileSync(join(top, file), "utf8");
+  const after = before.replaceAll(/(<!-- generated: ([^\n]*?) -->\n).*?(<!-- end -->)/gs, (_, start, name, end) => `${start}\n${make(name)}\n\n${end}`);
+  if (after === before) continue;
+  stale.push(file);
+  if (!process.argv.includes("--check")) writeFileSync(join(top, file), after);
+}
+if (process.argv.includes("--check") && stale.length > 0) {
+  console.error(`not current: ${stale.join(", ")} (run node scripts/docs.js)`);
+  process.exitCode = 1;
+}
