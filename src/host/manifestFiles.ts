@@ -1,6 +1,6 @@
 /** Knows the manifest directory: which files count, whether they are whole, and what is in them. Level-triggered: every look is a look at what is there now. */
-import { type BigIntStats, closeSync, type Dirent, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { type BigIntStats, closeSync, type Dirent, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs";
+import { relative, resolve } from "node:path";
 import type { Problem } from "../api/problem.ts";
 import { type FileContent, LARGEST_FILE } from "../manifest/read.ts";
 
@@ -100,7 +100,7 @@ export class ManifestDirectory {
         const { name } = entry;
         if (name.startsWith(".")) continue;
         const path = `${directory}/${name}`;
-        const isDirectory = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false })?.isDirectory() : entry.isDirectory();
+        const isDirectory = entry.isSymbolicLink() ? leadsToDirectory(path) : entry.isDirectory();
         if (isDirectory) visit(path, [...above, real]);
         else if (isManifestName(name)) found.push(path);
         if (found.length > MOST_FILES) return;
@@ -118,12 +118,8 @@ export class ManifestDirectory {
   private lookAt(file: string): { entry: Entry | undefined; again?: number } {
     const before = stampOf(file);
     const known = this.entries.get(file);
-    if (!before)
-      return {
-        entry: isLink(file)
-          ? { stamp: "", inode: 0n, content: { path: shownPath(file), problem: problemOf(file, "the file does not exist (a broken link)") } }
-          : undefined,
-      };
+    if (before === undefined) return { entry: undefined };
+    if (typeof before === "string") return { entry: { stamp: "", inode: 0n, content: { path: shownPath(file), problem: problemOf(file, before) } } };
     const stamp = `${before.ino}:${before.mtimeNs}:${before.ctimeNs}:${before.size}`;
     if (known?.stamp === stamp) return { entry: known };
     const age = Date.now() - Number(before.mtimeNs / 1_000_000n);
@@ -133,7 +129,7 @@ export class ManifestDirectory {
     const content = readWhole(file, before);
     // Only what changed a moment ago may be changing now.
     const after = age < SETTLED ? stampOf(file) : before;
-    const torn = !after || `${after.ino}:${after.mtimeNs}:${after.ctimeNs}:${after.size}` !== stamp;
+    const torn = typeof after !== "object" || `${after.ino}:${after.mtimeNs}:${after.ctimeNs}:${after.size}` !== stamp;
     if (torn && known) return { entry: known, again: QUIET };
     return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };
   }
@@ -153,12 +149,23 @@ function problemOf(file: string, message: string, hint?: string): Problem {
   return { reason: "FileUnreadable", file: shownPath(file), line: 0, column: 0, pointer: "", message, ...(hint ? { hint } : {}) };
 }
 
-function stampOf(file: string): BigIntStats | undefined {
-  return statSync(file, { bigint: true, throwIfNoEntry: false });
+/** The state of a file; undefined when there is none, words when a link leads nowhere or the way is barred. */
+function stampOf(file: string): BigIntStats | string | undefined {
+  try {
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return stat ?? (lstatSync(file, { throwIfNoEntry: false }) ? "the file does not exist (a broken link)" : undefined);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ELOOP" ? "a symbolic link leads back to itself" : `the file cannot be read (${code})`;
+  }
 }
 
-function isLink(file: string): boolean {
-  return readdirSync(join(file, "..")).includes(file.slice(file.lastIndexOf("/") + 1));
+function leadsToDirectory(link: string): boolean {
+  try {
+    return statSync(link, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return false; // it is looked at as a file, and the reason is told there
+  }
 }
 
 function readWhole(file: string, stat: BigIntStats): FileContent {

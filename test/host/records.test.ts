@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { fileRecords, readJson, replaceFile } from "../../src/host/records.ts";
+
+let top: string;
+beforeEach(() => {
+  top = mkdtempSync(join(tmpdir(), "holdfast-records-"));
+});
+afterEach(() => rmSync(top, { recursive: true, force: true }));
+
+const record = { starts: 2, restarts: 1, streak: 1 };
+
+test("a record is there for the next controller of the same boot, and for none of another", () => {
+  fileRecords(top, "boot-1").write("web@0", record);
+  expect(fileRecords(top, "boot-1").read("web@0")).toEqual(record);
+  expect(fileRecords(top, "boot-1").list()).toEqual(["web@0"]);
+  expect(fileRecords(top, "boot-2").list()).toEqual([]);
+  const records = fileRecords(top, "boot-1");
+  records.remove("web@0");
+  expect(records.list()).toEqual([]);
+  expect(existsSync(join(top, "replicas/web@0.json"))).toBe(false);
+});
+
+test("a damaged record is as good as none", () => {
+  mkdirSync(join(top, "replicas"));
+  for (const [name, text] of [
+    ["a@0", ""],
+    ["b@0", "{"],
+    ["c@0", "null"],
+    ["d@0", '{"bootId":"boot-1"}'],
+  ] as const)
+    writeFileSync(join(top, "replicas", `${name}.json`), text);
+  expect(fileRecords(top, "boot-1").list()).toEqual([]);
+});
+
+test("a file is replaced as a whole, in a directory that may not be there yet, and a failure leaves nothing behind", () => {
+  const file = join(top, "new/folder/x.json");
+  replaceFile(file, "one");
+  replaceFile(file, "two");
+  expect([readFileSync(file, "utf8"), readdirSync(join(top, "new/folder"))]).toEqual(["two", ["x.json"]]);
+  mkdirSync(join(top, "directory"));
+  expect(() => replaceFile(join(top, "directory"), "x")).toThrow();
+  expect(readdirSync(top).sort()).toEqual(["directory", "new"]);
+  expect(readJson(join(top, "nowhere"))).toBeUndefined();
+});
