@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 
+const FILENAME = "directory (or file) of manifests; get, describe and logs use the running controller's by default";
 const SHARED_OPTIONS: readonly Option[] = [
-  new Option("-f, --filename <path>", "directory (or file) of manifests; get, describe and logs use the running controller's by default").argParser(String),
   new Option("--root <cgroup>", "the cgroup, below each hierarchy's root, that is Holdfast's").default("holdfast"),
   new Option("--cgroup-root <cgroup>", "the same as --root").hideHelp(),
   new Option("--run-dir <directory>", "where status and records are kept (default: /run/holdfast/ROOT)"),
@@ -25,8 +25,9 @@ export function buildProgram(done: (code: number) => void): Command {
     .version(version(), "-V, --version", "print the version");
   program.enablePositionalOptions().showSuggestionAfterError().showHelpAfterError("(holdfast --help tells more)").exitOverride();
 
-  const verb = (usage: string, description: string, examples: readonly string[]): Command => {
+  const verb = (usage: string, description: string, examples: readonly string[], filename = "-f, --filename <path>"): Command => {
     const command = program.command(usage).description(description).exitOverride();
+    command.option(filename, FILENAME);
     for (const option of SHARED_OPTIONS) command.addOption(option);
     return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ holdfast ${example}`).join("\n")}`);
   };
@@ -77,8 +78,8 @@ export function buildProgram(done: (code: number) => void): Command {
     "explain workload.spec.backoff",
     "explain limitgroup.spec.limits.memory.max",
   ]).action(async (field) => done((await import("./cli/explain.ts")).explain(field)));
-  verb("logs <workload>", "Print what a workload wrote.", ["logs web", "logs web --tail 20 -F", "logs pool --replica 2"])
-    .option("-F, --follow", "go on as it is written")
+  verb("logs <workload>", "Print what a workload wrote.", ["logs web", "logs web --tail 20 -f", "logs pool --replica 2"], "--filename <path>")
+    .option("-f, --follow", "go on as it is written")
     .option("--tail <lines>", "the last lines only")
     .option("--replica <ordinal>", "which replica", "0")
     .option("-p, --previous", "the file that was put aside last")
@@ -102,8 +103,15 @@ function version(): string {
 const ERRORS_ARE_2 = new Set(["diff", "audit"]);
 
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that went away (head, less) is no error.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  // A reader that went away (head, less) is no error. What runs for long has a way to end in order: it takes that.
+  let ending = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (ending) return;
+      ending = process.emit("SIGTERM", "SIGTERM");
+      if (!ending) process.exit(error.code === "EPIPE" ? 0 : 1);
+    });
+  }
   let code = 0;
   const program = buildProgram((result) => {
     code = result;

@@ -57,8 +57,8 @@ describe("mistakes at the keyboard", () => {
     [["run", "--resync", "10"], 1, /--resync: expected a duration/],
     [["get", "widgets", "-f", "manifests"], 1, /unknown kind widgets: expected limitgroups \(lg\) or workloads \(wl\)/],
     [["explain", "limitgroup.spec.limts"], 1, /LimitGroup\.spec has no field limts \(did you mean limits\?\)/],
-    [["logs", "bussy", "-f", "manifests"], 1, /Workload bussy not found \(did you mean busy\?\)/],
-    [["logs", "busy", "-f", "manifests", "--tail", "x"], 1, /--tail: expected a number of lines/],
+    [["logs", "bussy", "--filename", "manifests"], 1, /Workload bussy not found \(did you mean busy\?\)/],
+    [["logs", "busy", "--filename", "manifests", "--tail", "x"], 1, /--tail: expected a number of lines/],
     [["describe"], 1, /missing required argument 'kind'/],
   ])("%p", (args, code, message) => {
     const result = holdfast(...args);

@@ -1,4 +1,5 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkRoot } from "../cgroup/path.ts";
 import { type Host, NoCgroups, openHost } from "../host/host.ts";
@@ -42,7 +43,10 @@ export function placesOf(options: GlobalOptions): Places {
       `--root: expected the path of a cgroup below the hierarchy's root, such as holdfast or system.slice/holdfast.service/tree; found ${JSON.stringify(options.cgroupRoot ?? options.root)}`,
     );
   }
-  const user = process.geteuid?.() === 0 ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
+  // Whoever only looks finds what root's controller left; otherwise another user than root has directories of its own.
+  const system = join("/run/holdfast", root);
+  const user =
+    process.geteuid?.() === 0 || existsSync(system) ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
   const runDirectory = resolve(options.runDir ?? join(user ?? "/run", "holdfast", root));
   // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them through the status file.
   const usual = options.ephemeral
@@ -63,7 +67,7 @@ export function readManifests(path: string, forcePrune = false): ManifestSet {
   return set;
 }
 
-function openKernel(places: Places, keep?: number): Host {
+export function openKernel(places: Places, keep?: number): Host {
   try {
     return openHost({ ...places, ...(keep === undefined ? {} : { keep }) });
   } catch (error) {

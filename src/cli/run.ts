@@ -4,14 +4,14 @@ import { resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
-import { type Host, openHost, openSimulatedHost, whyNotWritable } from "../host/host.ts";
+import { type Host, openSimulatedHost, whyNotWritable } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { Account } from "./account.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
-import { type GlobalOptions, manifestDirectory, placesOf, UsageError } from "./context.ts";
+import { type GlobalOptions, manifestDirectory, openKernel, placesOf, UsageError } from "./context.ts";
 import { note, out, plural } from "./print.ts";
 
 export interface RunOptions extends GlobalOptions {
@@ -74,12 +74,15 @@ export async function run(options: RunOptions): Promise<number> {
   const teller = await tellerFor(options.logFormat ?? (process.stdout.isTTY ? "text" : "json"));
   const why = options.simulate ? "asked for with --simulate" : whyNotWritable();
   let host: Host;
+  if (why !== undefined && !options.simulate && !options.ephemeral) {
+    throw new UsageError(`cgroups cannot be written here (${why}); run --ephemeral or --simulate works on a simulated host instead`);
+  }
   if (why !== undefined) {
     const simulated = openSimulatedHost(places.root);
     host = simulated;
     teller.say(`Simulated host (${why}): nothing real is limited or started. The kernel's files stand in ${simulated.simulated.directory}`);
     process.on("exit", () => simulated.simulated.remove());
-  } else host = openHost({ ...places, keep: descriptorBudget() });
+  } else host = openKernel(places, descriptorBudget());
   const unlock = lockOrExplain(host.lock);
   const engine = new Engine({ host, emit: teller.event });
   const set = new ManifestSet(directory, options.prune === "force");

@@ -1,6 +1,7 @@
 /** Knows one machine as the rest of the program uses it: facts, sight and hands, real or simulated. */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
 import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
@@ -76,10 +77,11 @@ export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { re
   return { ...host, simulated };
 }
 
-/** Whether this process can make cgroups below the root, without trying: why not, or undefined. */
+/** Why this process cannot make cgroups here; undefined when it can. Found out by looking, not by trying. */
 export function whyNotWritable(): string | undefined {
   if (process.platform !== "linux") return `${process.platform} has no cgroups`;
-  if (!existsSync("/sys/fs/cgroup")) return "no /sys/fs/cgroup here";
   if (process.geteuid?.() !== 0) return "not root";
-  return undefined;
+  const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
+  if (mounts.length === 0) return "no cgroup file system is mounted";
+  return mounts.some(({ writable }) => writable) ? undefined : "cgroups are mounted read-only";
 }

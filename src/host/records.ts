@@ -54,8 +54,9 @@ export function fileRecords(directory: string, bootId: string): Records {
     list: () => [...known.keys()],
     read: (replica) => known.get(replica),
     write: (replica, record) => {
-      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+      // Known first: where the file cannot be written (a full disk), this controller at least goes on by it.
       known.set(replica, record);
+      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
     },
     remove: (replica) => {
       rmSync(join(folder, `${replica}.json`), { force: true });

@@ -107,8 +107,12 @@ function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope) {
     for (const [path, pids] of seen?.members ?? []) if (pids.length > 0) busy.add(path);
     for (const { meta, main } of seen?.attempts ?? []) if (meta && main && !main.exited) busy.add(meta.path as CgroupPath);
     if (!wanted && desired.held) continue; // a broken manifest never looks like a deleted one
-    const path = wanted?.path ?? [...(seen?.members.keys() ?? [])][0];
-    if (path !== undefined && !inScope(path)) continue;
+    const paths = [
+      ...(wanted ? [wanted.path] : []),
+      ...(seen?.members.keys() ?? []),
+      ...(seen?.attempts.flatMap(({ meta }) => (meta ? [meta.path as CgroupPath] : [])) ?? []),
+    ];
+    if (paths.length > 0 && !paths.some(inScope)) continue;
     const owner: ObjectKey = wanted?.resource.key ?? `Workload/${id.slice(0, id.lastIndexOf("@"))}`;
     const cgroup = wanted && desired.cgroups.get(wanted.path);
     const frozen = cgroup?.frozen ?? false;
