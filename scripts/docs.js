@@ -41,7 +41,7 @@ function resolve(schema, file) {
 }
 
 const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-const code = (value) => `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+const code = (value) => `\`${typeof value === "string" && value !== "" ? value : JSON.stringify(value)}\``;
 
 function typeOf({ schema, file }) {
   if (schema.enum) return schema.enum.map(code).join(", ");
@@ -106,7 +106,10 @@ const isShared = (line) => SHARED.some((start) => line.startsWith(`  ${start}`))
 const asText = (lines) => `\`\`\`text\n${lines.join("\n")}\n\`\`\``;
 
 /** The usage of a verb without the options that all verbs have: those stand once, at the top of the page. */
-const usage = (sources, verb) => asText(help(sources, verb).filter((line) => !isShared(line)));
+function usage(sources, verb) {
+  const own = help(sources, verb).filter((line) => !isShared(line) && !line.startsWith("  -h, --help"));
+  return asText(own.filter((line, index) => line !== "" && (line !== "Options:" || own[index + 1] !== "")));
+}
 const sharedOptions = (sources) => asText(help(sources, "validate").filter(isShared));
 
 async function blocks() {
@@ -126,7 +129,7 @@ const make = await blocks();
 const stale = [];
 for (const file of ["README.md", ...readdirSync(join(top, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]) {
   const before = readFileSync(join(top, file), "utf8");
-  const after = before.replaceAll(/(<!-- generated: ([^\n]*?) -->\n).*?(<!-- end -->)/gs, (_, start, name, end) => `${start}\n${make(name)}\n\n${end}`);
+  const after = before.replaceAll(/(<!-- generated: ([^\n]*?) -->\n).*?(<!-- end -->)/gs, (_, start, name, end) => `${start}${make(name)}\n${end}`);
   if (after === before) continue;
   stale.push(file);
   if (!process.argv.includes("--check")) writeFileSync(join(top, file), after);
