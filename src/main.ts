@@ -18,7 +18,7 @@ const text = (json: boolean): Option =>
     .default(json ? "text" : "table");
 const pruneOption = new Option("--prune <how>", "force: an empty manifest directory means that everything shall go").choices(["force"]);
 
-export function buildProgram(done: (code: number) => void): Command {
+export function buildProgram(done: (code: number) => void, completing = false): Command {
   const program = new Command("holdfast");
   program
     .description("Declare limits and workloads in YAML, and the kernel follows: cgroup v1, v2 and any mix.")
@@ -84,6 +84,8 @@ export function buildProgram(done: (code: number) => void): Command {
     .option("--replica <ordinal>", "which replica", "0")
     .option("-p, --previous", "the file that was put aside last")
     .action(async (name, options) => done(await (await import("./cli/logs.ts")).logs(name, options)));
+  // Carried out by the completion library, which is loaded when it is asked for (main).
+  if (!completing) program.command("completion <shell>").description("Print a completion script: bash, zsh, fish or powershell.");
   program
     .command("version")
     .description("Print the version.")
@@ -113,11 +115,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     });
   }
   let code = 0;
+  const completing = argv.some((word) => word === "completion" || word === "complete");
   const program = buildProgram((result) => {
     code = result;
-  });
-  if (argv.some((word) => word === "completion" || word === "complete"))
-    (await import("@bomb.sh/tab/commander")).default(program, { completionCommandName: "completion" });
+  }, completing);
+  if (completing) (await import("@bomb.sh/tab/commander")).default(program, { completionCommandName: "completion" });
   const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -170,6 +170,23 @@ test("a simulated host says so first, and does the same line on files in a tempo
     expect(JSON.parse(live.holdfast("audit", "-o", "json").stdout)).toMatchObject({ clean: true, pending: [{ field: "pids.max", cause: "pending" }] });
   });
 
+  test("an empty directory takes nothing down, unless that is meant", () => {
+    live.write(`${group("g")}---\n${workload("w", "{command: [sleep, '60']}")}`);
+    expect(live.holdfast("apply").code).toBe(0);
+    const before = live.procs("", "w@0");
+    live.write(undefined);
+    expect(live.holdfast("apply")).toMatchObject({ code: 1, stdout: expect.stringMatching(/PruneHeld .*--prune=force/) });
+    expect(live.procs("", "w@0")).toEqual(before);
+    expect(live.holdfast("apply", "--prune=force").code).toBe(0);
+    expect(() => live.procs("", "w@0")).toThrow("ENOENT");
+  });
+
+  test("broken manifests are an error of diff and audit, whatever else they tell", () => {
+    live.write("a: [");
+    expect(live.holdfast("diff").code).toBe(2);
+    expect(live.holdfast("audit").code).toBe(2);
+  });
+
   test("a refused write is told with file, value, errno and a hint, and the rest goes on", () => {
     live.write(`${group("a", "{limits: {cpuset.cpus: '4000', pids.max: 5}}")}---\n${group("b", "{limits: {pids.max: 6}}")}`);
     const { code, stdout, stderr } = live.holdfast("apply");

@@ -4,7 +4,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { Account } from "./account.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
-import { note, plural, problemText } from "./print.ts";
+import { note, plural } from "./print.ts";
 
 /** How often a stop in progress is looked at, ms. */
 const LOOK_AGAIN = 100;
@@ -18,7 +18,6 @@ export async function apply(options: GlobalOptions & { prune?: string }): Promis
     const { done, plan } = await convergeFully(engine);
     account.flush();
     engine.save(directory);
-    for (const problem of plan.problems) note(problemText(problem));
     const refused = plan.actions.length;
     const took = `${((Date.now() - started) / 1000).toFixed(2)}s`;
     note(

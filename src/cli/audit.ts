@@ -5,7 +5,7 @@ import { actionJson, sourceIn } from "./diff.ts";
 import { actionList, note, out, plural, problemText } from "./print.ts";
 
 export function audit(options: GlobalOptions & { output: "text" | "json" }): number {
-  const { engine } = openEngine(options);
+  const { engine, set } = openEngine(options);
   const plan = engine.plan();
   const source = sourceIn(engine);
   const drifted = [...plan.actions.filter(isDrift), ...plan.reported];
@@ -21,6 +21,7 @@ export function audit(options: GlobalOptions & { output: "text" | "json" }): num
       `${drifted.length === 0 ? "no drift" : `${plural(drifted.length, "drifted value", "drifted values")}`} in ${plural(engine.desired.resources.size, "object")}${wait}`,
     );
   }
+  if (set.manifests.problems.length > 0) return 2;
   return drifted.length === 0 ? 0 : 1;
 }
 

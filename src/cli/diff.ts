@@ -5,6 +5,7 @@ import { describe } from "../plan/describe.ts";
 import type { Plan } from "../plan/plan.ts";
 import { pointerOf } from "../plan/writes.ts";
 import type { Engine } from "../reconcile/engine.ts";
+import type { ManifestSet } from "../reconcile/manifests.ts";
 import { type GlobalOptions, openEngine } from "./context.ts";
 import { actionList, note, out, plural, problemText } from "./print.ts";
 
@@ -29,21 +30,23 @@ export function actionJson(action: Action, source: string | undefined): unknown 
   return { type, object: owner, cgroup: path, ...more, description: describe(action), source };
 }
 
-export const exitOf = (plan: Plan): number => (plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
+/** 0 no differences, 1 differences, 2 when the manifests themselves are broken: then the differences are not the whole story. */
+const exitOf = (plan: Plan, set: ManifestSet): number => (set.manifests.problems.length > 0 ? 2 : plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
 
 export function diff(options: GlobalOptions & { output: "text" | "json" }): number {
-  const { engine } = openEngine(options);
+  const { engine, set } = openEngine(options);
   const plan = engine.plan();
   const source = sourceIn(engine);
   if (options.output === "json") {
     const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));
     out(JSON.stringify({ actions: list(plan.actions), reported: list(plan.reported), problems: plan.problems }, null, 2));
-    return exitOf(plan);
+    return exitOf(plan, set);
   }
   if (plan.actions.length > 0) out(actionList(plan.actions, source));
   if (plan.reported.length > 0) out(`Drift that is only reported (drift: Report):\n${actionList(plan.reported, source)}`);
   for (const problem of plan.problems) note(problemText(problem));
   const objects = new Set([...plan.actions, ...plan.reported].map(({ owner, path }) => owner ?? path)).size;
-  note(exitOf(plan) === 0 ? "no differences" : `${plural(plan.actions.length + plan.reported.length, "difference")} in ${plural(objects, "object")}`);
-  return exitOf(plan);
+  const count = plan.actions.length + plan.reported.length;
+  note(count === 0 ? "no differences" : `${plural(count, "difference")} in ${plural(objects, "object")}`);
+  return exitOf(plan, set);
 }

@@ -74,6 +74,8 @@ function print(kind: Kind, fields: readonly string[], located: Located): void {
   for (const name of properties) {
     const field = container && schemaOfField(container, name);
     const required = container?.schema.required?.includes(name) ? colour.yellow(" (required)") : "";
-    out(`  ${colour.bold(name)} <${field ? typeOf(field.schema) : ""}>${required}\n      ${field?.schema.description ?? ""}`);
+    out(
+      `  ${colour.bold(name)} <${field ? typeOf(field.schema) : ""}>${required}${field?.schema.default === undefined ? "" : colour.dim(` (default ${JSON.stringify(field.schema.default)})`)}\n      ${field?.schema.description ?? ""}`,
+    );
   }
 }

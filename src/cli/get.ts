@@ -122,7 +122,10 @@ export async function describeObject(kind: string, name: string | undefined, opt
   for (const [index, view] of views.entries()) {
     if (index > 0) out("\n---\n");
     const resource = engine.desired.resources.get(`${view.kind}/${view.metadata.name}`);
-    if (!resource) continue;
+    if (!resource) {
+      note(`${view.kind} ${view.metadata.name} is in force by an earlier version of its manifest, which cannot be read now (holdfast validate tells why)`);
+      continue;
+    }
     out(await description(view, resource, host.tree.root, host.options.logDirectory, engine.events));
   }
   return 0;
@@ -150,7 +153,7 @@ async function description(view: ObjectView, resource: Resource, root: string, l
       .map(([key, value]) => `${key}=${value}`)
       .join(", ") || "<none>",
   );
-  field("Cgroup", `${root}/${view.status.cgroup}${view.kind === "Workload" ? "@N" : ""}`);
+  field("Cgroup", `${root}/${view.status.cgroup}`);
   field(
     "Drift",
     `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${age(view.status.drift.lastSeen)} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,

@@ -4,7 +4,10 @@ import { type Problem, problemLine } from "../api/problem.ts";
 import type { Action } from "../plan/action.ts";
 import { describe, sign, subject } from "../plan/describe.ts";
 
-export const colour = pc;
+/** Colours on a terminal only, whatever CI systems set; NO_COLOR and --no-color are honoured (no-color.org). */
+export const colour = pc.createColors(
+  process.stdout.isTTY === true && !process.env["NO_COLOR"] && !process.argv.includes("--no-color") && process.env["TERM"] !== "dumb",
+);
 
 export function out(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -57,13 +60,13 @@ export function age(since: string, now = Date.now()): string {
   return `${Math.floor(seconds / 86400)}d`;
 }
 
-const SIGN_COLOURS = { "+": pc.green, "~": pc.yellow, "-": pc.red } as const;
+const SIGN_COLOURS = { "+": colour.green, "~": colour.yellow, "-": colour.red } as const;
 
 /** One line of a plan, without its object. */
 function actionLine(action: Action, source?: string): string {
   const mark = sign(action);
-  const cause = "cause" in action && action.cause === "drift" ? pc.magenta("  drift") : "";
-  return `${SIGN_COLOURS[mark](mark)} ${describe(action)}${cause}${source ? pc.dim(`  ${source}`) : ""}`;
+  const cause = "cause" in action && action.cause === "drift" ? colour.magenta("  drift") : "";
+  return `${SIGN_COLOURS[mark](mark)} ${describe(action)}${cause}${source ? colour.dim(`  ${source}`) : ""}`;
 }
 
 /** Actions under the objects that they belong to. */
@@ -74,14 +77,14 @@ export function actionList(actions: readonly Action[], sourceOf: (action: Action
     lines.push(`  ${actionLine(action, sourceOf(action))}`);
     groups.set(subject(action), lines);
   }
-  return [...groups].map(([object, lines]) => `${pc.bold(object)}\n${lines.join("\n")}`).join("\n");
+  return [...groups].map(([object, lines]) => `${colour.bold(object)}\n${lines.join("\n")}`).join("\n");
 }
 
 /** A problem with its place in bold. */
 export function problemText(problem: Problem): string {
   const line = problemLine(problem);
   const end = line.indexOf(": ");
-  return `${pc.bold(line.slice(0, end))}${line.slice(end)}`;
+  return `${colour.bold(line.slice(0, end))}${line.slice(end)}`;
 }
 
 /** JSON or YAML for machines. */

@@ -48,7 +48,8 @@ function parseMeta(text: string | undefined): AttemptMeta | undefined {
 /** Hierarchies in which a process is not where it was put. A cgroup that was removed under it reads `(deleted)`. */
 function strayed(controllers: Controllers, tree: Tree, pid: number, path: string): string[] {
   const cgroups = cgroupsOf(pid);
-  if (!cgroups) return [];
+  // A process that ends meanwhile is in no cgroup any more: that is no straying.
+  if (!cgroups || !/^[RSDTt]$/.test(statOf(pid)?.state ?? "")) return [];
   const where = `/${tree.root}/${path}`;
   return controllers.all.flatMap(({ id, version }) => {
     const actual = cgroups.get(version === 2 ? "" : id);

@@ -10,6 +10,7 @@ import { statOf } from "./procfs.ts";
  * $1: cgroup.procs of the holder; whoever removes that cgroup first has voided the attempt.
  * $2: metadata, read back from the holder's command line. Then lists, each ended by `--`: more cgroup.procs files for the
  * holder; those of the workload; the working directory and the environment; the command.
+ * Node raises its own soft limit of open files: the workload gets the usual 1024 back, and may raise it to the hard one.
  * "0" is "myself" to cgroup.procs. The subshell is in the foreground because `&` would leave SIGINT and SIGQUIT ignored.
  */
 const HOLDER_SCRIPT = `
@@ -25,6 +26,7 @@ trap "" HUP INT QUIT TERM
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
   cd -- "$1" || exit 124
   shift
+  ulimit -S -n 1024 2>/dev/null
   unset OLDPWD SHLVL
   while [ "$1" != -- ]; do export "$1"; shift; done; shift
   exec "$@" )

@@ -13,7 +13,7 @@ export function logFile(logDirectory: string, workload: string, ordinal: number,
  * writes to it at that moment, so no line is lost. Mode 0640: output may hold what is not everybody's business.
  */
 export function openLog(file: string, { maxBytes, maxFiles }: RunSpec["logs"]): number {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o750 });
+  makePath(dirname(file));
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size > maxBytes) {
     rmSync(`${file}.${maxFiles - 1}`, { force: true });
@@ -24,4 +24,11 @@ export function openLog(file: string, { maxBytes, maxFiles }: RunSpec["logs"]): 
     else rmSync(file);
   }
   return openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
+}
+
+/** mkdir -p, a directory at a time: Node's own never returns below /proc. */
+function makePath(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })) return;
+  makePath(dirname(directory));
+  mkdirSync(directory, { mode: 0o750 });
 }

@@ -142,7 +142,7 @@ export function isManifestName(name: string): boolean {
 
 function shownPath(file: string): string {
   const near = relative(process.cwd(), resolve(file));
-  return near.startsWith("..") || near === "" ? file : near;
+  return near.startsWith("..") || near === "" || process.cwd() === "/" ? file : near;
 }
 
 function problemOf(file: string, message: string, hint?: string): Problem {

@@ -40,6 +40,7 @@ export function observe({ files, tree, records, processes }: Observer, machine: 
     replicas: observeReplicas({ files, tree, records, processes }, machine, cgroups, scope),
     oomKills: (path) => oomKills(files, tree, machine, path),
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
+    childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],
   };
 }

@@ -67,9 +67,9 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
       );
+      const output = openLog(logFile(logDirectory, workload, ordinal, run.logs), run.logs);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
       files.makeDirectory(holderDirectory(attempt));
-      const output = openLog(logFile(logDirectory, workload, ordinal, run.logs), run.logs);
       try {
         await launch({
           holderProcs: `${holderDirectory(attempt)}/cgroup.procs`,

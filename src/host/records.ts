@@ -37,6 +37,8 @@ export interface Records {
   read(replica: string): ReplicaRecord | undefined;
   write(replica: string, record: ReplicaRecord): void;
   remove(replica: string): void;
+  /** Why the last record could not be written to its file. */
+  trouble(): string | undefined;
 }
 
 /**
@@ -46,6 +48,7 @@ export interface Records {
 export function fileRecords(directory: string, bootId: string): Records {
   const folder = join(directory, "replicas");
   const known = new Map<string, ReplicaRecord>();
+  let trouble: string | undefined;
   for (const name of names(folder)) {
     const stored = readJson(join(folder, `${name}.json`)) as { bootId?: string; record?: ReplicaRecord } | undefined;
     if (stored?.bootId === bootId && stored.record) known.set(name, stored.record);
@@ -56,8 +59,14 @@ export function fileRecords(directory: string, bootId: string): Records {
     write: (replica, record) => {
       // Known first: where the file cannot be written (a full disk), this controller at least goes on by it.
       known.set(replica, record);
-      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+      try {
+        replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+        trouble = undefined;
+      } catch (error) {
+        trouble = (error as Error).message;
+      }
     },
+    trouble: () => trouble,
     remove: (replica) => {
       rmSync(join(folder, `${replica}.json`), { force: true });
       known.delete(replica);

@@ -25,9 +25,11 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   const problems: Problem[] = files.flatMap((file) => [...(file.problem ? [file.problem] : []), ...file.documents.flatMap((document) => document.problems)]);
   const declared = new Map<ObjectKey, Resource[]>();
   const brokenFiles = new Set<string>();
+  const brokenKeys = new Set<string>();
   for (const file of files) {
     if (file.problem) brokenFiles.add(file.path);
-    for (const { resource } of file.documents) {
+    for (const { resource, key } of file.documents) {
+      if (!resource && key) brokenKeys.add(key);
       if (!resource) brokenFiles.add(file.path);
       else declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
     }
@@ -51,7 +53,7 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   for (const [key, last] of previous.resources) {
     if (!declared.has(key) && brokenFiles.size > 0 && unread(last.origin.file)) resources.set(key, last);
   }
-  problems.push(...breakCycles(resources, keepPrevious), ...settleReferences(resources, previous));
+  problems.push(...breakCycles(resources, keepPrevious), ...settleReferences(resources, previous, brokenKeys));
   return { resources, problems, held: problems.length > 0 };
 }
 
@@ -128,7 +130,7 @@ function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (key: Ob
 }
 
 /** Reports references to nothing. The referrer stays while the group that it means was in force; else it waits. */
-function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifests): Problem[] {
+function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifests, brokenKeys: ReadonlySet<string>): Problem[] {
   const problems: Problem[] = [];
   for (let again = true; again; ) {
     again = false;
@@ -137,6 +139,10 @@ function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifes
       again = true;
       const names = [...resources.values()].filter(({ kind }) => kind === "LimitGroup").map(({ name }) => name);
       const last = groupOf(previous.resources, resource.parent);
+      if (last) resources.set(last.key, last);
+      else resources.delete(resource.key);
+      // The group is declared, and what is wrong with it was told: that is enough.
+      if (brokenKeys.has(`LimitGroup/${resource.parent}`)) continue;
       const hint = last ? "the group as it was stays in force" : suggest(resource.parent, names);
       problems.push({
         reason: "ReferenceNotFound",
@@ -146,8 +152,6 @@ function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifes
         ...locate(resource.origin, refField(resource)),
         ...(hint ? { hint } : {}),
       });
-      if (last) resources.set(last.key, last);
-      else resources.delete(resource.key);
     }
   }
   return problems;

@@ -44,11 +44,15 @@ export function validate(value: unknown, origin: Origin): Validated {
   const name = typeof metadata?.name === "string" ? metadata.name : undefined;
   const key: ObjectKey | undefined = name === undefined ? undefined : `${kind as Kind}/${name}`;
   const check = VALIDATORS[kind as Kind];
-  if (!check(value)) return { key, resource: undefined, problems: schemaProblems(kind as Kind, key, value, check.errors ?? [], origin) };
   const problems: Problem[] = [];
   const report: Report = (reason, pointer, message, hint) => {
     problems.push({ ...at(reason, pointer, message, hint), ...(key ? { object: key } : {}) });
   };
+  if (!check(value)) {
+    const found = schemaProblems(kind as Kind, key, value, check.errors ?? [], origin);
+    wellFormedLimits(value, found, report);
+    return { key, resource: undefined, problems: [...found, ...problems] };
+  }
   const resource = kind === "LimitGroup" ? limitGroup(value as LimitGroup, origin, report) : workload(value as Workload, origin, report);
   return { key, resource: problems.length > 0 ? undefined : resource, problems };
 }
@@ -96,6 +100,16 @@ function common<K extends Kind>(
   const { name, labels = {}, annotations = {} } = manifest.metadata;
   const key: ObjectKey = `${manifest.kind}/${name}`;
   return { key, name, labels, annotations, parent, limits: limits(spec.limits ?? {}, report), drift: spec.drift ?? "Repair", spec, origin } as const;
+}
+
+/** All problems come at once: where the schema found some, the grammar of the limits that it found nothing wrong with is checked too. */
+function wellFormedLimits(value: object, found: readonly Problem[], report: Report): void {
+  const written = (value as { spec?: { limits?: unknown } | null }).spec?.limits;
+  if (typeof written !== "object" || written === null || Array.isArray(written)) return;
+  const sound = Object.entries(written).filter(
+    ([name]) => Object.hasOwn(LIMITS, name) && !found.some(({ pointer }) => `${pointer}/`.startsWith(`/spec/limits/${pointerPart(name)}/`)),
+  );
+  limits(Object.fromEntries(sound) as WrittenLimits, report);
 }
 
 function limits(written: WrittenLimits, report: Report): Limits {

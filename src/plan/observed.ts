@@ -90,6 +90,8 @@ export interface Observed {
   readonly oomKills: (path: CgroupPath) => number;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
+  /** Names of the child cgroups, over all hierarchies; looked up before a cgroup is removed. */
+  readonly childrenOf: (path: CgroupPath) => readonly string[];
   /** Pids in a cgroup that nobody declared, over all hierarchies. */
   readonly processesIn: (path: CgroupPath) => readonly number[];
 }

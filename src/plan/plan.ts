@@ -2,7 +2,7 @@
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
-import { type CgroupPath, depthOf, isInternal } from "../cgroup/path.ts";
+import { type CgroupPath, childPath, depthOf, isInternal } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
 import { type Applied, causeOfMissing } from "./applied.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
@@ -134,8 +134,21 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
       undeclared.set(path, [...(undeclared.get(path) ?? []), hierarchy]);
     }
   }
-  if (desired.held) return [];
-  const kept = new Set<CgroupPath>();
+  if (desired.held) {
+    if (undeclared.size > 0 && desired.problems.length === 0) {
+      problems.push({
+        reason: "PruneHeld",
+        file: "manifests",
+        line: 0,
+        column: 0,
+        pointer: "",
+        message: `there are no manifests, and ${undeclared.size} cgroups that nobody declares stay: ${[...undeclared.keys()].slice(0, 5).join(", ")}`,
+        hint: "if everything shall go, start with --prune=force",
+      });
+    }
+    return [];
+  }
+  const removed = new Set<CgroupPath>();
   const removals: Action[] = [];
   for (const path of [...undeclared.keys()].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))) {
     const pids = busy.has(path) ? [] : observed.processesIn(path);
@@ -149,10 +162,10 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
         message: `the cgroup is not declared, and holds processes that Holdfast did not start: ${pids.slice(0, 5).join(", ")}${pids.length > 5 ? ", …" : ""}`,
         hint: "move them away or end them; it is removed when it is empty",
       });
-    if (pids.length > 0 || busy.has(path) || [...kept].some((below) => below.startsWith(`${path}/`))) {
-      kept.add(path);
+    if (pids.length > 0 || busy.has(path) || observed.childrenOf(path).some((name) => !removed.has(childPath(path, name)))) {
       continue;
     }
+    removed.add(path);
     for (const hierarchy of undeclared.get(path) ?? []) removals.push({ type: "remove", owner: undefined, path, hierarchy });
   }
   return removals;

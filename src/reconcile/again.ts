@@ -2,6 +2,11 @@
 import { type CgroupPath, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Outcome } from "./apply.ts";
 
+/** A file that is not there: this kernel lacks it, or the cgroup went. The next look tells which. */
+export function isMissingFile({ action, error }: Outcome): boolean {
+  return action.type === "write" && error?.code === "ENOENT";
+}
+
 /**
  * What must be looked at once more after these outcomes. A value that was written has been read back, and needs no second
  * look. A new cgroup was taken to be at the kernel's defaults: the first of each hierarchy is looked at to see whether it is.
@@ -9,7 +14,9 @@ import type { Outcome } from "./apply.ts";
 export function lookAgain(outcomes: readonly Outcome[]): ReadonlySet<CgroupPath> {
   const paths = new Set<CgroupPath>();
   const sampled = new Set<string>();
-  for (const { action, error, skipped } of outcomes) {
+  for (const outcome of outcomes) {
+    const { action, error, skipped } = outcome;
+    if (isMissingFile(outcome)) paths.add(action.path);
     if (error || skipped || action.type === "write" || action.type === "enable") continue;
     if (action.type === "create") {
       if (sampled.has(action.hierarchy)) continue;

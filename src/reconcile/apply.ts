@@ -36,7 +36,8 @@ export async function apply(
     } catch (error) {
       const { message, code = "", hint } = error as Refusal;
       if (action.type === "create") missing.add(`${action.hierarchy}:${action.path}`);
-      if (action.type === "write" && code !== "ENOENT") unlimited.add(action.path);
+      // A file that this kernel lacks is told and missed; what the kernel refused holds up every start below.
+      if (action.type === "enable" || (action.type === "write" && code !== "ENOENT")) unlimited.add(action.path);
       done({ action, error: { code, message, ...(hint ? { hint } : {}) } });
     }
   };

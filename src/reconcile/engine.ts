@@ -13,13 +13,14 @@ import type { Desired } from "../plan/desired.ts";
 import { type Plan, plan } from "../plan/plan.ts";
 import type { ReplicaState } from "../plan/replica.ts";
 import { same } from "../plan/same.ts";
-import { lookAgain } from "./again.ts";
+import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
-import { eventOf, eventsOf, problemEvent, reportedEvent } from "./events.ts";
+import { eventOf, eventsOf, problemEvent, problemKey, reportedEvent } from "./events.ts";
 import { byObject, type Remembered, report } from "./report.ts";
+import { standing } from "./standing.ts";
 import { loadState, saveState } from "./state.ts";
 import { Told } from "./told.ts";
-import { viewOf } from "./view.ts";
+import { viewsOf } from "./view.ts";
 
 /** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
 const MOST_ROUNDS = 8;
@@ -50,6 +51,8 @@ export class Engine {
   /** What is applied of each object once it is converged. */
   private goal = new Map<ObjectKey, AppliedObject>();
   events: Event[];
+  /** Number of events so far: when it grows, there is something to save. */
+  news = 0;
   private remembered: Map<ObjectKey, Remembered>;
   private readonly states = new Map<string, ReplicaState>();
   private readonly drift = new Map<ObjectKey, DriftStatus>();
@@ -70,6 +73,7 @@ export class Engine {
     this.events = [...state.events];
     for (const [key, { status }] of this.remembered) if (status.drift) this.drift.set(key, status.drift);
     this.emit = (event) => {
+      this.news++;
       this.events.push(event);
       if (this.events.length > 2 * KEPT_EVENTS) this.events = this.events.slice(-KEPT_EVENTS);
       emit(event);
@@ -125,7 +129,7 @@ export class Engine {
       this.note(decided, outcomes, looked);
       const again = lookAgain(outcomes);
       if (decided.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? decided.wakeAt, decided.wakeAt);
-      refused.push(...outcomes.filter(({ error, skipped }) => error || skipped).map(({ action }) => action));
+      refused.push(...outcomes.filter((outcome) => (outcome.error || outcome.skipped) && !isMissingFile(outcome)).map(({ action }) => action));
       if (again.size === 0 || round === MOST_ROUNDS) return { outcomes: all, plan: { ...this.lastPlan, actions: refused, wakeAt } };
       looked = again;
     }
@@ -135,7 +139,7 @@ export class Engine {
   private note(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
     const time = new Date().toISOString();
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
-    this.lastPlan = scope ? this.withOthers(decided, scope) : decided;
+    this.lastPlan = scope ? standing(this.lastPlan, decided, scope, this.desired) : decided;
     for (const [id, state] of decided.states) this.states.set(id, state);
     for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
     for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
@@ -151,22 +155,18 @@ export class Engine {
     }
     for (const problem of decided.problems) {
       const event = problemEvent(problem, time);
-      if (this.told.first(event.note)) this.emit(event);
+      if (this.told.first(problemKey(event))) this.emit(event);
     }
+    const trouble = this.host.records.trouble();
+    if (trouble !== undefined && this.told.first(trouble))
+      this.emit({
+        eventTime: time,
+        type: "Warning",
+        reason: "RecordNotWritten",
+        object: "Host",
+        note: `${trouble}: how workloads end is known until this controller ends`,
+      });
     this.settle(decided, outcomes, scope);
-  }
-
-  /** A look at some cgroups says nothing about the others: what was found there before still stands. */
-  private withOthers(decided: Plan, scope: ReadonlySet<CgroupPath>): Plan {
-    const looked = new Set([...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner?.key ?? []));
-    const ofManifests = new Set(this.desired.problems);
-    const others = this.lastPlan.problems.filter(
-      (problem) =>
-        !ofManifests.has(problem) && !decided.problems.includes(problem) && !looked.has(problem.object as ObjectKey) && !scope.has(problem.file as CgroupPath),
-    );
-    const reported = this.lastPlan.reported.filter(({ path }) => !scope.has(path));
-    const current = (problem: Plan["problems"][number]): boolean => problem.object === undefined || this.desired.resources.has(problem.object as ObjectKey);
-    return { ...decided, problems: [...decided.problems, ...others.filter(current)], reported: [...decided.reported, ...reported] };
   }
 
   private countDrift(key: ObjectKey, { eventTime, note }: Event): void {
@@ -175,13 +175,15 @@ export class Engine {
 
   /** Called at a resync, when everything is looked at: what is no problem any more may be told again later. */
   forgetTold(): void {
-    const lasting = new Set<string>();
-    const time = "";
-    for (const problem of this.lastPlan.problems) lasting.add(problemEvent(problem, time).note);
-    for (const action of this.lastPlan.reported) lasting.add(`${action.path} ${reportedEvent(action, undefined, time).note}`);
-    for (const outcomes of this.failures.values())
-      for (const outcome of outcomes) lasting.add(`${outcome.action.path} ${eventOf(outcome, () => undefined, time)?.note}`);
-    this.told.keepOnly(lasting);
+    const { problems, reported } = this.lastPlan;
+    const failures = [...this.failures.values()].flat();
+    this.told.keepOnly(
+      new Set([
+        ...problems.map((problem) => problemKey(problemEvent(problem, ""))),
+        ...reported.map((action) => `${action.path} ${reportedEvent(action, undefined, "").note}`),
+        ...failures.map((outcome) => `${outcome.action.path} ${eventOf(outcome, () => undefined, "")?.note}`),
+      ]),
+    );
   }
 
   /** Objects whose limits all stand are converged: from now on a difference is drift. */
@@ -226,12 +228,13 @@ export class Engine {
 
   /** The objects as people look at them, from a fresh look at the machine. */
   views(): ObjectView[] {
+    const inForce = this.remembered;
     const decided = this.plan();
     this.lastPlan = decided;
     for (const [id, state] of decided.states) this.states.set(id, state);
     const bookkeeping = new Set<Action["type"]>(["record", "release", "void", "hold", "forget"]);
     const status = this.status(decided.actions.filter(({ type }) => !bookkeeping.has(type)));
-    return [...this.desired.resources.values()].flatMap((resource) => viewOf(resource, status.get(resource.key)));
+    return viewsOf(this.desired, status, inForce);
   }
 
   /** Writes the status file, replacing it as a whole. */

@@ -1,6 +1,6 @@
 /** Knows which events a plan's outcomes are worth: one per change or failure, none for what stays as it is. */
 import { LIMITS } from "../api/limits.ts";
-import { type Problem, problemLine } from "../api/problem.ts";
+import type { Problem } from "../api/problem.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import { shownValue } from "../cgroup/show.ts";
@@ -8,6 +8,7 @@ import { lineOf } from "../manifest/locate.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
 import { describe, exitWords } from "../plan/describe.ts";
 import { pointerOf } from "../plan/writes.ts";
+import { isMissingFile } from "./again.ts";
 import type { Outcome } from "./apply.ts";
 
 type ResourceOf = (action: Action) => Resource | undefined;
@@ -34,6 +35,7 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
   for (const outcome of outcomes) {
     const { action, error, skipped } = outcome;
     const object = action.owner ?? "Host";
+    if (isMissingFile(outcome)) continue; // told as a limit that this kernel lacks, if that is what it is
     const done = !error && !skipped;
     if (done && action.type === "create" && action.cause === "pending") add(outcome, "Created", object, object, action.hierarchy);
     else if (done && action.type === "write" && action.cause === "pending") add(outcome, "Configured", object, object, configured(action, resourceOf(action)));
@@ -134,8 +136,21 @@ export function reportedEvent(action: Action, resource: Resource | undefined, ev
 }
 
 export function problemEvent(problem: Problem, eventTime: string): Event {
-  return { eventTime, type: "Warning", reason: problem.reason, object: (problem.object as Event["object"] | undefined) ?? "Host", note: problemLine(problem) };
+  const { object, reason, message, hint, pointer, file, line, column } = problem;
+  const field = pointer ? `${pointer}: ` : "";
+  const source = line > 0 ? `${file}:${line}:${column}` : file;
+  return {
+    eventTime,
+    type: "Warning",
+    reason,
+    object: (object as Event["object"] | undefined) ?? "Host",
+    note: `${field}${message}${hint ? ` (${hint})` : ""}`,
+    source,
+  };
 }
+
+/** What makes a problem the same one that was told before. */
+export const problemKey = ({ source, note }: Event): string => `${source} ${note}`;
 
 function sourceOf(action: Action, resource: Resource | undefined): Partial<Event> {
   if (!resource) return {};

@@ -138,11 +138,12 @@ export class Loop {
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
+    const news = engine.news;
     const convergence = await engine.converge(scope);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
-    if (convergence.outcomes.length > 0 || changed) {
+    if (convergence.outcomes.length > 0 || changed || engine.news !== news) {
       settled?.(convergence);
       this.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
     }

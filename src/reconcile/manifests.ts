@@ -49,7 +49,9 @@ export class ManifestSet {
 
   /** An empty directory is more often a mistake (a volume not mounted, a checkout half done) than a wish. */
   private guardEmpty(linked: Manifests): Manifests {
-    if (linked.resources.size > 0 || this.manifests.resources.size === 0 || linked.problems.length > 0 || this.forcePrune) return linked;
+    if (linked.resources.size > 0 || linked.problems.length > 0 || this.forcePrune) return linked;
+    // Also at the very first look: what is on the machine may be an earlier controller's work.
+    if (this.manifests.resources.size === 0) return { ...linked, held: true };
     const problem = {
       reason: "PruneHeld",
       file: this.directory,

@@ -85,7 +85,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
     const status: ObjectStatus = {
       observedGeneration: generation,
       conditions: conditionsOf(resource, state, before?.status.conditions),
-      cgroup: cgroupOf(findings.desired, resource),
+      cgroup: `${cgroupOf(findings.desired, resource)}${resource.kind === "Workload" ? "@*" : ""}`,
       ...(drift ? { drift } : {}),
       ...(replicas && resource.kind === "Workload"
         ? {
@@ -114,6 +114,9 @@ interface ObjectFindings {
   readonly now: string;
 }
 
+/** Reasons of the controller's that a mere look cannot find out. */
+const LASTING = new Set(["WriteRefused", "StartFailed"]);
+
 function conditionsOf(resource: Resource, found: ObjectFindings, previous: readonly Condition[] | undefined): Condition[] {
   const { generation: observedGeneration, now, problems, failures, remaining, reported } = found;
   const make = (type: Condition["type"], status: Condition["status"], reason: string, message: string): Condition =>
@@ -122,6 +125,9 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
   const [failure] = failures;
   const conditions: Condition[] = [];
   const more = (count: number): string => (count > 1 ? ` (and ${count - 1} more)` : "");
+  const refusedBefore = previous?.find(
+    ({ type, status, reason, observedGeneration: of }) => type === "Ready" && status === "False" && LASTING.has(reason) && of === observedGeneration,
+  );
   if (failure?.error)
     conditions.push(
       make(
@@ -139,6 +145,8 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
     conditions.push(
       make("Ready", "False", "Drifted", `the machine differs and drift is only reported: ${describe(reported[0] as Action)}${more(reported.length)}`),
     );
+  // What the controller was refused is still to do: its reason says more than that.
+  else if (remaining.length > 0 && refusedBefore) conditions.push(refusedBefore);
   else if (remaining.length > 0) conditions.push(make("Ready", "False", "Progressing", `to do: ${describe(remaining[0] as Action)}${more(remaining.length)}`));
   else if (resource.kind === "Workload") conditions.push(workloadReady(resource, found.replicas ?? [], make));
   else
@@ -151,7 +159,7 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
       ),
     );
   if (remaining.length > 0) conditions.push(make("Reconciling", "True", "Progressing", `${remaining.length} to do`));
-  if (failure || problem) conditions.push(make("Stalled", "True", failure ? "WriteRefused" : (problem?.reason ?? "Problem"), "see the condition Ready"));
+  if (failure || problem) conditions.push(make("Stalled", "True", conditions[0]?.reason ?? "Problem", "see the condition Ready"));
   if (reported.length > 0) conditions.push(make("Drifted", "True", "DriftReported", reported.map(describe).join("; ")));
   return conditions;
 }

@@ -219,6 +219,7 @@ import { group, workload } from "../support/manifests.ts";
     child.kill("SIGINT");
     expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(0);
     expect(output()).toContain("Everything is down.");
+    expect(output()).not.toContain("Refused");
     expect(existsSync(`/proc/${pid}`)).toBe(false);
     for (const { mount } of parseMounts(readFileSync("/proc/self/mountinfo", "utf8"))) expect(existsSync(join(mount, live.root))).toBe(false);
     expect(existsSync(live.runDirectory)).toBe(false);
