@@ -16,7 +16,7 @@ const text = (json: boolean): Option =>
   new Option("-o, --output <format>", "output format")
     .choices(json ? ["text", "json"] : ["table", "wide", "json", "yaml", "name"])
     .default(json ? "text" : "table");
-const pruneOption = new Option("--prune <how>", "force: an empty manifest directory means that everything shall go").choices(["force"]);
+const pruneOption = new Option("--prune <how>", "force: an empty manifest directory, or most objects gone at once, is meant").choices(["force"]);
 
 export function buildProgram(done: (code: number) => void, completing = false): Command {
   const program = new Command("holdfast");

@@ -5,8 +5,8 @@ import { checkRoot } from "../cgroup/path.ts";
 import { type Host, NoCgroups, openHost } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
-import { ManifestSet } from "../reconcile/manifests.ts";
-import { loadState } from "../reconcile/state.ts";
+import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
+import { lastInForce, loadState } from "../reconcile/state.ts";
 
 /** The options that stand before or behind every verb. */
 export interface GlobalOptions {
@@ -61,8 +61,8 @@ export function manifestDirectory(options: GlobalOptions, runDirectory?: string)
 }
 
 /** Reads the manifests once. */
-export function readManifests(path: string, forcePrune = false): ManifestSet {
-  const set = new ManifestSet(path, forcePrune);
+export function readManifests(path: string, forcePrune = false, before?: LastInForce): ManifestSet {
+  const set = new ManifestSet(path, { forcePrune, before });
   set.update(new ManifestDirectory(resolve(path)).scan().contents);
   return set;
 }
@@ -84,7 +84,7 @@ export function openEngine(
 ): { engine: Engine; set: ManifestSet; directory: string; host: Host } {
   const places = placesOf(options);
   const directory = manifestDirectory(options, places.runDirectory);
-  const set = readManifests(directory, forcePrune);
+  const set = readManifests(directory, forcePrune, lastInForce(loadState(places.runDirectory)));
   const host = openKernel(places);
   const engine = new Engine({ host, ...rest });
   engine.load(set.manifests);

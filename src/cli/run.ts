@@ -9,6 +9,7 @@ import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
+import { lastInForce, loadState } from "../reconcile/state.ts";
 import { Account } from "./account.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
 import { type GlobalOptions, manifestDirectory, openKernel, placesOf, UsageError } from "./context.ts";
@@ -85,7 +86,10 @@ export async function run(options: RunOptions): Promise<number> {
   } else host = openKernel(places, descriptorBudget());
   const unlock = lockOrExplain(host.lock);
   const engine = new Engine({ host, emit: teller.event });
-  const set = new ManifestSet(directory, options.prune === "force");
+  const set = new ManifestSet(directory, {
+    forcePrune: options.prune === "force",
+    before: lastInForce(loadState(places.runDirectory)),
+  });
   const loop = new Loop({
     engine,
     set,

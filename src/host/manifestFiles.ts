@@ -8,6 +8,11 @@ import { type FileContent, LARGEST_FILE } from "../manifest/read.ts";
 const QUIET = 40;
 /** A file that was last changed this long ago is not being written, ms. */
 const SETTLED = 2000;
+/**
+ * A file that vanished, or that is only the beginning of what it was, is taken at its word when nothing in the tree has
+ * changed for this long, ms: a checkout, a copy and an editor take files away for a moment.
+ */
+const VANISH = 1000;
 const DEEPEST = 32;
 const MOST_FILES = 20_000;
 
@@ -15,6 +20,8 @@ interface Entry {
   readonly stamp: string;
   readonly inode: bigint;
   readonly content: FileContent;
+  /** Vanished a moment ago; `content` says so too. What it was: */
+  readonly was?: FileContent;
 }
 
 /** What a look found. */
@@ -28,6 +35,9 @@ export class ManifestDirectory {
   readonly path: string;
   private entries = new Map<string, Entry>();
   private whole: Problem[] = [];
+  private first = true;
+  /** When a look last found anything different. */
+  private changedAt = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -43,7 +53,15 @@ export class ManifestDirectory {
       if (entry) seen.set(file, entry);
       if (again !== undefined) ages.push(again);
     }
+    const vanished = [...this.entries].filter(([file]) => !seen.has(file));
+    const changed = [...seen].some(([file, entry]) => this.entries.get(file) !== entry) || vanished.some(([, { was }]) => !was);
+    if (changed) this.changedAt = Date.now();
+    const quietIn = this.changedAt + VANISH - Date.now();
+    if (quietIn > 0)
+      for (const [file, entry] of vanished) seen.set(file, entry.was ? entry : { ...entry, was: entry.content, content: { ...entry.content, gone: true } });
+    if (quietIn > 0 && vanished.length > 0) ages.push(quietIn);
     this.entries = seen;
+    this.first = false;
     return this.result(ages);
   }
 
@@ -54,6 +72,7 @@ export class ManifestDirectory {
       if (!this.entries.has(file)) return undefined;
       const { entry, again } = this.lookAt(file);
       if (!entry) return undefined;
+      if (this.entries.get(file) !== entry) this.changedAt = Date.now();
       this.entries.set(file, entry);
       if (again !== undefined) ages.push(again);
     }
@@ -83,7 +102,11 @@ export class ManifestDirectory {
         this.whole.push(
           problemOf(
             directory,
-            gone ? "the manifest directory does not exist" : `the directory cannot be read (${code})`,
+            gone
+              ? "the manifest directory does not exist"
+              : code === "ELOOP"
+                ? "a symbolic link leads back to itself"
+                : `the directory cannot be read (${code})`,
             gone ? "nothing is pruned until it is back" : undefined,
           ),
         );
@@ -106,7 +129,7 @@ export class ManifestDirectory {
         if (found.length > MOST_FILES) return;
       }
     };
-    if (statSync(this.path, { throwIfNoEntry: false })?.isFile()) return [this.path];
+    if (typeof stampOf(this.path) === "object" && statSync(this.path).isFile()) return [this.path];
     visit(this.path, []);
     if (found.length > MOST_FILES) {
       this.whole.push(problemOf(this.path, `expected at most ${MOST_FILES} manifest files`));
@@ -120,19 +143,29 @@ export class ManifestDirectory {
     const known = this.entries.get(file);
     if (before === undefined) return { entry: undefined };
     if (typeof before === "string") return { entry: { stamp: "", inode: 0n, content: { path: shownPath(file), problem: problemOf(file, before) } } };
-    const stamp = `${before.ino}:${before.mtimeNs}:${before.ctimeNs}:${before.size}`;
-    if (known?.stamp === stamp) return { entry: known };
+    const stamp = stampText(before);
+    if (known?.stamp === stamp) return { entry: known.was ? { stamp, inode: known.inode, content: known.was } : known };
     const age = Date.now() - Number(before.mtimeNs / 1_000_000n);
-    const renamedIntoPlace = known !== undefined && known.inode !== before.ino;
+    const young = age >= 0 && age < QUIET;
+    const fresh = known === undefined || known.was !== undefined;
+    const renamedIntoPlace = !fresh && known.inode !== before.ino;
     // At the very first look nothing is in force yet, and an unfinished file could only be broken: read it.
-    if (known && !renamedIntoPlace && age >= 0 && age < QUIET) return { entry: known, again: QUIET - age };
+    if (!this.first && young && !renamedIntoPlace) return { entry: known, again: QUIET - age };
     const content = readWhole(file, before);
     // Only what changed a moment ago may be changing now.
     const after = age < SETTLED ? stampOf(file) : before;
-    const torn = typeof after !== "object" || `${after.ino}:${after.mtimeNs}:${after.ctimeNs}:${after.size}` !== stamp;
+    const torn = typeof after !== "object" || stampText(after) !== stamp;
     if (torn && known) return { entry: known, again: QUIET };
+    if (known && age >= 0 && age < VANISH && isBeginning(content, known.was ?? known.content)) return { entry: known, again: VANISH - age };
     return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };
   }
+}
+
+const stampText = ({ ino, mtimeNs, ctimeNs, size }: BigIntStats): string => `${ino}:${mtimeNs}:${ctimeNs}:${size}`;
+
+/** An empty or cut file may be one that is being written. */
+function isBeginning(content: FileContent, before: FileContent): boolean {
+  return "text" in content && "text" in before && content.text.length < before.text.length && before.text.startsWith(content.text);
 }
 
 /** `*.yaml` and `*.yml` that are no leftovers of an editor; hidden names are not even listed. */

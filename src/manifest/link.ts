@@ -26,12 +26,13 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   const declared = new Map<ObjectKey, Resource[]>();
   const brokenFiles = new Set<string>();
   const brokenKeys = new Set<string>();
-  for (const file of files) {
+  // What vanished counts only where nothing took its place.
+  for (const file of [...files].sort((a, b) => Number(a.gone ?? false) - Number(b.gone ?? false))) {
     if (file.problem) brokenFiles.add(file.path);
     for (const { resource, key } of file.documents) {
       if (!resource && key) brokenKeys.add(key);
       if (!resource) brokenFiles.add(file.path);
-      else declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
+      else if (!file.gone || !declared.has(resource.key)) declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
     }
   }
   const resources = new Map<ObjectKey, Resource>();
@@ -51,9 +52,13 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   // What cannot be read may be a directory: then all that was below it stays.
   const unread = (file: string): boolean => brokenFiles.has(file) || [...brokenFiles].some((broken) => file.startsWith(`${broken}/`));
   for (const [key, last] of previous.resources) {
-    if (!declared.has(key) && brokenFiles.size > 0 && unread(last.origin.file)) resources.set(key, last);
+    if (!declared.has(key) && brokenFiles.size > 0 && (brokenKeys.has(key) || unread(last.origin.file))) resources.set(key, last);
   }
-  problems.push(...breakCycles(resources, keepPrevious), ...settleReferences(resources, previous, brokenKeys));
+  // A group that is brought back may stand below one that now stands below it: until nothing is loose, look for circles.
+  for (let loose = true; loose; ) {
+    problems.push(...breakCycles(resources, keepPrevious));
+    loose = settleReferences(resources, previous, brokenKeys, problems);
+  }
   return { resources, problems, held: problems.length > 0 };
 }
 
@@ -129,14 +134,15 @@ function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (key: Ob
   return problems;
 }
 
-/** Reports references to nothing. The referrer stays while the group that it means was in force; else it waits. */
-function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifests, brokenKeys: ReadonlySet<string>): Problem[] {
-  const problems: Problem[] = [];
+/** Reports references to nothing; true when there were any. The referrer stays while the group that it means was in force; else it waits. */
+function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifests, brokenKeys: ReadonlySet<string>, problems: Problem[]): boolean {
+  let loose = false;
   for (let again = true; again; ) {
     again = false;
     for (const resource of [...resources.values()]) {
       if (resource.parent === undefined || resources.has(`LimitGroup/${resource.parent}`)) continue;
       again = true;
+      loose = true;
       const names = [...resources.values()].filter(({ kind }) => kind === "LimitGroup").map(({ name }) => name);
       const last = groupOf(previous.resources, resource.parent);
       if (last) resources.set(last.key, last);
@@ -154,5 +160,5 @@ function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifes
       });
     }
   }
-  return problems;
+  return loose;
 }

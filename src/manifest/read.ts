@@ -5,8 +5,8 @@ import { parseDocument } from "./parse.ts";
 import { splitDocuments } from "./split.ts";
 import { type Validated, validate } from "./validate.ts";
 
-/** A manifest file's content, or why it could not be read. */
-export type FileContent = { readonly path: string; readonly text: string } | { readonly path: string; readonly problem: Problem };
+/** A manifest file's content, or why it could not be read. `gone`: what it was, for it vanished a moment ago. */
+export type FileContent = { readonly path: string; readonly gone?: boolean } & ({ readonly text: string } | { readonly problem: Problem });
 
 interface ReadDocument extends Validated {
   readonly origin: Origin;
@@ -17,6 +17,8 @@ export interface ReadFile {
   readonly documents: readonly ReadDocument[];
   /** Why the file as a whole could not be read. */
   readonly problem?: Problem;
+  /** It vanished a moment ago: its objects stay in force, unless they are found elsewhere. */
+  readonly gone?: boolean;
 }
 
 /** Larger files are refused: a manifest is written by people, and a parser must not hold up the controller. */
@@ -24,6 +26,11 @@ export const LARGEST_FILE = 1024 * 1024;
 
 /** Reads one file; documents that stand as they stood in `previous` keep their identity and are not parsed again. */
 export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
+  const read = readContent(file, previous);
+  return file.gone ? { ...read, gone: true } : read;
+}
+
+function readContent(file: FileContent, previous: ReadFile | undefined): ReadFile {
   if ("problem" in file) return { path: file.path, documents: [], problem: file.problem };
   const whole = (reason: Problem["reason"], message: string, hint?: string): ReadFile => ({
     path: file.path,

@@ -1,20 +1,35 @@
 /** Knows the manifests in force: reads what changed, links all, keeps what was good. */
-import type { Resource } from "../api/resource.ts";
+import type { ObjectKey, Resource } from "../api/resource.ts";
 
 import { amend, link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import type { FileContent, ReadFile } from "../manifest/read.ts";
 import { readFile } from "../manifest/read.ts";
 
+/** So few objects may go at once, whatever their share. */
+const FEW = 3;
+
+/** What was in force when the last controller ended. */
+export interface LastInForce {
+  readonly keys: readonly ObjectKey[];
+  load(): Manifests;
+}
+
 export class ManifestSet {
   private files = new Map<string, { content: FileContent; read: ReadFile }>();
   private readonly directory: string;
   private readonly forcePrune: boolean;
+  private before: LastInForce | undefined;
+  private started = false;
   manifests: Manifests = NO_MANIFESTS;
 
-  /** `forcePrune`: an empty directory means that everything shall go. */
-  constructor(directory: string, forcePrune = false) {
+  /**
+   * `forcePrune`: an empty directory means that everything shall go. `before`: what was in force when the last controller
+   * ended, so that what is broken or missing now is known for what it was.
+   */
+  constructor(directory: string, { forcePrune = false, before }: { forcePrune?: boolean; before?: LastInForce | undefined } = {}) {
     this.directory = directory;
     this.forcePrune = forcePrune;
+    this.before = before;
   }
 
   /**
@@ -33,8 +48,9 @@ export class ManifestSet {
         edits.push({ before: known?.read, after: read });
       }
     }
-    const sameFiles = contents.length === this.files.size && this.manifests !== NO_MANIFESTS;
+    const sameFiles = contents.length === this.files.size && this.started;
     this.files = next;
+    this.started = true;
     if (sameFiles && edits.length === 0) return undefined;
     const [edit] = edits;
     const amended = sameFiles && edits.length === 1 && edit?.before ? amend(this.manifests, edit.before, edit.after) : undefined;
@@ -43,24 +59,44 @@ export class ManifestSet {
       return amended.changed;
     }
     const files = [...next.values()].map(({ read }) => read);
-    this.manifests = this.guardEmpty(link(files, this.manifests));
+    let linked = link(files, this.manifests);
+    // What the last controller had in force is read only when something is broken or gone.
+    if (this.before && (linked.problems.length > 0 || this.before.keys.some((key) => !linked.resources.has(key)))) {
+      this.manifests = this.before.load();
+      linked = link(files, this.manifests);
+    }
+    this.before = undefined;
+    this.manifests = this.guard(linked);
     return "all";
   }
 
-  /** An empty directory is more often a mistake (a volume not mounted, a checkout half done) than a wish. */
-  private guardEmpty(linked: Manifests): Manifests {
-    if (linked.resources.size > 0 || linked.problems.length > 0 || this.forcePrune) return linked;
+  /**
+   * Most objects gone at once is more often a mistake (a volume not mounted, a branch switched, a checkout half done) than
+   * a wish: then what was in force stays.
+   */
+  private guard(linked: Manifests): Manifests {
+    const { resources } = this.manifests;
+    if (this.forcePrune) return linked;
     // Also at the very first look: what is on the machine may be an earlier controller's work.
-    if (this.manifests.resources.size === 0) return { ...linked, held: true };
+    if (resources.size === 0) return linked.resources.size > 0 ? linked : { ...linked, held: true };
+    const vanished = [...resources.values()].filter(({ key }) => !linked.resources.has(key));
+    const all = linked.resources.size === 0;
+    const both = new Map([...resources, ...linked.resources]);
+    // Also what is gone meanwhile stays in force: when all is whole again, it is seen to be gone.
+    if (linked.problems.length > 0) return { ...linked, resources: both };
+    if (!all && (vanished.length < FEW || vanished.length * 2 <= resources.size)) return linked;
+    const names = vanished.slice(0, 5).map(({ key }) => key);
     const problem = {
       reason: "PruneHeld",
       file: this.directory,
       line: 0,
       column: 0,
       pointer: "",
-      message: "the directory has no manifests any more: what was in force stays",
-      hint: "if everything shall go, start with --prune=force",
+      message: all
+        ? "the directory has no manifests any more: what was in force stays"
+        : `${vanished.length} of ${resources.size} objects are gone at once: what was in force stays (${names.join(", ")}${vanished.length > 5 ? ", …" : ""})`,
+      hint: `if ${all ? "everything" : "they"} shall go, start with --prune=force${all ? "" : ", or take fewer away at a time"}`,
     } as const;
-    return { resources: this.manifests.resources, problems: [problem], held: true };
+    return { resources: both, problems: [problem], held: true };
   }
 }

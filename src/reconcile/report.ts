@@ -16,6 +16,8 @@ export interface Remembered {
   /** The spec as JSON: another text is another generation. */
   readonly spec: string;
   readonly generation: number;
+  /** The manifest file that it was in. */
+  readonly file: string;
   readonly status: ObjectStatus;
 }
 
@@ -96,7 +98,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
           }
         : {}),
     };
-    next.set(key, { spec, generation, status });
+    next.set(key, { spec, generation, file: resource.origin.file, status });
   }
   return next;
 }

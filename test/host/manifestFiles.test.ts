@@ -56,6 +56,8 @@ describe("what cannot be read is a problem, not an exception and not a hang", ()
 
   test("a directory that does not exist, and one file instead of a directory", () => {
     expect(Object.values(found(new ManifestDirectory(join(top, "no"))))).toEqual([expect.stringMatching(/the manifest directory does not exist/)]);
+    symlinkSync("loop", join(top, "loop"));
+    expect(Object.values(found(new ManifestDirectory(join(top, "loop"))))).toEqual([expect.stringMatching(/leads back to itself/)]);
     write("x.yaml");
     expect(found(new ManifestDirectory(join(top, "x.yaml")))).toEqual({ "x.yaml": "x.yaml" });
   });
@@ -108,5 +110,66 @@ describe("a file that is being written", () => {
     const directory = new ManifestDirectory(top);
     const [before] = directory.scan().contents;
     expect(directory.scan().contents[0]).toBe(before);
+  });
+});
+
+describe("a file that is taken away for a moment", () => {
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const states = (directory: ManifestDirectory): string[] =>
+    directory
+      .scan()
+      .contents.map((content) => `${"text" in content ? content.text : content.problem.reason}${content.gone ? " (gone)" : ""}`)
+      .sort();
+
+  test("stays for a second after the last change of the tree", async () => {
+    write("x.yaml", "one");
+    write("y.yaml", "two");
+    const directory = new ManifestDirectory(top);
+    directory.scan();
+    rmSync(join(top, "x.yaml"));
+    expect(states(directory)).toEqual(["one (gone)", "two"]);
+    expect(directory.scan().again).toBeGreaterThan(500);
+    await wait(600);
+    rmSync(join(top, "y.yaml"));
+    expect(states(directory)).toEqual(["one (gone)", "two (gone)"]);
+    await wait(600);
+    expect(states(directory)).toEqual(["one (gone)", "two (gone)"]);
+    await wait(500);
+    expect(states(directory)).toEqual([]);
+  });
+
+  test("and comes back is as if nothing had been", () => {
+    write("x.yaml", "one");
+    const directory = new ManifestDirectory(top);
+    const [before] = directory.scan().contents;
+    renameSync(join(top, "x.yaml"), join(top, "elsewhere"));
+    directory.scan();
+    renameSync(join(top, "elsewhere"), join(top, "x.yaml"));
+    old("x.yaml");
+    expect(directory.scan().contents).toEqual([before]);
+  });
+
+  test("a file that is cut or emptied is taken to be in the middle of a write", () => {
+    write("x.yaml", "one\ntwo");
+    const directory = new ManifestDirectory(top);
+    directory.scan();
+    for (const part of ["", "one\n"]) {
+      write("x.yaml", part);
+      utimesSync(join(top, "x.yaml"), Date.now() / 1000, Date.now() / 1000 - 0.5);
+      expect(states(directory)).toEqual(["one\ntwo"]);
+      expect(directory.scan().again).toBeGreaterThan(100);
+    }
+    old("x.yaml");
+    expect(states(directory)).toEqual(["one\n"]);
+  });
+
+  test("a new file is read when it is quiet", () => {
+    const directory = new ManifestDirectory(top);
+    directory.scan();
+    write("x.yaml", "one");
+    expect(states(directory)).toEqual([]);
+    expect(directory.scan().again).toBeLessThanOrEqual(40);
+    old("x.yaml");
+    expect(states(directory)).toEqual(["one"]);
   });
 });

@@ -1,6 +1,19 @@
 /** The controller in a process of its own: drift, edits, deaths, rivals. */
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
@@ -150,6 +163,57 @@ import { group, workload } from "../support/manifests.ts";
         writeFileSync(join(live.manifests, "new/deep", leftover), limit(99));
       await sleep(200);
       await reads(5);
+    });
+
+    test("through checkouts, copies and slow writers, that take a file away for a moment: no workload feels it", async () => {
+      const sleeper = (name: string): string => workload(name, "{command: [sleep, '300']}");
+      // As git does it: what goes or changes is unlinked, what comes is created and written, one file after the other.
+      const checkout = async (files: Readonly<Record<string, string>>): Promise<void> => {
+        for (const name of readdirSync(live.manifests)) if (!(name in files)) rmSync(join(live.manifests, name));
+        for (const [name, text] of Object.entries(files)) {
+          const file = join(live.manifests, name);
+          rmSync(file, { force: true });
+          await sleep(20);
+          writeFileSync(file, text);
+        }
+      };
+      const names = ["a", "b", "c", "d"];
+      const branch = (prefix: string, value: number): Record<string, string> => ({
+        ...Object.fromEntries(names.map((name) => [`${prefix}${name}.yaml`, sleeper(name)])),
+        "g.yaml": limit(value),
+      });
+      await checkout(branch("", 31));
+      await started();
+      const pids = (): (number | undefined)[] => names.map((name) => running(`${name}@0`));
+      const before = await until("all run", () => (pids().every(Boolean) ? pids() : undefined));
+      await reads(31);
+      await checkout(branch("moved-", 32));
+      await reads(32);
+      await checkout(branch("", 31));
+      await reads(31);
+      const file = join(live.manifests, "a.yaml");
+      const text = readFileSync(file, "utf8");
+      rmSync(file);
+      await sleep(300);
+      writeFileSync(file, text);
+      const slow = openSync(join(live.manifests, "b.yaml"), "w");
+      await sleep(200);
+      writeSync(slow, sleeper("b").slice(0, 40));
+      await sleep(200);
+      writeSync(slow, sleeper("b").slice(40));
+      closeSync(slow);
+      for (const name of names) rmSync(join(live.manifests, `${name}.yaml`));
+      await sleep(400);
+      await checkout(branch("", 31));
+      await sleep(1500);
+      expect(pids()).toEqual(before);
+      for (const pid of before) expect(existsSync(`/proc/${pid}`)).toBe(true);
+      // What is really gone goes; most of all at once is held.
+      rmSync(join(live.manifests, "d.yaml"));
+      await until("d is stopped", () => !existsSync(`/proc/${before[3]}`));
+      for (const name of ["a", "b", "c"]) rmSync(join(live.manifests, `${name}.yaml`));
+      await sleep(1500);
+      expect(names.slice(0, 3).map((name) => running(`${name}@0`))).toEqual(before.slice(0, 3));
     });
 
     test("through a switch of ..data, as Kubernetes mounts a ConfigMap", async () => {

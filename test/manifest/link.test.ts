@@ -21,6 +21,13 @@ describe("references", () => {
   });
 });
 
+test("a group that is brought back for what refers to it makes no circle with it", () => {
+  const before = manifestsOf({ "a.yaml": `${group("top")}---\n${group("low", "{parentRef: {name: top}}")}` });
+  const after = manifestsOf({ "a.yaml": group("top", "{parentRef: {name: low}}") }, before);
+  expect(after.problems.map(({ reason }) => reason)).toContain("ReferenceNotFound");
+  expect([...after.resources.values()].map(({ name, parent }) => `${parent ?? ""}/${name}`).sort()).toEqual(["/top", "top/low"]);
+});
+
 describe("a broken manifest never looks like a deleted one", () => {
   const good = { "a.yaml": `${group("a", "{limits: {pids.max: 5}}")}---\n${group("b")}`, "b.yaml": workload("w", "{command: [x], limitGroupRef: {name: a}}") };
   const before = manifestsOf(good);

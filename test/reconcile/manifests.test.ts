@@ -30,9 +30,48 @@ test("an empty directory is taken for a mistake, unless it is meant", () => {
   set.update([]);
   expect(set.manifests).toMatchObject({ held: true, problems: [{ reason: "PruneHeld" }] });
   expect([...set.manifests.resources.keys()]).toEqual(["LimitGroup/a"]);
-  const meant = new ManifestSet("m", true);
+  const meant = new ManifestSet("m", { forcePrune: true });
   meant.update([file("a.yaml", group("a"))]);
   meant.update([]);
   expect(meant.manifests).toMatchObject({ held: false, problems: [] });
   expect(meant.manifests.resources.size).toBe(0);
+});
+
+test("most objects gone at once are held until they are back, or it is meant", () => {
+  const names = ["a", "b", "c", "d", "e"];
+  const files = names.map((name) => file(`${name}.yaml`, group(name)));
+  const set = new ManifestSet("m");
+  set.update(files);
+  set.update([...files.slice(3), file("f.yaml", group("f"))]);
+  expect(set.manifests).toMatchObject({ held: true, problems: [{ reason: "PruneHeld", message: expect.stringMatching(/3 of 5 objects are gone at once/) }] });
+  expect([...set.manifests.resources.values()].map(({ name }) => name).sort()).toEqual([...names, "f"]);
+  set.update(files.slice(1));
+  expect(set.manifests).toMatchObject({ held: false, problems: [] });
+  expect(set.manifests.resources.size).toBe(4);
+  // Half of them, or two, is no landslide.
+  set.update(files.slice(3));
+  expect(set.manifests).toMatchObject({ held: false });
+  const meant = new ManifestSet("m", { forcePrune: true });
+  meant.update(files);
+  meant.update(files.slice(4));
+  expect(meant.manifests.resources.size).toBe(1);
+});
+
+test("what was in force before a restart stays in force while it is broken or gone", () => {
+  const files = ["a", "b", "c"].map((name) => file(`${name}.yaml`, group(name)));
+  const first = new ManifestSet("m");
+  first.update(files);
+  const before = { keys: [...first.manifests.resources.keys()], load: () => first.manifests };
+  const next = new ManifestSet("m", { before });
+  next.update([file("a.yaml", "kind: ["), ...files.slice(1)]);
+  expect(next.manifests).toMatchObject({ held: true });
+  expect(next.manifests.resources.size).toBe(3);
+  const empty = new ManifestSet("m", { before });
+  empty.update([]);
+  expect(empty.manifests).toMatchObject({ held: true, problems: [{ reason: "PruneHeld" }] });
+  // What goes while something else is broken is found gone when all is whole again.
+  next.update([file("a.yaml", "kind: ["), ...files.slice(2)]);
+  expect(next.manifests.resources.size).toBe(3);
+  next.update([...files.slice(0, 1), ...files.slice(2)]);
+  expect([...next.manifests.resources.keys()]).toEqual(["LimitGroup/a", "LimitGroup/c"]);
 });

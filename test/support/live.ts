@@ -26,7 +26,6 @@ export class Live {
   readonly engine: Engine;
   private readonly host: Host;
   private readonly set: ManifestSet;
-  private readonly files: ManifestDirectory;
   private readonly controllers: ChildProcess[] = [];
 
   constructor() {
@@ -35,8 +34,7 @@ export class Live {
     mkdirSync(this.manifests);
     this.host = openHost({ root: this.root, runDirectory: this.runDirectory, logDirectory: this.logDirectory });
     this.engine = new Engine({ host: this.host, emit: (event) => this.events.push(event) });
-    this.set = new ManifestSet(this.manifests, true);
-    this.files = new ManifestDirectory(this.manifests);
+    this.set = new ManifestSet(this.manifests, { forcePrune: true });
   }
 
   /** Replaces a manifest file as an editor or a deploy tool does; undefined removes it. */
@@ -50,7 +48,8 @@ export class Live {
   }
 
   private load(): void {
-    this.set.update(this.files.scan().contents);
+    // A look without a memory, as `apply` looks: what is gone is gone.
+    this.set.update(new ManifestDirectory(this.manifests).scan().contents);
     this.engine.load(this.set.manifests);
   }
 
