@@ -57,8 +57,10 @@ export async function convergeFully(engine: Engine): Promise<{ done: number; pla
         !skipped &&
         (action.type === "write" || action.type === "create" || action.type === "start" || action.type === "remove" || action.type === "signal"),
     ).length;
-    const stopping = [...engine.host.records.list()].some((replica) => engine.host.records.read(replica)?.stopping !== undefined);
-    if (!stopping || (outcomes.length === 0 && plan.wakeAt === undefined)) return { done, plan };
+    const { records } = engine.host;
+    const stopping = records.list().some((replica) => records.read(replica)?.stopping?.spared === undefined && records.read(replica)?.stopping);
+    const stuck = plan.actions.some(({ type }) => type === "kill" || type === "signal" || type === "signalAll");
+    if (!stopping || stuck || (outcomes.length === 0 && plan.wakeAt === undefined)) return { done, plan };
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

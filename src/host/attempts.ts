@@ -3,12 +3,21 @@ import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { META_INDEX } from "./launch.ts";
-import { cgroupsOf, childrenOf, commandLineOf, statOf } from "./procfs.ts";
+import { cgroupsOf, childrenOf, commandLineOf, hasEnded, statOf } from "./procfs.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
-/** Pids of a cgroup, from its cgroup.procs. */
+/** Pids of a cgroup, from its cgroup.procs. A process of another pid namespace reads 0: it is nobody to us. */
 export function pidsIn(files: CgroupFiles, directory: string): number[] {
-  return (files.read(`${directory}/cgroup.procs`) ?? "").split("\n").filter(Boolean).map(Number);
+  return (files.read(`${directory}/cgroup.procs`) ?? "")
+    .split("\n")
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+/** Pids of a cgroup and of all that a workload made below it; undefined when there is no such cgroup. */
+export function pidsBelow(files: CgroupFiles, directory: string): number[] | undefined {
+  const below = files.children(directory)?.flatMap((name) => pidsBelow(files, `${directory}/${name}`) ?? []);
+  return below && [...pidsIn(files, directory), ...below];
 }
 
 /** All attempts, or those of some replicas. */
@@ -29,10 +38,10 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
   const observedMain: ObservedMain | undefined = main && {
     pid: main.pid,
-    exited: main.state === "Z",
+    exited: hasEnded(main),
     waitStatus: main.waitStatus,
     neverExeced: main.neverExeced,
-    strayed: main.state === "Z" || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
+    strayed: hasEnded(main) || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
   };
   return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
 }
@@ -53,7 +62,7 @@ function strayed(controllers: Controllers, tree: Tree, pid: number, path: string
   const where = `/${tree.root}/${path}`;
   return controllers.all.flatMap(({ id, version }) => {
     const actual = cgroups.get(version === 2 ? "" : id);
-    // In a container the path may have the outer cgroup in front.
-    return actual === undefined || actual.endsWith(where) ? [] : [id];
+    // In a container the path may have the outer cgroup in front; and a workload may make cgroups below its own.
+    return actual === undefined || actual.endsWith(where) || actual.includes(`${where}/`) ? [] : [id];
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
-import { commandLineOf, statOf } from "./procfs.ts";
+import { commandLineOf, hasEnded, statOf } from "./procfs.ts";
 import { LOCK_PREFIX, type Tree } from "./tree.ts";
 
 export class RootInUse extends Error {
@@ -58,5 +58,5 @@ function parse(name: string): LockHolder | undefined {
 /** A process of that pid and start time, and not one that only waits for its parent to notice its end. */
 function alive({ pid, startTicks }: LockHolder): boolean {
   const stat = statOf(pid);
-  return stat !== undefined && stat.startTicks === startTicks && stat.state !== "Z" && stat.state !== "X";
+  return stat?.startTicks === startTicks && !hasEnded(stat);
 }

@@ -3,7 +3,7 @@ import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import type { FileEntry, Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
-import { pidsIn } from "./attempts.ts";
+import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { Processes } from "./processes.ts";
 import type { Records } from "./records.ts";
@@ -112,16 +112,16 @@ function observeReplicas(
   const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
   const ids = scope && new Set([...scope.keys()].map(nameOf).filter((name) => name.includes("@")));
   if (ids?.size !== 0) for (const attempt of processes.attempts(ids && ((id) => ids.has(id)))) replica(attempt.replica).attempts.push(attempt);
-  const exited = new Set([...replicas.values()].flatMap((known) => known.attempts.flatMap(({ main }) => (main?.exited ? [main.pid] : []))));
-  for (const path of cgroups.get(core.id)?.keys() ?? []) {
-    const name = nameOf(path);
-    if (name.includes("@"))
-      replica(name).members.set(
-        path,
-        pidsIn(files, tree.directory(core, path)).filter((pid) => !exited.has(pid)),
-      );
-  }
   for (const id of ids ?? records.list()) replica(id);
+  const places = new Set<CgroupPath>([...(cgroups.get(core.id)?.keys() ?? [])].filter((path) => nameOf(path).includes("@")));
+  // A look at one place of a workload is a look at all the places that it may be in: it must not be started twice.
+  for (const { attempts, record } of replicas.values())
+    for (const path of [...attempts.map(({ meta }) => meta?.path), record?.current?.path]) if (path) places.add(path as CgroupPath);
+  const exited = new Set([...replicas.values()].flatMap((known) => known.attempts.flatMap(({ main }) => (main?.exited ? [main.pid] : []))));
+  for (const path of places) {
+    const pids = pidsBelow(files, tree.directory(core, path))?.filter((pid) => !exited.has(pid));
+    if (pids) replica(nameOf(path)).members.set(path, pids);
+  }
   return replicas;
 }
 

@@ -96,10 +96,9 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
       }
     },
     start: async (action) => {
-      const { replica, record } = action;
+      const { replica, record, hierarchies } = action;
       const { run, name } = replica.resource;
       const base = baseOf();
-      const hierarchies = base.controllers.all.filter((hierarchy) => files.children(tree.directory(hierarchy, replica.path)) !== undefined).map(({ id }) => id);
       const startedAt = new Date().toISOString();
       const meta = {
         workload: name,
@@ -111,13 +110,28 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
         stopSignal: run.stopSignal,
         gracePeriodSeconds: run.gracePeriodSeconds,
       };
-      const attempt = await processes.start({ replica: replica.id, workload: name, ordinal: replica.ordinal, run, env: replica.env, meta, hierarchies });
-      records.write(replica.id, { ...record, current: { attempt, revision: replica.revision, path: replica.path, startedAt } });
+      try {
+        const missing = hierarchies.find((id) => files.children(tree.directory(hierarchyOf(id), replica.path)) === undefined);
+        if (missing !== undefined) throw new Refusal(`its cgroup is missing in ${missing}`, "ENOENT", undefined);
+        const attempt = await processes.start({ replica: replica.id, workload: name, ordinal: replica.ordinal, run, env: replica.env, meta, hierarchies });
+        const { path, revision, stopSignal, gracePeriodSeconds } = meta;
+        records.write(replica.id, { ...record, current: { attempt, revision, path, startedAt, stopSignal, gracePeriodSeconds } });
+      } catch (error) {
+        const { failed, ...refused } = action.refused;
+        records.write(replica.id, { ...refused, failed: { revision: replica.revision, ...failed, message: (error as Error).message } });
+        throw error;
+      }
     },
+    // Recorded first: a controller that ends in between gives it its time, and does not ask twice.
     signal: (action) => {
-      processes.signal(action.attempt, action.pid, action.signal);
       records.write(action.replica, action.record);
+      processes.signal(action.attempt, action.pid, action.signal);
     },
+    signalAll: async (action) => {
+      records.write(action.replica, action.record);
+      await processes.signalAll(action.path, action.signal);
+    },
+    spare: (action) => records.write(action.replica, action.record),
     kill: (action) => processes.kill(action.path),
     record: (action) => records.write(action.replica, action.record),
     release: (action) => processes.release(action.attempt, action.holder),

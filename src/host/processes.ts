@@ -5,11 +5,11 @@ import type { RunSpec } from "../api/resource.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { AttemptMeta, ObservedAttempt } from "../plan/observed.ts";
-import { attempts, pidsIn } from "./attempts.ts";
+import { attempts, pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
-import { childrenOf, statOf } from "./procfs.ts";
+import { childrenOf, hasEnded, statOf } from "./procfs.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** What is needed to start an attempt. */
@@ -30,7 +30,9 @@ export interface Processes {
   /** Starts an attempt in its cgroups and tells its id. Rejects when nothing runs. */
   start(start: Start): Promise<string>;
   signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
-  /** Ends every process of a cgroup; resolves when it is empty. */
+  /** Signals every process of a cgroup and below it, while they are frozen: so that none of the pids can be somebody else's. */
+  signalAll(path: CgroupPath, signal: NodeJS.Signals): Promise<void>;
+  /** Ends every process of a cgroup and below it; resolves when it is empty. */
   kill(path: CgroupPath): Promise<void>;
   /** Lets a holder reap its child and go, and removes its cgroup. */
   release(attempt: string, holder: number): Promise<void>;
@@ -96,13 +98,14 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       if (holder === undefined || statOf(holder)?.state !== "T") throw new Error(`process ${pid} is not held by ${attempt} any more`);
       process.kill(pid, signal);
     },
+    signalAll: (path, signal) => signalFrozen(files, controllers, tree.directory(core, path), signal),
     kill: async (path) => {
       const directory = tree.directory(core, path);
-      const empty = (): boolean => pidsIn(files, directory).every((pid) => statOf(pid)?.state === "Z");
-      if (core.version === 2 && files.read(`${directory}/cgroup.freeze`) !== undefined && hasKill(files, directory))
-        files.write(`${directory}/cgroup.kill`, "1");
-      else await killFrozen(files, controllers, directory);
-      if (!(await until(empty))) throw new Error(`processes of ${path} did not end: ${pidsIn(files, directory).join(", ")}`);
+      if (core.version === 2 && hasKill(files, directory)) files.write(`${directory}/cgroup.kill`, "1");
+      // Again until nothing is left, for what was in the middle of a fork.
+      else for (let round = 0; round < 100 && living(files, directory).length > 0; round++) await signalFrozen(files, controllers, directory, "SIGKILL");
+      if (!(await until(() => living(files, directory).length === 0)))
+        throw new Error(`processes of ${path} did not end: ${living(files, directory).join(", ")}`);
     },
     release: async (attempt, holder) => {
       checkHolder(attempt, holder);
@@ -128,34 +131,40 @@ function hasKill(files: CgroupFiles, directory: string): boolean {
   }
 }
 
+const living = (files: CgroupFiles, directory: string): number[] => (pidsBelow(files, directory) ?? []).filter((pid) => !hasEnded(statOf(pid)));
+
 /**
- * Without cgroup.kill (v1, and v2 before Linux 5.14): freeze, so that nothing can fork or exit and no pid can be reused,
- * signal all, thaw. Again until nothing is left, for what was in the middle of a fork.
+ * Freezes, so that nothing can fork or exit and no pid can be reused, signals all, thaws. This is also how to kill without
+ * cgroup.kill (v1, and v2 before Linux 5.14).
  */
-async function killFrozen(files: CgroupFiles, { core }: Controllers, directory: string): Promise<void> {
-  const freezer =
-    core.version === 2
-      ? { file: "cgroup.freeze", on: "1", off: "0" }
-      : core.offered.has("freezer")
-        ? { file: "freezer.state", on: "FROZEN", off: "THAWED" }
-        : undefined;
+async function signalFrozen(files: CgroupFiles, { core }: Controllers, directory: string, signal: NodeJS.Signals): Promise<void> {
+  if (core.version === 1 && !core.offered.has("freezer")) throw new Error("without the freezer no process can be signalled safely");
+  const [file, on, off] = core.version === 2 ? (["cgroup.freeze", "1", "0"] as const) : (["freezer.state", "FROZEN", "THAWED"] as const);
   const frozen = (): boolean =>
     core.version === 2
       ? /^frozen 1$/m.test(files.read(`${directory}/cgroup.events`) ?? "frozen 1")
       : (files.read(`${directory}/freezer.state`) ?? "FROZEN").trim() === "FROZEN";
-  for (let round = 0; round < 100 && pidsIn(files, directory).some((pid) => statOf(pid)?.state !== "Z"); round++) {
-    if (freezer) {
-      files.write(`${directory}/${freezer.file}`, freezer.on);
-      await until(frozen);
-    }
-    for (const pid of pidsIn(files, directory)) {
+  files.write(`${directory}/${file}`, on);
+  try {
+    if (!(await until(frozen))) throw new Error(`${directory} could not be frozen`);
+    for (const pid of pidsBelow(files, directory) ?? []) {
       try {
-        process.kill(pid, "SIGKILL");
+        process.kill(pid, signal);
       } catch {
-        // it ended by itself
+        // it ended before it froze
       }
     }
-    if (freezer) files.write(`${directory}/${freezer.file}`, freezer.off);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  } finally {
+    files.write(`${directory}/${file}`, off);
+    // What the workload froze by itself cannot die there on v1.
+    if (signal === "SIGKILL") thawBelow(files, directory, file, off);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+function thawBelow(files: CgroupFiles, directory: string, file: string, off: string): void {
+  for (const name of files.children(directory) ?? []) {
+    files.write(`${directory}/${name}/${file}`, off);
+    thawBelow(files, `${directory}/${name}`, file, off);
   }
 }

@@ -10,6 +10,7 @@ export interface ProcessStat {
   readonly neverExeced: boolean;
   /** Clock ticks since boot: together with the pid and the boot, the identity of a process. */
   readonly startTicks: number;
+  readonly threads: number;
   /** wait(2) status of a zombie. */
   readonly waitStatus: number;
 }
@@ -26,9 +27,15 @@ export function statOf(pid: number): ProcessStat | undefined {
     state: fields[0] ?? "",
     parent: Number(fields[1]),
     neverExeced: (Number(fields[6]) & PF_FORKNOEXEC) !== 0,
+    threads: Number(fields[17]),
     startTicks: Number(fields[19]),
     waitStatus: Number(fields[49]),
   };
+}
+
+/** Whether a process is over. One whose first thread ended alone (pthread_exit) shows as a zombie too, and lives on. */
+export function hasEnded(stat: ProcessStat | undefined): boolean {
+  return stat === undefined || stat.state === "X" || (stat.state === "Z" && stat.threads <= 1);
 }
 
 /** Pids of the children of a process with one thread. */

@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { FREEZER, filesOfController } from "../cgroup/knobs.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import type { ObservedAttempt } from "../plan/observed.ts";
 import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
 import type { Processes } from "./processes.ts";
@@ -184,6 +185,9 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
       if (files.read(procs) !== undefined) writeFileSync(procs, pids.map((pid) => `${pid}\n`).join(""));
     }
   };
+  const endAll = (path: CgroupPath, waitStatus: number): void => {
+    for (const [id, { meta }] of known) if (meta?.path === path) end(id, waitStatus);
+  };
   return {
     attempts: (wanted) => [...known.values()].filter(({ replica }) => !wanted || wanted(replica)),
     start: async ({ replica, meta, hierarchies }) => {
@@ -201,9 +205,8 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
       return id;
     },
     signal: (attempt) => end(attempt, 0),
-    kill: async (path) => {
-      for (const [id, { meta }] of known) if (meta?.path === path) end(id, 9);
-    },
+    signalAll: async (path) => endAll(path, 0),
+    kill: async (path) => endAll(path, 9),
     release: async (attempt) => void known.delete(attempt),
     hold: () => {},
     void: (attempt) => void known.delete(attempt),

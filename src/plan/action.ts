@@ -30,7 +30,15 @@ interface Effects {
   };
   /** Put a main process back where it belongs. */
   place: { readonly path: CgroupPath; readonly hierarchy: string; readonly pid: number; readonly replica: string };
-  start: { readonly path: CgroupPath; readonly replica: DesiredReplica; readonly reason: StartReason; readonly record: ReplicaRecord };
+  /** `hierarchies`: where it must be placed. `refused`: the record if nothing could be started. */
+  start: {
+    readonly path: CgroupPath;
+    readonly replica: DesiredReplica;
+    readonly hierarchies: readonly string[];
+    readonly reason: StartReason;
+    readonly record: ReplicaRecord;
+    readonly refused: ReplicaRecord;
+  };
   /** Ask a main process to end; its pid is pinned by the holder. */
   signal: {
     readonly path: CgroupPath;
@@ -41,7 +49,17 @@ interface Effects {
     readonly reason: StopReason;
     readonly record: ReplicaRecord;
   };
-  /** End every process of a cgroup at once. */
+  /** Ask every process of a cgroup to end: their holder is gone, and none of them is the main one any more. */
+  signalAll: {
+    readonly path: CgroupPath;
+    readonly replica: string;
+    readonly signal: NodeJS.Signals;
+    readonly reason: StopReason;
+    readonly record: ReplicaRecord;
+  };
+  /** Write down that it need not end after all: it is declared again as it is. */
+  spare: { readonly path: CgroupPath; readonly replica: string; readonly record: ReplicaRecord };
+  /** End every process of a cgroup, and below it, at once. */
   kill: { readonly path: CgroupPath; readonly replica: string; readonly reason: StopReason | "grace period over" | "left behind by the main process" };
   /** Write down how a main process ended; `asked`: it was told to. Comes before its release. */
   record: {
@@ -65,7 +83,7 @@ interface Effects {
 }
 
 export type StartReason = "first start" | "new revision" | "restart";
-export type StopReason = "not declared any more" | "new revision";
+export type StopReason = "not declared any more" | "new revision" | "started twice";
 
 type ActionType = keyof Effects;
 /** A distributive union: `{type: "write", path, …} | {type: "create", …} | …`, each with its owner. */

@@ -20,6 +20,8 @@ const WORDS: PerAction<string> = {
   place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
   start: ({ replica, reason }) => `start ${replica.id} (${reason})`,
   signal: ({ replica, pid, signal, reason }) => `stop ${replica}: ${signal} to process ${pid} (${reason})`,
+  signalAll: ({ replica, signal, reason }) => `stop ${replica}, whose holder is gone: ${signal} to all its processes (${reason})`,
+  spare: ({ replica }) => `let ${replica} run on: it is declared again as it was started`,
   kill: ({ replica, reason }) => `kill what is left of ${replica} (${reason})`,
   record: ({ replica, terminated }) => `${replica} ended: ${exitWords(terminated)}`,
   release: ({ replica }) => `release ${replica}`,
@@ -43,5 +45,5 @@ export function describe(action: Action): string {
 /** `+` makes, `~` changes, `-` takes away. */
 export function sign(action: Action): "+" | "~" | "-" {
   if (action.type === "create" || action.type === "start") return "+";
-  return action.type === "remove" || action.type === "signal" || action.type === "kill" || action.type === "forget" ? "-" : "~";
+  return action.type === "remove" || action.type === "signal" || action.type === "signalAll" || action.type === "kill" || action.type === "forget" ? "-" : "~";
 }

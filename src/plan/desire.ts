@@ -25,6 +25,8 @@ export function mentions(resources: Iterable<Resource>): Mentions {
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
 const BASELINE: readonly LimitName[] = ["memory.max", "pids.max", "cpu.max"];
 
+const NO_SAFE_END = "this host has neither cgroup v2 nor v1's freezer: its processes could not be ended without the danger of meeting others";
+
 /** A cgroup being worked out. */
 interface Draft {
   readonly path: CgroupPath;
@@ -85,6 +87,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     }
     const parent = groupDraft(resource.parent);
     const start = startOf(resource, machine);
+    const obstacle = start.obstacle ?? (core.version === 1 && !core.offered.has("freezer") ? NO_SAFE_END : undefined);
     for (let ordinal = 0; ordinal < resource.run.replicas; ordinal++) {
       const id = replicaName(resource.name, ordinal);
       const path = childPath(parent.path, id);
@@ -97,7 +100,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       }
       const env = [...start.env, ["HOLDFAST_ORDINAL", String(ordinal)] as const];
       const revision = digest([path, resource.run.argv, env, resource.run.workingDir, resource.run.logs.directory]);
-      replicas.set(id, { id, path, resource, ordinal, env, revision, obstacle: start.obstacle });
+      replicas.set(id, { id, path, resource, ordinal, env, revision, obstacle });
     }
   }
 

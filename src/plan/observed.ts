@@ -66,17 +66,20 @@ export interface ReplicaRecord {
   readonly restarts: number;
   /** Ends in a row without a long enough run: the exponent of the back-off. */
   readonly streak: number;
-  readonly current?: { readonly attempt: string; readonly revision: string; readonly path: string; readonly startedAt: string };
-  readonly last?: Terminated & { readonly attempt: string; readonly revision: string };
+  readonly current?: { readonly attempt: string; readonly revision: string } & Pick<AttemptMeta, "path" | "startedAt" | "stopSignal" | "gracePeriodSeconds">;
+  /** `asked`: it was told to end, so its end says nothing about what it would have done. */
+  readonly last?: Terminated & { readonly attempt: string; readonly revision: string; readonly asked?: boolean };
   /** Earliest time of the next start, ms since the epoch. */
   readonly notBefore?: number;
-  /** Asked to stop at this time, ms since the epoch; `attempt` says which one. */
-  readonly stopping?: { readonly attempt: string; readonly since: number };
+  /** The last start of this revision was refused: nothing ran. */
+  readonly failed?: { readonly revision: string; readonly message: string };
+  /** Asked to stop at this time, ms since the epoch; `attempt` says which one. `spared`: since then it is declared again. */
+  readonly stopping?: { readonly attempt: string; readonly since: number; readonly spared?: boolean };
 }
 
 export interface ObservedReplica {
   readonly attempts: readonly ObservedAttempt[];
-  /** Its cgroups that exist, with the processes in them other than an exited main. */
+  /** Its cgroups that exist, with the processes in and below them other than an exited main. */
   readonly members: ReadonlyMap<CgroupPath, readonly number[]>;
   readonly record: ReplicaRecord | undefined;
 }
@@ -92,6 +95,6 @@ export interface Observed {
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
   /** Names of the child cgroups, over all hierarchies; looked up before a cgroup is removed. */
   readonly childrenOf: (path: CgroupPath) => readonly string[];
-  /** Pids in a cgroup that nobody declared, over all hierarchies. */
+  /** Pids in a cgroup that nobody declared, over all hierarchies; not those below it. */
   readonly processesIn: (path: CgroupPath) => readonly number[];
 }

@@ -2,9 +2,11 @@
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
-import { type CgroupPath, childPath, depthOf, isInternal } from "../cgroup/path.ts";
+import { FREEZER } from "../cgroup/knobs.ts";
+import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
 import { type Applied, causeOfMissing } from "./applied.ts";
+import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Observed } from "./observed.ts";
 import { decide, type ReplicaState } from "./replica.ts";
@@ -45,7 +47,7 @@ export function plan(inputs: Inputs): Plan {
   const structure = creations(sorted, inputs, reported);
   const writes = limitWrites(sorted, inputs, structure.absent, problems);
   reported.push(...writes.reported);
-  const lives = replicas(inputs, inScope);
+  const lives = replicas(inputs, inScope, structure.absent);
   const removals = prune(inputs, inScope, lives.busy, problems);
   const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
   // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
@@ -53,7 +55,8 @@ export function plan(inputs: Inputs): Plan {
   for (const action of of("place")) (action.owner && desired.resources.get(action.owner)?.drift === "Report" ? reported : places).push(action);
   return {
     actions: [
-      ...of("void", "hold", "signal", "record", "release", "kill"),
+      ...thaws(inputs, inScope, lives.busy),
+      ...of("void", "hold", "spare", "signal", "signalAll", "record", "release", "kill"),
       ...structure.actions,
       ...writes.actions,
       ...places,
@@ -95,7 +98,7 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
 }
 
 /** What to do about every replica that is declared or found. `busy`: cgroups that processes still live in. */
-function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope) {
+function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope, absent: ReadonlySet<string>) {
   const actions: Action[] = [];
   const states = new Map<string, ReplicaState>();
   const busy = new Set<CgroupPath>();
@@ -117,12 +120,47 @@ function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope) {
     const cgroup = wanted && desired.cgroups.get(wanted.path);
     const frozen = cgroup?.frozen ?? false;
     const hierarchies = cgroup?.hierarchies ?? new Set<string>();
-    const decision = decide({ id, desired: wanted, observed: seen, owner, frozen, hierarchies, oomKills: observed.oomKills, now });
+    const lacking = wanted && [...hierarchies].find((hierarchy) => absent.has(`${hierarchy}:${wanted.path}`));
+    const obstacle = wanted?.obstacle ?? (lacking && `its cgroup is missing in ${lacking}, and drift is only reported`);
+    const decision = decide({ id, obstacle, desired: wanted, observed: seen, owner, frozen, hierarchies, oomKills: observed.oomKills, now });
     actions.push(...decision.actions);
     states.set(id, decision.state);
     if (decision.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, decision.wakeAt);
   }
   return { actions, states, busy, wakeAt };
+}
+
+/** What a workload makes below its own cgroup is its own for as long as it is declared or lives. */
+function belongsToWorkload(path: CgroupPath, desired: Desired, busy: ReadonlySet<CgroupPath>): boolean {
+  for (let above = parentPath(path); above !== ROOT; above = parentPath(above))
+    if (busy.has(above) || (above.includes("@") && desired.cgroups.has(above))) return true;
+  return false;
+}
+
+/** An undeclared group that was left frozen: what is asked to end there must be able to. */
+function thaws({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySet<CgroupPath>): Action[] {
+  if (desired.held) return [];
+  const { core } = observed.machine.controllers;
+  const { file, frozen, thawed } = FREEZER[core.version];
+  const table = observed.machine.tables.get(core.id) ?? [];
+  return [...(observed.cgroups.get(core.id) ?? [])].flatMap(([path, { texts }]) => {
+    if (desired.cgroups.has(path) || !inScope(path) || belongsToWorkload(path, desired, busy) || scalarOf(table, texts, file.name) !== frozen) return [];
+    const action: Action = {
+      type: "write",
+      owner: undefined,
+      path,
+      hierarchy: core.id,
+      file: file.name,
+      key: "",
+      knob: "frozen",
+      from: frozen,
+      to: thawed,
+      text: thawed,
+      declared: false,
+      cause: "pending",
+    };
+    return [action];
+  });
 }
 
 /** Directories that nobody declares, innermost first. Nothing goes while manifests are broken or processes live there. */
@@ -151,6 +189,7 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
   const removed = new Set<CgroupPath>();
   const removals: Action[] = [];
   for (const path of [...undeclared.keys()].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))) {
+    if (belongsToWorkload(path, desired, busy)) continue;
     const pids = busy.has(path) ? [] : observed.processesIn(path);
     if (pids.length > 0)
       problems.push({

@@ -1,11 +1,12 @@
 /** Knows what to do about one replica: the life cycle of a workload, decided afresh from what is there. */
 import type { ObjectKey } from "../api/resource.ts";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
-import type { Action, StartReason, StopReason } from "./action.ts";
+import type { Action, StartReason } from "./action.ts";
 import { nextStreak, pause, restarts } from "./backoff.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { terminated } from "./exit.ts";
 import type { ObservedAttempt, ObservedReplica, ReplicaRecord } from "./observed.ts";
+import { stop, stopOrphans } from "./stop.ts";
 
 /** What a replica is doing, as status.state shows it. */
 export type ReplicaState =
@@ -29,165 +30,145 @@ export interface Question {
   readonly frozen: boolean;
   /** The hierarchies in which its cgroup has a directory, and its processes belong. */
   readonly hierarchies: ReadonlySet<string>;
+  /** Why it cannot be started now. */
+  readonly obstacle: string | undefined;
   readonly oomKills: (path: CgroupPath) => number;
   readonly now: number;
 }
 
 const EMPTY: ReplicaRecord = { starts: 0, restarts: 0, streak: 0 };
 const waiting = (reason: string, message: string): ReplicaState => ({ waiting: { reason, message } });
+/** When to look again at what takes a moment, ms. */
+const SOON = 20;
 
 export function decide(question: Question): Decision {
   const { id: replica, desired, observed, owner, now } = question;
   const actions: Action[] = [];
   let record = observed?.record ?? EMPTY;
-  let alive: ObservedAttempt | undefined;
+  const alive: ObservedAttempt[] = [];
+  const ended = new Set<CgroupPath>();
   for (const attempt of observed?.attempts ?? []) {
     const path = (attempt.meta?.path ?? desired?.path ?? ROOT) as CgroupPath;
     const named = { owner, path, replica, attempt: attempt.id };
     if (!attempt.holder) actions.push({ type: "void", ...named });
     else if (!attempt.main || !attempt.meta) {
       // The launching shell has not forked yet, or somebody continued the holder and it is about to go.
-      if (!attempt.holder.stopped) return { actions, state: waiting("Starting", "the launching shell is at work"), wakeAt: now + 50 };
+      if (!attempt.holder.stopped) return { actions, state: waiting("Starting", "the launching shell is at work"), wakeAt: now + SOON };
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
     } else if (attempt.main.exited) {
       if (record.last?.attempt !== attempt.id) {
-        const end = terminated(attempt.main, attempt.meta, question.oomKills(path), now);
         const asked = record.stopping?.attempt === attempt.id;
-        record = ended(record, attempt, end, desired, now);
+        const end = terminated(attempt.main, attempt.meta, asked ? 0 : question.oomKills(path), now);
+        record = afterEnd(record, attempt, { ...end, ...(asked ? { asked } : {}) }, desired, now);
         actions.push({ type: "record", ...named, asked, terminated: end, record });
       }
+      ended.add(path);
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
-      if ((observed?.members.get(path)?.length ?? 0) > 0) actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
     } else {
       if (!attempt.holder.stopped) actions.push({ type: "hold", ...named, holder: attempt.holder.pid });
-      alive = attempt;
+      alive.push(attempt);
     }
   }
-  if (alive?.main && alive.meta) {
-    const { pid, strayed } = alive.main;
-    const state: ReplicaState = { running: { pid, startedAt: alive.meta.startedAt } };
-    if (desired && (alive.meta.revision === desired.revision || desired.obstacle !== undefined)) {
-      for (const hierarchy of strayed)
-        if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
-      return { actions, state };
-    }
-    return stop(alive, question, record, actions, state);
+  // An attempt that never began may begin this very moment, unless its directory could be taken away: the next look tells.
+  const voided = actions.some(({ type }) => type === "void");
+  const [first, ...twins] = alive.sort((a, b) => ((a.meta?.startedAt ?? "") < (b.meta?.startedAt ?? "") ? -1 : 1));
+  const left = [...(observed?.members ?? [])].filter(([path, pids]) => pids.length > 0 && alive.every(({ meta }) => meta?.path !== path));
+  for (const [path] of left) if (first || ended.has(path)) actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
+  const [twin] = twins;
+  if (first?.main && first.meta) {
+    const state: ReplicaState = { running: { pid: first.main.pid, startedAt: first.meta.startedAt } };
+    if (twin) return stop(twin, "started twice", question, record, actions, state);
+    if (!desired || (first.meta.revision !== desired.revision && question.obstacle === undefined))
+      return stop(first, desired ? "new revision" : "not declared any more", question, record, actions, state);
+    if (record.stopping?.attempt === first.id && !record.stopping.spared)
+      actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...record.stopping, spared: true } } });
+    const { pid, strayed } = first.main;
+    for (const hierarchy of strayed)
+      if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
+    return { actions, state };
   }
-  const orphans = [...(observed?.members ?? [])].filter(([, pids]) => pids.length > 0);
-  if (orphans.length > 0 && actions.every(({ type }) => type === "void")) return orphaned(orphans, question, record, actions);
+  const orphans = left.filter(([path]) => !ended.has(path));
+  if (orphans.length > 0) return stopOrphans(orphans, question, record, actions);
   // Its cgroup is being emptied: whatever starts next starts in an empty one.
-  if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + 20 };
+  if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + SOON };
+  if (voided) return { actions, state: waiting("Starting", "an earlier start is being cleared"), wakeAt: now + SOON };
   return { ...next(question, record, actions), actions };
 }
 
 /** The record after an end. */
-function ended(
+function afterEnd(
   record: ReplicaRecord,
   attempt: ObservedAttempt,
-  end: ReturnType<typeof terminated>,
+  end: Omit<NonNullable<ReplicaRecord["last"]>, "attempt" | "revision">,
   desired: DesiredReplica | undefined,
   now: number,
 ): ReplicaRecord {
-  const { current: _, stopping, notBefore: __, ...rest } = record;
+  const { current: _, stopping: __, notBefore: ___, ...rest } = record;
   const last = { ...end, attempt: attempt.id, revision: attempt.meta?.revision ?? "" };
   // Asked to end: that is no crash, and the next start owes no pause.
-  if (stopping?.attempt === attempt.id || !desired) return { ...rest, streak: 0, last };
+  if (end.asked || !desired) return { ...rest, streak: 0, last };
   const { backoff } = desired.resource.run;
   const streak = nextStreak(backoff, record.streak, now - Date.parse(end.startedAt));
   return { ...rest, streak: streak + 1, last, notBefore: now + pause(backoff, streak) };
 }
 
-/** Signal, wait for the grace period, kill. */
-function stop(
-  attempt: ObservedAttempt,
-  { id: replica, desired, owner, now }: Question,
-  record: ReplicaRecord,
-  actions: Action[],
-  state: ReplicaState,
-): Decision {
-  const { meta, main } = attempt;
-  if (!meta || !main) return { actions, state };
-  const path = meta.path as CgroupPath;
-  const reason: StopReason = desired ? "new revision" : "not declared any more";
-  const run = desired?.resource.run;
-  const grace = (run?.gracePeriodSeconds ?? meta.gracePeriodSeconds) * 1000;
-  if (record.stopping?.attempt !== attempt.id) {
-    const signal = run?.stopSignal ?? meta.stopSignal;
-    actions.push({
-      type: "signal",
-      owner,
-      path,
-      replica,
-      attempt: attempt.id,
-      pid: main.pid,
-      signal,
-      reason,
-      record: { ...record, stopping: { attempt: attempt.id, since: now } },
-    });
-    return { actions, state, wakeAt: now + grace };
-  }
-  const deadline = record.stopping.since + grace;
-  if (now < deadline) return { actions, state, wakeAt: deadline };
-  actions.push({ type: "kill", owner, path, replica, reason: "grace period over" });
-  return { actions, state };
-}
-
-/** Processes without their holder: somebody killed it. They go on; only how they end cannot be known. */
-function orphaned(
-  orphans: readonly (readonly [CgroupPath, readonly number[]])[],
-  { id: replica, desired, owner, now }: Question,
-  record: ReplicaRecord,
-  actions: Action[],
-): Decision {
-  const revision = record.current?.revision;
-  const state: ReplicaState = { running: { pid: orphans[0]?.[1][0] ?? 0, startedAt: record.current?.startedAt ?? new Date(now).toISOString() } };
-  for (const [path] of orphans) {
-    if (desired && path === desired.path && (revision === undefined || revision === desired.revision || desired.obstacle !== undefined)) continue;
-    actions.push({ type: "kill", owner, path, replica, reason: desired ? "new revision" : "not declared any more" });
-  }
-  return { actions, state };
-}
-
 /** Nothing runs: start, wait, or rest. */
 function next(
-  { id: replica, desired, observed, owner, frozen, now }: Question,
+  { id: replica, desired, observed, owner, frozen, hierarchies, obstacle, now }: Question,
   record: ReplicaRecord,
   actions: Action[],
 ): { state: ReplicaState; wakeAt?: number } {
   const { last } = record;
-  const busy = actions.length > 0;
   if (!desired) {
-    if (observed?.record && !busy) actions.push({ type: "forget", owner, path: ROOT, replica });
+    if (observed?.record && actions.length === 0) actions.push({ type: "forget", owner, path: ROOT, replica });
     return { state: last ? { terminated: last } : waiting("Stopped", "not declared any more") };
   }
-  const start = (reason: StartReason, since: ReplicaRecord): { state: ReplicaState; wakeAt?: number } => {
-    if (desired.obstacle !== undefined) return { state: waiting("StartBlocked", desired.obstacle) };
+  const { backoff, restartPolicy } = desired.resource.run;
+  const start = (reason: StartReason, changes: Partial<ReplicaRecord> = {}): { state: ReplicaState; wakeAt?: number } => {
+    if (obstacle !== undefined) return { state: waiting("StartBlocked", obstacle) };
     if (frozen) return { state: waiting("Frozen", "its LimitGroup is frozen; it starts when that is thawed") };
-    actions.push({ type: "start", owner, path: desired.path, replica: desired, reason, record: { ...since, starts: since.starts + 1 } });
+    const { failed: _, stopping: __, ...since } = { ...record, ...changes };
+    const refused = {
+      ...record,
+      streak: record.streak + 1,
+      notBefore: now + pause(backoff, record.streak + 1),
+      failed: { revision: desired.revision, message: "" },
+    };
+    actions.push({
+      type: "start",
+      owner,
+      path: desired.path,
+      replica: desired,
+      hierarchies: [...hierarchies],
+      reason,
+      record: { ...since, starts: since.starts + 1 },
+      refused,
+    });
     return { state: waiting("Starting", reason) };
   };
   // A start recorded but no trace left: the holder and its process are gone without their exit status.
   if (record.current && last?.attempt !== record.current.attempt) {
     const { attempt, revision, startedAt } = record.current;
+    const asked = record.stopping?.attempt === attempt;
     const lost = { exitCode: null, signal: null, reason: "ExitStatusUnknown", startedAt, finishedAt: new Date(now).toISOString() } as const;
     const { current: _, stopping: __, ...rest } = record;
     const after: ReplicaRecord = {
       ...rest,
-      last: { ...lost, attempt, revision },
-      streak: record.streak + 1,
-      notBefore: now + pause(desired.resource.run.backoff, record.streak),
+      last: { ...lost, ...(asked ? { asked } : {}), attempt, revision },
+      streak: asked ? 0 : record.streak + 1,
+      notBefore: asked ? now : now + pause(backoff, record.streak),
     };
-    actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked: false, terminated: lost, record: after });
-    return { state: { terminated: { ...lost, attempt, revision } }, wakeAt: now };
+    actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked, terminated: lost, record: after });
+    return { state: { terminated: { ...lost, attempt, revision } }, wakeAt: now + SOON };
   }
-  if (!last) return start("first start", record);
-  if (last.revision !== desired.revision) return start("new revision", { ...record, streak: 0 });
-  const failed = last.reason !== "Completed";
-  if (!restarts(desired.resource.run.restartPolicy, failed)) return { state: { terminated: last } };
   const notBefore = record.notBefore ?? 0;
-  if (now < notBefore) {
-    const seconds = Math.ceil((notBefore - now) / 1000);
-    return { state: waiting("CrashLoopBackOff", `${last.reason}: restarts in ${seconds}s`), wakeAt: notBefore };
-  }
-  return start("restart", { ...record, restarts: record.restarts + 1 });
+  const soonest = (): string => `${Math.ceil((notBefore - now) / 1000)}s`;
+  if (record.failed?.revision === desired.revision && now < notBefore)
+    return { state: waiting("StartFailed", `${record.failed.message}; tried again in ${soonest()}`), wakeAt: notBefore };
+  if (!last) return start("first start");
+  if (last.revision !== desired.revision) return start("new revision", { streak: 0 });
+  if (last.asked) return start("restart");
+  if (!restarts(restartPolicy, last.reason !== "Completed")) return { state: { terminated: last } };
+  if (now < notBefore) return { state: waiting("CrashLoopBackOff", `${last.reason}: restarts in ${soonest()}`), wakeAt: notBefore };
+  return start("restart", { restarts: record.restarts + 1 });
 }

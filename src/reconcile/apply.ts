@@ -22,12 +22,13 @@ export async function apply(
   const outcomes: Outcome[] = [];
   const missing = new Set<string>();
   const unlimited = new Set<string>();
+  const unfinished = new Set<string>();
   const done = (outcome: Outcome): void => {
     outcomes.push(outcome);
     progress(outcome);
   };
   const attempt = async (action: Action): Promise<void> => {
-    if (dependsOnRefused(action, missing, unlimited)) return done({ action, skipped: true });
+    if (dependsOnRefused(action, missing, unlimited) || (action.type === "start" && unfinished.has(action.replica.id))) return done({ action, skipped: true });
     try {
       // Most actions are done when perform() returns: no turn of the event loop for those.
       const pending = perform(action);
@@ -38,6 +39,8 @@ export async function apply(
       if (action.type === "create") missing.add(`${action.hierarchy}:${action.path}`);
       // A file that this kernel lacks is told and missed; what the kernel refused holds up every start below.
       if (action.type === "enable" || (action.type === "write" && code !== "ENOENT")) unlimited.add(action.path);
+      // What ran before must be gone for certain before the same workload runs again.
+      else if ("replica" in action && typeof action.replica === "string") unfinished.add(action.replica);
       done({ action, error: { code, message, ...(hint ? { hint } : {}) } });
     }
   };

@@ -88,6 +88,8 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
     case "start":
       return event("Normal", "Started", `${action.replica.id}${action.reason === "first start" ? "" : ` (${action.reason})`}`);
     case "signal":
+    case "signalAll":
+    case "spare":
       return event("Normal", "Killing", describe(action));
     case "kill":
       return event(

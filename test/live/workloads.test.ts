@@ -1,5 +1,6 @@
 /** Workloads on the real kernel: started in their limits, ended as a whole, known how they ended, never harmed by the controller. */
 
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -136,6 +137,65 @@ import { group, workload } from "../support/manifests.ts";
     await live.apply(workload("w", "{command: [sh, -c, 'setsid sleep 300 & exit 0'], restartPolicy: Never}"));
     await settle("w", ({ terminated }) => terminated);
     await until("the child is gone", () => live.procs("", "w@0").length === 0);
+  });
+
+  const python = spawnSync("python3", ["-c", "import ctypes"]).status === 0;
+  (python ? test : test.skip)("whose first thread has ended live on in their other threads", async () => {
+    const script = "import threading,ctypes,time; threading.Thread(target=lambda: time.sleep(300)).start(); ctypes.CDLL(None).pthread_exit(0)";
+    await live.apply(workload("w", `{command: [python3, -c, "${script}"], terminationGracePeriodSeconds: 1}`));
+    const pid = live.pid("w");
+    const leader = await until("the first thread has ended", () =>
+      ((text) => (text.includes(") Z ") ? text : undefined))(readFileSync(`/proc/${pid}/stat`, "utf8")),
+    );
+    expect(leader).toContain(`${pid} (python3) Z`);
+    for (let look = 0; look < 3; look++) await live.apply();
+    expect(live.pid("w")).toBe(pid);
+    expect(live.procs("", "w@0")).toEqual([pid]);
+    live.write(undefined);
+    await live.settle("it is stopped", () => !existsSync(live.cgroup("", "w@0")));
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  test("whose holder was killed are asked to end, and get their time", async () => {
+    await live.apply(workload("w", "{command: [sh, -c, \"trap 'echo asked; sleep 0.3; echo done; exit' TERM; echo up; while :; do sleep 0.05; done\"]}"));
+    await until("it is up", () => live.log("w").includes("up"));
+    const pid = live.pid("w");
+    const holder = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+    expect(readFileSync(`/proc/${holder}/cmdline`, "utf8")).toContain("holdfast-holder");
+    process.kill(holder, "SIGKILL");
+    await until("the holder is gone", () => !existsSync(`/proc/${holder}`));
+    await live.apply();
+    expect(live.procs("", "w@0")).toContain(pid);
+    live.write(undefined);
+    await live.settle("it has gone", () => !existsSync(live.cgroup("", "w@0")));
+    expect(live.log("w")).toContain("done");
+  });
+
+  test("keep the cgroups that they make below their own, and leave nothing in them at the end", async () => {
+    const own = live.cgroup("", "w@0");
+    const script = `mkdir ${own}/mine ${own}/empty; sleep 300 & echo $! >${own}/mine/cgroup.procs; echo up; exec sleep 300`;
+    await live.apply(workload("w", `{command: [sh, -c, "${script}"], terminationGracePeriodSeconds: 1}`));
+    await until("it is up", () => live.log("w").includes("up"));
+    const [child] = live.procs("", "w@0/mine");
+    const plan = await live.apply();
+    expect(plan).toMatchObject({ actions: [], problems: [] });
+    expect(live.procs("", "w@0/mine")).toEqual([child]);
+    expect(existsSync(`${own}/empty`)).toBe(true);
+    // Its main process ends: the child in the cgroup below goes with it.
+    process.kill(live.pid("w"), "SIGKILL");
+    await live.settle("the child is gone", () => !existsSync(`/proc/${child}`));
+    await live.settle("it runs again", () => live.pid("w"));
+    live.write(undefined);
+    await live.settle("all is gone", () => !existsSync(own));
+  });
+
+  test("a start that is refused is tried again with back-off, not in a row", async () => {
+    await live.apply(workload("w", "{command: [sleep, '60'], logs: {directory: /proc/nowhere}}"));
+    for (let look = 0; look < 5; look++) await live.apply();
+    expect(live.events.filter(({ reason }) => reason === "StartFailed")).toHaveLength(1);
+    expect(state("w")).toMatchObject({ waiting: { reason: "StartFailed", message: expect.stringMatching(/tried again in/) } });
+    await live.apply(workload("w", "{command: [sleep, '60']}"));
+    expect(live.pid("w")).toBeGreaterThan(0);
   });
 
   test("a pruned group is not removed under a process that Holdfast did not start", async () => {

@@ -45,6 +45,7 @@ const ask = (observed: ObservedReplica | undefined, more: Partial<Question> = {}
     owner: "Workload/w",
     frozen: false,
     hierarchies: new Set(["cpu", "unified"]),
+    obstacle: undefined,
     oomKills: () => 0,
     now: NOW,
     ...more,
@@ -81,11 +82,62 @@ describe("what runs", () => {
       wakeAt: NOW + 30_000,
     }));
   test("is left alone while its env file cannot be read", () =>
-    expect(types(ask(seen([attempt()], [11]), { desired: { ...desired("{command: [x]}", "r2"), obstacle: "gone" } }))).toEqual([]));
+    expect(types(ask(seen([attempt()], [11]), { desired: desired("{command: [x]}", "r2"), obstacle: "gone" }))).toEqual([]));
   test("outside its cgroup is put back, in the hierarchies that its cgroup has", () =>
     expect(ask(seen([attempt({ strayed: ["cpu", "blkio"] })], []))).toMatchObject({ actions: [{ type: "place", pid: 11, hierarchy: "cpu" }] }));
   test("under a holder that somebody continued gets it stopped again", () =>
     expect(types(ask(seen([attempt({}, { holder: { pid: 10, stopped: false } })], [11])))).toEqual(["hold"]));
+});
+
+test("an edit that is taken back spares what was asked to stop; asked again, it has its whole grace period", () => {
+  const stopping = { attempt: "w@0@1", since: NOW - 60_000 };
+  const spared = ask(seen([attempt()], [11], record({ stopping })));
+  expect(spared.actions).toMatchObject([{ type: "spare", record: { stopping: { ...stopping, spared: true } } }]);
+  const after = record({ stopping: { ...stopping, spared: true } });
+  expect(ask(seen([attempt()], [11], after)).actions).toEqual([]);
+  expect(ask(seen([attempt()], [11], after), { desired: desired("{command: [x]}", "r2") })).toMatchObject({
+    actions: [{ type: "signal" }],
+    wakeAt: NOW + 30_000,
+  });
+  // It may end all the same: it was asked to, so that it is started again whatever the policy says.
+  const never = desired("{command: [x], restartPolicy: Never}");
+  const ended = ask(seen([attempt({ exited: true })], [], after), { desired: never });
+  expect(ended.actions).toMatchObject([{ type: "record", asked: true }, { type: "release" }, { type: "start" }]);
+});
+
+test("two copies of a workload: the younger one goes, the elder one is not touched", () => {
+  const younger = attempt({ pid: 21 }, { id: "w@0@2", holder: { pid: 20, stopped: true }, meta: { ...meta, startedAt: "2026-01-01T00:09:30Z" } });
+  for (const attempts of [
+    [attempt(), younger],
+    [younger, attempt()],
+  ]) {
+    expect(ask(seen(attempts, [11, 21]))).toMatchObject({ actions: [{ type: "signal", pid: 21, reason: "started twice" }], state: { running: { pid: 11 } } });
+    const stopping = record({ stopping: { attempt: "w@0@2", since: NOW - 30_000 } });
+    expect(ask(seen(attempts, [11, 21], stopping)).actions).toMatchObject([{ type: "signal", pid: 21, signal: "SIGKILL" }]);
+  }
+});
+
+test("what is left at another place than that of the running copy is killed", () => {
+  const members = new Map([
+    [PATH, [11]],
+    ["old/w@0" as CgroupPath, [7]],
+  ]);
+  expect(ask({ attempts: [attempt()], members, record: undefined }).actions).toMatchObject([{ type: "kill", path: "old/w@0" }]);
+});
+
+test("a start that was refused is tried again with back-off, and at once when the manifest is another", () => {
+  const [first] = ask(undefined).actions;
+  expect(first).toMatchObject({ refused: { starts: 0, streak: 1, notBefore: NOW + 10_000, failed: { revision: "r1" } } });
+  const failed = record({ streak: 1, notBefore: NOW + 10_000, failed: { revision: "r1", message: "no log directory" } });
+  expect(ask(seen([], [], failed))).toMatchObject({
+    actions: [],
+    wakeAt: NOW + 10_000,
+    state: { waiting: { reason: "StartFailed", message: "no log directory; tried again in 10s" } },
+  });
+  const [again] = ask(seen([], [], failed), { now: NOW + 10_000 }).actions;
+  expect(again).toMatchObject({ type: "start", refused: { streak: 2, notBefore: NOW + 30_000 } });
+  expect(again).not.toMatchObject({ record: { failed: expect.anything() } });
+  expect(types(ask(seen([], [], failed), { desired: desired("{command: [y]}", "r2") }))).toEqual(["start"]);
 });
 
 describe("what ended", () => {
@@ -95,9 +147,12 @@ describe("what ended", () => {
     [137 << 8, {}, "Error", 137, null],
     [9, {}, "Error", null, "SIGKILL"],
     [9, { oomKills: () => 1 }, "OOMKilled", null, "SIGKILL"],
+    [9, { oomKills: () => 1, asked: true }, "Error", null, "SIGKILL"],
     [11 | 0x80, {}, "Error", null, "SIGSEGV"],
-  ])("with wait status %p", (waitStatus, more, reason, exitCode, signal) => {
-    const [first] = ask(seen([attempt({ exited: true, waitStatus })]), more).actions;
+  ])("with wait status %p", (waitStatus, { asked, ...more }: { asked?: boolean } & Partial<Question>, reason, exitCode, signal) => {
+    // What was asked to end, and killed when its time was over, was not killed for want of memory.
+    const before = asked ? record({ stopping: { attempt: "w@0@1", since: NOW } }) : undefined;
+    const [first] = ask(seen([attempt({ exited: true, waitStatus })], [], before), more).actions;
     expect(first).toMatchObject({ type: "record", terminated: { reason, exitCode, signal } });
   });
   test("before exec says which step failed", () => {
@@ -180,7 +235,7 @@ describe("what does not run", () => {
     ).toMatchObject({ actions: [{ type: "start", reason: "new revision", record: { streak: 0 } }] }));
   test("waits while its group is frozen or its env file is missing", () => {
     expect(ask(undefined, { frozen: true })).toMatchObject({ actions: [], state: { waiting: { reason: "Frozen" } } });
-    expect(ask(undefined, { desired: { ...desired(), obstacle: "envFrom: /x does not exist" } })).toMatchObject({
+    expect(ask(undefined, { obstacle: "envFrom: /x does not exist" })).toMatchObject({
       actions: [],
       state: { waiting: { reason: "StartBlocked", message: "envFrom: /x does not exist" } },
     });
@@ -189,21 +244,29 @@ describe("what does not run", () => {
 });
 
 describe("odd ends of the holder", () => {
-  test("an attempt that never began is voided, and another one starts", () =>
-    expect(types(ask(seen([attempt(null, { holder: undefined, meta: undefined })])))).toEqual(["void", "start"]));
+  test("an attempt that never began is voided, and another one starts only when that is certain", () =>
+    expect(types(ask(seen([attempt(null, { holder: undefined, meta: undefined })])))).toEqual(["void"]));
   test("a launching shell at work is waited for", () =>
-    expect(ask(seen([attempt(null, { holder: { pid: 10, stopped: false } })]))).toMatchObject({ actions: [], wakeAt: NOW + 50 }));
+    expect(ask(seen([attempt(null, { holder: { pid: 10, stopped: false } })]))).toMatchObject({ actions: [], wakeAt: NOW + 20 }));
   test("a workload whose holder was killed goes on, and never has a twin", () => {
-    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt };
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGINT", gracePeriodSeconds: 5 } as const;
     expect(ask(seen([attempt(null, { holder: undefined, meta: undefined })], [11], record({ current })))).toMatchObject({
       actions: [{ type: "void" }],
       state: expect.anything(),
     });
     expect(ask(seen([], [11], record({ current })))).toMatchObject({ actions: [], state: { running: { pid: 11 } } });
-    expect(types(ask(seen([], [11], record({ current })), { desired: desired("{command: [x]}", "r2") }))).toEqual(["kill"]);
+    const gone = { desired: undefined };
+    expect(ask(seen([], [11], record({ current })), gone)).toMatchObject({
+      actions: [{ type: "signalAll", path: "w@0", signal: "SIGINT", record: { stopping: { attempt: "w@0@1", since: NOW } } }],
+      wakeAt: NOW + 5000,
+    });
+    const stopping = record({ current, stopping: { attempt: "w@0@1", since: NOW } });
+    expect(ask(seen([], [11], stopping), { ...gone, now: NOW + 4999 })).toMatchObject({ actions: [], wakeAt: NOW + 5000 });
+    expect(types(ask(seen([], [11], stopping), { ...gone, now: NOW + 5000 }))).toEqual(["kill"]);
+    expect(types(ask(seen([], [11], record({ current })), { desired: desired("{command: [x]}", "r2") }))).toEqual(["signalAll"]);
   });
   test("a workload that is gone without a trace is recorded as such", () => {
-    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt };
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGINT", gracePeriodSeconds: 5 } as const;
     expect(ask(seen([], [], record({ current })))).toMatchObject({
       actions: [{ type: "record", terminated: { reason: "ExitStatusUnknown", exitCode: null } }],
     });

@@ -24,7 +24,9 @@ const start = (path: string): Action => ({
   path: path as CgroupPath,
   replica: { id: path } as never,
   reason: "first start",
+  hierarchies: [],
   record: { starts: 1, restarts: 0, streak: 0 },
+  refused: { starts: 0, restarts: 0, streak: 1 },
 });
 const refuse =
   (code: string, ...which: Action[]) =>
@@ -47,6 +49,12 @@ test("nothing is done in a cgroup that could not be made, or below it; other hie
 test("nothing starts where a limit of it or above it was refused", async () => {
   const actions = [write("a"), start("a/w@0"), start("b/w@0"), start("w@0")];
   expect(await fates(actions, refuse("EINVAL", actions[0] as Action))).toEqual(["refused", "skipped", "done", "done"]);
+});
+
+test("nothing starts again while what ran before may not be gone", async () => {
+  const release = (replica: string): Action => ({ type: "release", owner: undefined, path: "" as CgroupPath, replica, attempt: `${replica}@1`, holder: 7 });
+  const actions = [release("a/w@0"), release("b/w@0"), start("a/w@0"), start("b/w@0")];
+  expect(await fates(actions, refuse("", actions[0] as Action))).toEqual(["refused", "done", "skipped", "done"]);
 });
 
 test("starts run side by side, everything else one after the other", async () => {
