@@ -102,18 +102,19 @@ function simulatedFiles(version: 1 | 2, mountOf: MountOf): CgroupFiles {
     populate(directory, [FREEZER[2].file, ...controllers.flatMap((name) => kernelFilesOf(2, name))]);
   };
   const enable = (directory: string, text: string): void => {
-    const asked = text.split(" ").map((word) => word.slice(1));
+    const asked = text.split(" ");
+    const named = (sign: string): string[] => asked.filter((word) => word.startsWith(sign)).map((word) => word.slice(1));
+    const [on, off] = [named("+"), named("-")];
     const offered = words(join(directory, "cgroup.controllers"));
-    if (asked.some((name) => !offered.includes(name))) throw error("ENOENT", directory);
+    if (on.some((name) => !offered.includes(name))) throw error("ENOENT", directory);
     const before = words(join(directory, "cgroup.subtree_control"));
-    const after = [...new Set([...before, ...asked])].sort();
+    const after = [...new Set([...before, ...on])].filter((name) => !off.includes(name)).sort();
     writeFileSync(join(directory, "cgroup.subtree_control"), `${after.join(" ")}\n`);
+    const filesOf = (names: readonly string[]): KernelFile[] => names.flatMap((name) => kernelFilesOf(2, name));
     for (const child of plain.children(directory) ?? []) {
       writeFileSync(join(directory, child, "cgroup.controllers"), `${after.join(" ")}\n`);
-      populate(
-        join(directory, child),
-        asked.filter((name) => !before.includes(name)).flatMap((name) => kernelFilesOf(2, name)),
-      );
+      for (const { name } of filesOf(off)) rmSync(join(directory, child, name), { force: true });
+      populate(join(directory, child), filesOf(on.filter((name) => !before.includes(name))));
     }
   };
   const write = (path: string, text: string): void => {

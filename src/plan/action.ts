@@ -13,7 +13,7 @@ interface Effects {
   /** mkdir in one hierarchy. */
   create: { readonly path: CgroupPath; readonly hierarchy: string; readonly cause: Cause };
   /** v2: hand controllers down to the children. */
-  enable: { readonly path: CgroupPath; readonly hierarchy: string; readonly controllers: readonly string[] };
+  enable: { readonly path: CgroupPath; readonly hierarchy: string; readonly controllers: readonly string[]; readonly cause: Cause };
   /** One write(2) to one kernel file. `from` and `to` are canonical; `text` is what is written. */
   write: {
     readonly path: CgroupPath;

@@ -6,6 +6,8 @@ import type { DesiredCgroup } from "./desired.ts";
 
 interface AppliedCgroup {
   readonly hierarchies: readonly string[];
+  /** v2 controllers that it hands down. */
+  readonly enable: readonly string[];
   /** `FILE KEY` to the value that was desired. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -19,12 +21,12 @@ export type Applied = ReadonlyMap<ObjectKey, AppliedObject>;
 export function appliedObjects(keys: Iterable<ObjectKey>, cgroups: Iterable<DesiredCgroup>): Map<ObjectKey, AppliedObject> {
   const objects = new Map<ObjectKey, Record<string, AppliedCgroup>>();
   for (const key of keys) objects.set(key, {});
-  for (const { path, owner, hierarchies, settings } of cgroups) {
+  for (const { path, owner, hierarchies, enable, settings } of cgroups) {
     const own = owner && objects.get(owner.key);
     if (!own) continue;
     const values: Record<string, string> = {};
     for (const [file, byKey] of settings) for (const [key, { value }] of byKey) values[`${file} ${key}`] = value;
-    own[path] = { hierarchies: [...hierarchies], settings: values };
+    own[path] = { hierarchies: [...hierarchies], enable: [...enable], settings: values };
   }
   return objects;
 }
@@ -40,4 +42,10 @@ export function causeOf(applied: Applied, { owner, path, settings }: DesiredCgro
 /** Why a directory is missing. */
 export function causeOfMissing(applied: Applied, owner: Resource | undefined, path: CgroupPath, hierarchy: string): Cause {
   return before(applied, owner, path)?.hierarchies.includes(hierarchy) ? "drift" : "pending";
+}
+
+/** Why controllers are not handed down. */
+export function causeOfEnabling(applied: Applied, owner: Resource | undefined, path: CgroupPath, controllers: readonly string[]): Cause {
+  const last = before(applied, owner, path)?.enable;
+  return last && controllers.every((controller) => last.includes(controller)) ? "drift" : "pending";
 }

@@ -5,12 +5,12 @@ import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
 import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
-import { type Applied, causeOfMissing } from "./applied.ts";
+import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Observed } from "./observed.ts";
 import { decide, type ReplicaState } from "./replica.ts";
-import { limitWrites } from "./writes.ts";
+import { limitWrites, notHandedDown } from "./writes.ts";
 
 export interface Plan {
   readonly actions: readonly Action[];
@@ -71,7 +71,7 @@ export function plan(inputs: Inputs): Plan {
   };
 }
 
-/** Missing directories and controllers, parents first. `absent`: directories that stay missing because drift is only reported. */
+/** Missing directories and controllers, parents first. `absent`: what stays missing because drift is only reported. */
 function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inputs, reported: Action[]): { actions: Action[]; absent: Set<string> } {
   const actions: Action[] = [];
   const absent = new Set<string>();
@@ -91,7 +91,14 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
         } else actions.push(action);
       }
       const controllers = hierarchy === UNIFIED ? [...enable].filter((controller) => !there?.subtree?.has(controller)).sort() : [];
-      if (controllers.length > 0 && !absent.has(`${hierarchy}:${path}`)) actions.push({ type: "enable", owner: key, path, hierarchy, controllers });
+      if (controllers.length === 0 || absent.has(`${hierarchy}:${path}`)) continue;
+      const cause = there ? causeOfEnabling(applied, owner, path, controllers) : causeOfMissing(applied, owner, path, hierarchy);
+      const action: Action = { type: "enable", owner: key, path, hierarchy, controllers, cause };
+      if (cause !== "drift" || owner?.drift !== "Report") actions.push(action);
+      else {
+        reported.push(action);
+        for (const controller of controllers) absent.add(notHandedDown(path, controller));
+      }
     }
   }
   return { actions, absent };

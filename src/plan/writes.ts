@@ -37,7 +37,20 @@ export function pointerOf(knob: string): string {
  */
 const clean = new WeakMap<ObservedCgroup, DesiredCgroup>();
 
-/** All writes of limits. `absent`: directories that are missing and will stay so. */
+/** How `absent` names a v2 controller that the children of a cgroup do not get. */
+export const notHandedDown = (path: string, controller: string): string => `${path}>${controller}`;
+
+/** Whether a file is missing because a cgroup above does not hand its controller down, and will not for now. */
+function isKeptFrom(path: string, { file }: Difference, table: readonly FileEntry[], absent: ReadonlySet<string>): boolean {
+  const controller = table.find((entry) => entry.file === file)?.controller ?? "";
+  for (let above = path; above !== ""; ) {
+    above = above.slice(0, Math.max(above.lastIndexOf("/"), 0));
+    if (absent.has(notHandedDown(above, controller))) return true;
+  }
+  return false;
+}
+
+/** All writes of limits. `absent`: directories, and controllers, that are missing and will stay so. */
 export function limitWrites(
   sorted: readonly DesiredCgroup[],
   inputs: Inputs,
@@ -83,7 +96,7 @@ export function limitWrites(
       const wanted = differences
         .map((difference): Caused => ({ ...difference, cause: why(difference) }))
         .filter((change) => {
-          if (owner?.drift === "Report" && change.cause === "drift") {
+          if ((owner?.drift === "Report" && change.cause === "drift") || (absent.size > 0 && isKeptFrom(path, change, table, absent))) {
             reported.push(asAction({ path, hierarchy, owner, step: { change, phase: "widen" } }));
             return false;
           }
