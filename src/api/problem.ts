@@ -25,6 +25,8 @@ export interface Problem {
   readonly reason: ProblemReason;
   /** The object concerned, `Kind/name`, when it is known. */
   readonly object?: string;
+  /** The cgroup concerned, of several that the object may have; below the root. */
+  readonly cgroup?: string;
   readonly file: string;
   /** From 1; 0 when the problem concerns the file as a whole. */
   readonly line: number;

@@ -31,6 +31,18 @@ export function appliedObjects(keys: Iterable<ObjectKey>, cgroups: Iterable<Desi
   return objects;
 }
 
+/** What is applied of an object after a pass: the goal where it `stands`, elsewhere what was applied before. */
+export function appliedNow(before: AppliedObject | undefined, goal: AppliedObject, stands: (path: string) => boolean): AppliedObject {
+  const paths = Object.keys(goal);
+  if (paths.every(stands)) return goal;
+  return Object.fromEntries(
+    paths.flatMap((path) => {
+      const now = stands(path) ? goal[path] : before?.[path];
+      return now ? [[path, now] as const] : [];
+    }),
+  );
+}
+
 const before = (applied: Applied, owner: Resource | undefined, path: CgroupPath): AppliedCgroup | undefined => owner && applied.get(owner.key)?.[path];
 
 /** Why a value is not what it should be: what should be is what was, so the machine moved; or the manifest did. */

@@ -183,6 +183,7 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
     if (undeclared.size > 0 && desired.problems.length === 0) {
       problems.push({
         reason: "PruneHeld",
+        cgroup: ROOT,
         file: "manifests",
         line: 0,
         column: 0,
@@ -201,6 +202,7 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
     if (pids.length > 0)
       problems.push({
         reason: "PruneHeld",
+        cgroup: path,
         file: path,
         line: 0,
         column: 0,

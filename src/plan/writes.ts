@@ -90,7 +90,7 @@ export function limitWrites(
         if (seen) clean.set(seen, cgroup);
         continue;
       }
-      for (const { file, knob } of missing) problems.push(unsupported(owner, knob, file.name, file.needs));
+      for (const { file, knob } of missing) problems.push(unsupported(owner, path, knob, file.name, file.needs));
       // In a new directory everything is as new as the directory.
       const why = ({ file, key }: Difference): Cause => (seen ? causeOf(applied, cgroup, file.name, key) : causeOfMissing(applied, owner, path, hierarchy));
       const wanted = differences
@@ -139,11 +139,12 @@ function withObstacles(wanted: readonly Caused[], table: readonly FileEntry[], c
   return all;
 }
 
-function unsupported(owner: Resource | undefined, knob: string, file: string, needs: string): Problem {
+function unsupported(owner: Resource | undefined, cgroup: CgroupPath, knob: string, file: string, needs: string): Problem {
   const pointer = pointerOf(knob);
   const place = owner ? locate(owner.origin, pointer, "key") : { file, line: 0, column: 0 };
   return {
     reason: "KnobUnsupported",
+    cgroup,
     pointer,
     message: `this kernel has no ${file}`,
     ...place,
@@ -163,6 +164,7 @@ function shrinkBlocked(owner: Resource | undefined, path: CgroupPath, { file, kn
   const pointer = pointerOf(knob);
   return {
     reason: "Blocked",
+    cgroup: path,
     object: owner.key,
     pointer,
     message: `${formatBytes(to)} is below the ${Math.ceil(current / 1048576)}Mi in use: the kernel would kill processes`,

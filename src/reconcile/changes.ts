@@ -21,9 +21,11 @@ export function changedPaths(before: Desired, after: Desired): ReadonlySet<Cgrou
 
 function sameCgroup(before: DesiredCgroup | undefined, now: DesiredCgroup): boolean {
   if (before === undefined || before.owner !== now.owner || before.frozen !== now.frozen) return false;
-  if (before.hierarchies.size !== now.hierarchies.size || before.enable.size !== now.enable.size || before.settings.size !== now.settings.size) return false;
+  if (!sameSet(before.hierarchies, now.hierarchies) || !sameSet(before.enable, now.enable) || before.settings.size !== now.settings.size) return false;
   for (const [file, keys] of now.settings) {
     for (const [key, { value }] of keys) if (before.settings.get(file)?.get(key)?.value !== value) return false;
   }
   return true;
 }
+
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && [...a].every((one) => b.has(one));

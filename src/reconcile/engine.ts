@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import type { Manifests } from "../manifest/link.ts";
 import type { Action } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
-import { type AppliedObject, appliedObjects } from "../plan/applied.ts";
+import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
 import { type Plan, plan } from "../plan/plan.ts";
@@ -15,7 +15,7 @@ import type { ReplicaState } from "../plan/replica.ts";
 import { same } from "../plan/same.ts";
 import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
-import { eventOf, eventsOf, problemEvent, problemKey, reportedEvent } from "./events.ts";
+import { eventOf, eventsOf, problemEvent, problemKey, recordTroubleEvent, reportedEvent } from "./events.ts";
 import { byObject, type Remembered, report } from "./report.ts";
 import { standing } from "./standing.ts";
 import { loadState, saveState } from "./state.ts";
@@ -56,8 +56,10 @@ export class Engine {
   private remembered: Map<ObjectKey, Remembered>;
   private readonly states = new Map<string, ReplicaState>();
   private readonly drift = new Map<ObjectKey, DriftStatus>();
-  private readonly failures = new Map<ObjectKey, Outcome[]>();
+  private readonly failures = new Map<string, readonly Outcome[]>();
   private readonly told = new Told();
+  /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
+  private readonly everywhere = new Set<CgroupPath>();
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), wakeAt: undefined };
   private readonly emit: (event: Event) => void;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
@@ -83,7 +85,10 @@ export class Engine {
   /** Takes manifests into force: looks up what they mention, works out what is desired. */
   load(manifests: Manifests): void {
     this.machine = this.host.machine(mentions(manifests.resources.values()));
+    const before = this.desired;
     this.desired = desire(manifests, this.machine);
+    for (const [path, { hierarchies }] of before.cgroups)
+      if ([...hierarchies].some((id) => this.desired.cgroups.get(path)?.hierarchies.has(id) === false)) this.everywhere.add(path);
     this.goal = appliedObjects(this.desired.resources.keys(), this.desired.cgroups.values());
   }
 
@@ -112,7 +117,7 @@ export class Engine {
   /** Looks and decides; touches nothing. */
   plan(scope?: ReadonlySet<CgroupPath>): Plan {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
-    const where = scope && new Map([...scope].map((path) => [path, this.desired.cgroups.get(path)?.hierarchies]));
+    const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
     const observed = this.host.observe(this.machine, where);
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
@@ -127,6 +132,7 @@ export class Engine {
       const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
+      for (const path of looked ?? this.everywhere) this.everywhere.delete(path);
       const again = lookAgain(outcomes);
       if (decided.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? decided.wakeAt, decided.wakeAt);
       refused.push(...outcomes.filter((outcome) => (outcome.error || outcome.skipped) && !isMissingFile(outcome)).map(({ action }) => action));
@@ -158,14 +164,7 @@ export class Engine {
       if (this.told.first(problemKey(event))) this.emit(event);
     }
     const trouble = this.host.records.trouble();
-    if (trouble !== undefined && this.told.first(trouble))
-      this.emit({
-        eventTime: time,
-        type: "Warning",
-        reason: "RecordNotWritten",
-        object: "Host",
-        note: `${trouble}: how workloads end is known until this controller ends`,
-      });
+    if (trouble !== undefined && this.told.first(trouble)) this.emit(recordTroubleEvent(trouble, time));
     this.settle(decided, outcomes, scope);
   }
 
@@ -186,23 +185,21 @@ export class Engine {
     );
   }
 
-  /** Objects whose limits all stand are converged: from now on a difference is drift. */
+  /** A cgroup whose limits all stand is converged: from now on a difference is drift. */
   private settle(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
-    const owners = scope ? [...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner ?? []) : [...this.desired.resources.values()];
     const failed = byObject(
       outcomes.filter(({ error, skipped }) => error || skipped),
-      ({ action }) => action.owner,
+      ({ action }) => action.path,
     );
-    const blocked = byObject(
-      decided.problems.filter(({ reason }) => reason === "Blocked"),
-      ({ object }) => object,
-    );
-    for (const resource of new Set(owners)) {
-      const trouble = failed.get(resource.key)?.filter(({ error }) => error);
-      if (trouble?.length) this.failures.set(resource.key, [...trouble]);
-      else this.failures.delete(resource.key);
-      if (!failed.has(resource.key) && !blocked.has(resource.key)) this.applied.set(resource.key, this.goal.get(resource.key) as AppliedObject);
+    const blocked = new Set(decided.problems.flatMap(({ reason, cgroup }) => (reason === "Blocked" && cgroup !== undefined ? [cgroup] : [])));
+    for (const path of scope ?? new Set([...this.failures.keys(), ...failed.keys()])) {
+      const refused = failed.get(path)?.filter(({ error }) => error);
+      if (refused?.length) this.failures.set(path, refused);
+      else this.failures.delete(path);
     }
+    const stands = (path: string): boolean => (scope as ReadonlySet<string> | undefined)?.has(path) !== false && !failed.has(path) && !blocked.has(path);
+    const owners = scope ? [...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner?.key ?? []) : this.desired.resources.keys();
+    for (const key of new Set(owners)) this.applied.set(key, appliedNow(this.applied.get(key), this.goal.get(key) ?? {}, stands));
     if (this.desired.held || scope) return;
     for (const key of this.applied.keys()) if (!this.desired.resources.has(key)) this.applied.delete(key);
   }

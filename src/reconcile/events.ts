@@ -151,6 +151,11 @@ export function problemEvent(problem: Problem, eventTime: string): Event {
   };
 }
 
+/** The run directory cannot be written. */
+export function recordTroubleEvent(trouble: string, eventTime: string): Event {
+  return { eventTime, type: "Warning", reason: "RecordNotWritten", object: "Host", note: `${trouble}: how workloads end is known until this controller ends` };
+}
+
 /** What makes a problem the same one that was told before. */
 export const problemKey = ({ source, note }: Event): string => `${source} ${note}`;
 

@@ -6,12 +6,12 @@ import type { Plan } from "../plan/plan.ts";
 
 /** The new findings of the cgroups in scope, with what was found before elsewhere. */
 export function standing(before: Plan, decided: Plan, scope: ReadonlySet<CgroupPath>, desired: Desired): Plan {
-  const looked = new Set([...scope].flatMap((path) => desired.cgroups.get(path)?.owner?.key ?? []));
   const ofManifests = new Set(desired.problems);
   const others = before.problems.filter((problem) => {
-    const { object, file } = problem;
+    const { object, cgroup } = problem;
     const gone = object !== undefined && !desired.resources.has(object as ObjectKey);
-    return !gone && !ofManifests.has(problem) && !decided.problems.includes(problem) && !looked.has(object as ObjectKey) && !scope.has(file as CgroupPath);
+    // A problem of the manifests has no cgroup: it stands as long as they say so.
+    return !gone && !ofManifests.has(problem) && !decided.problems.includes(problem) && cgroup !== undefined && !scope.has(cgroup as CgroupPath);
   });
   const reported = before.reported.filter(({ path }) => !scope.has(path));
   return { ...decided, problems: [...decided.problems, ...others], reported: [...decided.reported, ...reported] };

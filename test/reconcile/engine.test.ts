@@ -1,0 +1,50 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import type { CgroupPath } from "../../src/cgroup/path.ts";
+import { changedPaths } from "../../src/reconcile/changes.ts";
+import { group, workload } from "../support/manifests.ts";
+import { linesOf, type Simulation, simulate } from "../support/simulated.ts";
+
+let simulation: Simulation;
+afterEach(() => simulation.close());
+const only = (...paths: string[]): ReadonlySet<CgroupPath> => new Set(paths as CgroupPath[]);
+const read = (controller: string, path: string, file: string): string => readFileSync(join(simulation.directory(controller, path), file), "utf8").trim();
+
+test("a look at one replica says nothing about another: what was refused there stands, and stays pending", async () => {
+  simulation = simulate(2);
+  const spec = (limit: string): string => workload("w", `{command: [x], replicas: 2, limits: {memory.max: ${limit}}}`);
+  simulation.load(spec("200Mi"));
+  await simulation.converge();
+  writeFileSync(join(simulation.directory("memory", "w@0"), "memory.current"), String(150 * 1024 * 1024));
+  simulation.load(spec("100Mi"));
+  await simulation.converge();
+  expect(read("memory", "w@1", "memory.max")).toBe(String(100 * 1024 * 1024));
+  await simulation.engine.converge(only("w@1"));
+  const ready = () =>
+    simulation.engine
+      .status()
+      .get("Workload/w")
+      ?.status.conditions.find(({ type }) => type === "Ready");
+  expect(ready()).toMatchObject({ status: "False", reason: "Blocked" });
+  writeFileSync(join(simulation.directory("memory", "w@0"), "memory.current"), "0");
+  expect(simulation.engine.plan().actions).toMatchObject([{ type: "write", path: "w@0", cause: "pending" }]);
+  await simulation.engine.converge(only("w@0"));
+  expect(ready()).toMatchObject({ status: "True" });
+  // What stood there is drift when it moves.
+  writeFileSync(join(simulation.directory("memory", "w@1"), "memory.max"), "4096");
+  expect(simulation.engine.plan().actions).toMatchObject([{ type: "write", path: "w@1", cause: "drift" }]);
+});
+
+test("a limit that is taken out of the manifest is taken back also in a hierarchy that nothing needs any more", async () => {
+  simulation = simulate(1);
+  simulation.load(group("g", "{limits: {pids.max: 5}}"));
+  await simulation.converge();
+  const before = simulation.engine.desired;
+  simulation.load(group("g", "{limits: {cpu.max: 50%}}"));
+  const changed = changedPaths(before, simulation.engine.desired);
+  expect(changed).toEqual(only("", "g"));
+  await simulation.engine.converge(changed);
+  expect(read("pids", "g", "pids.max")).toBe("max");
+  expect(linesOf(simulation.engine.plan().actions)).toEqual([]);
+});
