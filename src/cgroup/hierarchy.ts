@@ -68,6 +68,11 @@ export function tellsOfEnds({ core }: Controllers): boolean {
   return core.version === 2;
 }
 
+/** Whether processes can be signalled while they are frozen, so that none of their pids can be another's meanwhile. */
+export function endsSafely({ core }: Controllers): boolean {
+  return core.version === 2 || core.offered.has("freezer");
+}
+
 /** `cgroup v1 (cpu memory pids) and cgroup v2`. */
 export function inWords({ all }: Controllers, inUse: (hierarchy: Hierarchy) => boolean): string {
   const v1 = all.filter((hierarchy) => hierarchy.version === 1 && inUse(hierarchy)).map(({ id }) => id);

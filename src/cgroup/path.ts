@@ -1,17 +1,16 @@
 /** Knows the names of cgroups below Holdfast's root, and what may be one. */
 
+import { LONGEST_PATH } from "../api/resource.ts";
+
 /** A cgroup relative to Holdfast's root: `batch/nightly-backup@0`; the root itself is the empty string. */
 export type CgroupPath = string & { readonly __cgroupPath: unique symbol };
 
 export const ROOT = "" as CgroupPath;
 
-/** Longest path the kernel takes (PATH_MAX), less what the mount point and a file's name need. */
-const LONGEST = 3500;
-
 /** A child's path. Names come from validated manifests or from the kernel; anything else is a programming error. */
 export function childPath(parent: CgroupPath, name: string): CgroupPath {
   const path = parent === "" ? name : `${parent}/${name}`;
-  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\n") || path.length > LONGEST)
+  if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\n") || path.length > LONGEST_PATH)
     throw new Error(`not a cgroup name: ${JSON.stringify(name)} below ${parent}`);
   return path as CgroupPath;
 }

@@ -1,7 +1,9 @@
 /** Knows `holdfast apply`: converge once, with progress, and tell what was refused. */
+import { resolve } from "node:path";
 import { RootInUse } from "../host/lock.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
+import { saveController } from "../reconcile/state.ts";
 import { Account } from "./account.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
 import { note, plural } from "./print.ts";
@@ -12,12 +14,17 @@ const LOOK_AGAIN = 100;
 export async function apply(options: GlobalOptions & { prune?: string }): Promise<number> {
   const account = new Account();
   const started = Date.now();
-  const { engine, directory, host } = openEngine(options, { emit: (event) => account.event(event) }, options.prune === "force");
-  const unlock = lockOrExplain(host.lock);
+  const { engine, directory, host, unlock } = openEngine(options, {
+    emit: (event) => account.event(event),
+    forcePrune: options.prune === "force",
+    lock: (opened) => lockOrExplain(opened.lock),
+  });
   try {
     const { done, plan } = await convergeFully(engine);
     account.flush();
-    engine.save(directory);
+    engine.save();
+    const { runDirectory, logDirectory } = host.options;
+    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: false });
     const refused = plan.actions.length;
     const took = `${((Date.now() - started) / 1000).toFixed(2)}s`;
     note(

@@ -6,7 +6,7 @@ import { type Host, NoCgroups, openHost } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
-import { lastInForce, loadState } from "../reconcile/state.ts";
+import { lastInForce, loadController, loadState } from "../reconcile/state.ts";
 
 /** The options that stand before or behind every verb. */
 export interface GlobalOptions {
@@ -48,16 +48,16 @@ export function placesOf(options: GlobalOptions): Places {
   const user =
     process.geteuid?.() === 0 || existsSync(system) ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
   const runDirectory = resolve(options.runDir ?? join(user ?? "/run", "holdfast", root));
-  // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them through the status file.
+  // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them by the controller's file.
   const usual = options.ephemeral
     ? join(runDirectory, "logs")
-    : (loadState(runDirectory).controller?.logDirectory ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast"));
+    : (loadController(runDirectory)?.logDirectory ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast"));
   return { root, runDirectory, logDirectory: resolve(options.logDir ?? usual) };
 }
 
 /** The manifest directory: as given, or that of the controller at work, or ./manifests. */
 export function manifestDirectory(options: GlobalOptions, runDirectory?: string): string {
-  return options.filename ?? (runDirectory === undefined ? undefined : loadState(runDirectory).directory) ?? "manifests";
+  return options.filename ?? (runDirectory === undefined ? undefined : loadController(runDirectory)?.directory) ?? "manifests";
 }
 
 /** Reads the manifests once. */
@@ -76,17 +76,39 @@ export function openKernel(places: Places, keep?: number): Host {
   }
 }
 
-/** A machine with manifests in force, for verbs that look. */
+interface Opened {
+  readonly engine: Engine;
+  readonly set: ManifestSet;
+  readonly directory: string;
+  readonly host: Host;
+  /** Lets go of the root, where it was taken. */
+  readonly unlock: () => void;
+}
+
+/**
+ * A machine with manifests in force, for verbs that look; or, with a `lock`, for those that act: then nothing is read that
+ * another controller may be about to write.
+ */
 export function openEngine(
   options: GlobalOptions,
-  rest: Omit<ConstructorParameters<typeof Engine>[0], "host"> = {},
-  forcePrune = false,
-): { engine: Engine; set: ManifestSet; directory: string; host: Host } {
+  {
+    forcePrune = false,
+    lock,
+    ...rest
+  }: Omit<ConstructorParameters<typeof Engine>[0], "host"> & { forcePrune?: boolean; lock?: (host: Host) => () => void } = {},
+): Opened {
   const places = placesOf(options);
-  const directory = manifestDirectory(options, places.runDirectory);
-  const set = readManifests(directory, forcePrune, lastInForce(loadState(places.runDirectory)));
   const host = openKernel(places);
-  const engine = new Engine({ host, ...rest });
-  engine.load(set.manifests);
-  return { engine, set, directory, host };
+  const unlock = lock?.(host) ?? ((): void => {});
+  try {
+    const directory = manifestDirectory(options, places.runDirectory);
+    const state = loadState(places.runDirectory);
+    const set = readManifests(directory, forcePrune, lastInForce(state));
+    const engine = new Engine({ host, state, ...rest });
+    engine.load(set.manifests);
+    return { engine, set, directory, host, unlock };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
 }

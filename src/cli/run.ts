@@ -4,12 +4,13 @@ import { resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
+import { isInternal } from "../cgroup/path.ts";
 import { type Host, openSimulatedHost, whyNotWritable } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
-import { lastInForce, loadState } from "../reconcile/state.ts";
+import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
 import { Account } from "./account.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
 import { type GlobalOptions, manifestDirectory, openKernel, placesOf, UsageError } from "./context.ts";
@@ -85,11 +86,12 @@ export async function run(options: RunOptions): Promise<number> {
     process.on("exit", () => simulated.simulated.remove());
   } else host = openKernel(places, descriptorBudget());
   const unlock = lockOrExplain(host.lock);
-  const engine = new Engine({ host, emit: teller.event });
-  const set = new ManifestSet(directory, {
-    forcePrune: options.prune === "force",
-    before: lastInForce(loadState(places.runDirectory)),
-  });
+  if (options.ephemeral) refuseOthers(host, unlock);
+  const { runDirectory, logDirectory } = host.options;
+  saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: options.ephemeral ?? false });
+  const state = loadState(runDirectory);
+  const engine = new Engine({ host, state, emit: teller.event });
+  const set = new ManifestSet(directory, { forcePrune: options.prune === "force", before: lastInForce(state) });
   const loop = new Loop({
     engine,
     set,
@@ -102,10 +104,11 @@ export async function run(options: RunOptions): Promise<number> {
   teller.say(`Holdfast converges the cgroup ${host.tree.root} to ${directory}: ${versions}, pid ${process.pid}, resync ${options.resync}`);
   const signal = nextSignal();
   try {
-    await loop.start();
-    teller.say(
-      `${plural(engine.desired.resources.size, "object")} in force; watching. ${options.ephemeral ? "Ctrl-C takes everything down." : "Ctrl-C ends the controller; workloads go on."}`,
-    );
+    // A first convergence can take long; a signal ends that too.
+    if ((await Promise.race([loop.start(), signal])) === undefined)
+      teller.say(
+        `${plural(engine.desired.resources.size, "object")} in force; watching. ${options.ephemeral ? "Ctrl-C takes everything down." : "Ctrl-C ends the controller; workloads go on."}`,
+      );
     const name = await signal;
     await loop.stop();
     if (options.ephemeral) await takeDown(engine, teller);
@@ -116,6 +119,17 @@ export async function run(options: RunOptions): Promise<number> {
     if (options.ephemeral) removeTraces(host);
     host.close();
   }
+}
+
+/** `--ephemeral` takes down what it finds, so it begins with nothing, or with what a run of its kind left when it was killed. */
+function refuseOthers(host: Host, unlock: () => void): void {
+  const { tree, files, base, options } = host;
+  const found = (files.children(tree.directory(base.controllers.core, "")) ?? []).filter((name) => !isInternal(name));
+  if (found.length === 0 || loadController(options.runDirectory)?.ephemeral) return;
+  unlock();
+  throw new UsageError(
+    `--ephemeral takes everything down at its end, and the root cgroup ${tree.root} has ${plural(found.length, "cgroup")} already (${found.slice(0, 3).join(", ")}${found.length > 3 ? ", …" : ""}); use another --root`,
+  );
 }
 
 /** The first signal ends the controller in order; a second one at once, and harms nothing either. */

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import type { RunSpec } from "../api/resource.ts";
-import type { Controllers } from "../cgroup/hierarchy.ts";
+import { type Controllers, endsSafely } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { AttemptMeta, ObservedAttempt } from "../plan/observed.ts";
 import { attempts, pidsBelow, pidsIn } from "./attempts.ts";
@@ -137,8 +137,9 @@ const living = (files: CgroupFiles, directory: string): number[] => (pidsBelow(f
  * Freezes, so that nothing can fork or exit and no pid can be reused, signals all, thaws. This is also how to kill without
  * cgroup.kill (v1, and v2 before Linux 5.14).
  */
-async function signalFrozen(files: CgroupFiles, { core }: Controllers, directory: string, signal: NodeJS.Signals): Promise<void> {
-  if (core.version === 1 && !core.offered.has("freezer")) throw new Error("without the freezer no process can be signalled safely");
+async function signalFrozen(files: CgroupFiles, controllers: Controllers, directory: string, signal: NodeJS.Signals): Promise<void> {
+  if (!endsSafely(controllers)) throw new Error("without the freezer no process can be signalled safely");
+  const { core } = controllers;
   const [file, on, off] = core.version === 2 ? (["cgroup.freeze", "1", "0"] as const) : (["freezer.state", "FROZEN", "THAWED"] as const);
   const frozen = (): boolean =>
     core.version === 2

@@ -47,18 +47,24 @@ export interface Records {
  */
 export function fileRecords(directory: string, bootId: string): Records {
   const folder = join(directory, "replicas");
-  const known = new Map<string, ReplicaRecord>();
   let trouble: string | undefined;
-  for (const name of names(folder)) {
-    const stored = readJson(join(folder, `${name}.json`)) as { bootId?: string; record?: ReplicaRecord } | undefined;
-    if (stored?.bootId === bootId && stored.record) known.set(name, stored.record);
-  }
+  let read: Map<string, ReplicaRecord> | undefined;
+  // Not before they are asked for: by then the controller has its lock, and nobody else writes them.
+  const known = (): Map<string, ReplicaRecord> => {
+    if (read) return read;
+    read = new Map();
+    for (const name of names(folder)) {
+      const stored = readJson(join(folder, `${name}.json`)) as { bootId?: string; record?: ReplicaRecord } | undefined;
+      if (stored?.bootId === bootId && stored.record) read.set(name, stored.record);
+    }
+    return read;
+  };
   return {
-    list: () => [...known.keys()],
-    read: (replica) => known.get(replica),
+    list: () => [...known().keys()],
+    read: (replica) => known().get(replica),
     write: (replica, record) => {
       // Known first: where the file cannot be written (a full disk), this controller at least goes on by it.
-      known.set(replica, record);
+      known().set(replica, record);
       try {
         replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
         trouble = undefined;
@@ -69,7 +75,7 @@ export function fileRecords(directory: string, bootId: string): Records {
     trouble: () => trouble,
     remove: (replica) => {
       rmSync(join(folder, `${replica}.json`), { force: true });
-      known.delete(replica);
+      known().delete(replica);
     },
   };
 }

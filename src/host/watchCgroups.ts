@@ -56,10 +56,14 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
       .flatMap((hierarchy) => {
         const directory = tree.directory(hierarchy, path);
         const onDirectory = one(directory, (event, name) => {
-          // A child came or went; its own watch, if any, is deaf now.
+          // A child came or went: its own watch, and those below it, are deaf now. Another may stand there already.
           if (event === "rename" && name !== null && !name.startsWith(".")) {
             const child = childPath(path, name);
-            drop(child);
+            if (watchers.has(child))
+              for (const below of [...watchers.keys()].filter((each) => each === child || each.startsWith(`${child}/`))) {
+                arm(below);
+                changed(below);
+              }
             changed(child);
           }
           changed(path);

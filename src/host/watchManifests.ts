@@ -22,8 +22,12 @@ export function watchManifests(directory: string, changed: (file: string | undef
   let watched = "";
 
   const identity = (): string => {
-    const stat = statSync(directory, { throwIfNoEntry: false });
-    return stat ? `${stat.dev}:${stat.ino}` : "";
+    try {
+      const stat = statSync(directory, { throwIfNoEntry: false });
+      return stat ? `${stat.dev}:${stat.ino}` : "";
+    } catch {
+      return ""; // a loop of links, a way that is barred: the look at the directory tells
+    }
   };
   const arm = async (): Promise<void> => {
     watched = identity();

@@ -1,6 +1,6 @@
 /** Knows how objects belong together: unique names, references that lead somewhere, no cycles; and what stays in force. */
 import type { Problem } from "../api/problem.ts";
-import type { LimitGroupResource, ObjectKey, Resource } from "../api/resource.ts";
+import { type LimitGroupResource, LONGEST_PATH, type ObjectKey, type Resource } from "../api/resource.ts";
 import { locate } from "./locate.ts";
 import type { ReadFile } from "./read.ts";
 import { suggest } from "./suggest.ts";
@@ -56,7 +56,7 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   }
   // A group that is brought back may stand below one that now stands below it: until nothing is loose, look for circles.
   for (let loose = true; loose; ) {
-    problems.push(...breakCycles(resources, keepPrevious));
+    problems.push(...breakCycles(resources, keepPrevious), ...tooLong(resources));
     loose = settleReferences(resources, previous, brokenKeys, problems);
   }
   return { resources, problems, held: problems.length > 0 };
@@ -131,6 +131,33 @@ function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (key: Ob
       keepPrevious(member.key);
     }
   }
+  return problems;
+}
+
+/** Takes out what is nested so deep that its path is longer than the kernel takes. */
+function tooLong(resources: Map<ObjectKey, Resource>): Problem[] {
+  const problems: Problem[] = [];
+  const lengths = new Map<string, number>();
+  const lengthOf = ({ name, kind, parent }: Resource): number => {
+    const above = parent === undefined ? undefined : groupOf(resources, parent);
+    const own = name.length + (kind === "Workload" ? "@9999".length : 0);
+    const length = above ? (lengths.get(above.name) ?? lengthOf(above)) + 1 + own : own;
+    if (kind === "LimitGroup") lengths.set(name, length);
+    return length;
+  };
+  for (const resource of resources.values()) {
+    const length = lengthOf(resource);
+    if (length <= LONGEST_PATH) continue;
+    problems.push({
+      reason: "InvalidValue",
+      object: resource.key,
+      pointer: refField(resource),
+      message: `expected a cgroup path of at most ${LONGEST_PATH} characters, found ${length}`,
+      hint: "nest it less deep, or give the groups above shorter names",
+      ...locate(resource.origin, refField(resource)),
+    });
+  }
+  for (const { object } of problems) resources.delete(object as ObjectKey);
   return problems;
 }
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
-import { UNIFIED } from "../cgroup/hierarchy.ts";
+import { endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
@@ -25,7 +25,7 @@ export function mentions(resources: Iterable<Resource>): Mentions {
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
 const BASELINE: readonly LimitName[] = ["memory.max", "pids.max", "cpu.max"];
 
-const NO_SAFE_END = "this host has neither cgroup v2 nor v1's freezer: its processes could not be ended without the danger of meeting others";
+const NO_SAFE_END = "no mounted hierarchy can freeze processes: they could not be ended without the danger of meeting others";
 
 /** A cgroup being worked out. */
 interface Draft {
@@ -87,7 +87,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     }
     const parent = groupDraft(resource.parent);
     const start = startOf(resource, machine);
-    const obstacle = start.obstacle ?? (core.version === 1 && !core.offered.has("freezer") ? NO_SAFE_END : undefined);
+    const obstacle = start.obstacle ?? (endsSafely(machine.controllers) ? undefined : NO_SAFE_END);
     for (let ordinal = 0; ordinal < resource.run.replicas; ordinal++) {
       const id = replicaName(resource.name, ordinal);
       const path = childPath(parent.path, id);

@@ -6,18 +6,19 @@ export interface Outcome {
   readonly action: Action;
   /** Undefined: done. */
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
-  /** Not tried, because something that it depends on was refused. */
+  /** Not tried, because something that it depends on was refused, or because the controller ends. */
   readonly skipped?: boolean;
 }
 
 /** How many workloads start at the same time: enough to hide each one's few milliseconds of waiting. */
 const STARTS_AT_ONCE = 8;
 
-/** Carries the actions out. `progress` hears of each one as it is done. */
+/** Carries the actions out. `progress` hears of each one as it is done; what is left when it shall not `goOn` is skipped. */
 export async function apply(
   actions: readonly Action[],
   perform: (action: Action) => Promise<void> | void,
   progress: (outcome: Outcome) => void = () => {},
+  goOn: () => boolean = () => true,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const missing = new Set<string>();
@@ -45,6 +46,10 @@ export async function apply(
     }
   };
   for (let index = 0; index < actions.length; ) {
+    if (!goOn()) {
+      for (const action of actions.slice(index)) done({ action, skipped: true });
+      break;
+    }
     const starts = startsFrom(actions, index);
     if (starts.length === 0) await attempt(actions[index++] as Action);
     else {

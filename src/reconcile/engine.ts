@@ -18,7 +18,7 @@ import { apply, type Outcome } from "./apply.ts";
 import { eventOf, eventsOf, problemEvent, problemKey, recordTroubleEvent, reportedEvent } from "./events.ts";
 import { byObject, type Remembered, report } from "./report.ts";
 import { standing } from "./standing.ts";
-import { loadState, saveState } from "./state.ts";
+import { loadState, type State, saveState } from "./state.ts";
 import { Told } from "./told.ts";
 import { viewsOf } from "./view.ts";
 
@@ -31,6 +31,8 @@ const KEPT_EVENTS = 500;
 
 export interface EngineOptions {
   readonly host: Host;
+  /** What an earlier controller left; read from the run directory unless it was read already. */
+  readonly state?: State;
   /** Hears of every event as it happens. */
   readonly emit?: (event: Event) => void;
   readonly progress?: (outcome: Outcome) => void;
@@ -64,12 +66,11 @@ export class Engine {
   private readonly emit: (event: Event) => void;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
 
-  constructor({ host, emit = () => {}, progress }: EngineOptions) {
+  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress }: EngineOptions) {
     this.host = host;
     this.progress = progress;
     this.machine = host.machine({ devices: new Set(), envFiles: new Set() });
     this.desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
-    const state = loadState(host.options.runDirectory);
     this.applied = new Map(state.applied);
     this.remembered = new Map(state.objects);
     this.events = [...state.events];
@@ -122,21 +123,21 @@ export class Engine {
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
 
-  /** Looks, decides and acts until nothing is left to do but wait. */
-  async converge(scope?: ReadonlySet<CgroupPath>): Promise<Convergence> {
+  /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
+  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true): Promise<Convergence> {
     const all: Outcome[] = [];
     const refused: Action[] = [];
     let wakeAt: number | undefined;
     for (let [round, looked] = [1, scope]; ; round++) {
       const decided = this.plan(looked);
-      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress);
+      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
       for (const path of looked ?? this.everywhere) this.everywhere.delete(path);
       const again = lookAgain(outcomes);
       if (decided.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? decided.wakeAt, decided.wakeAt);
       refused.push(...outcomes.filter((outcome) => (outcome.error || outcome.skipped) && !isMissingFile(outcome)).map(({ action }) => action));
-      if (again.size === 0 || round === MOST_ROUNDS) return { outcomes: all, plan: { ...this.lastPlan, actions: refused, wakeAt } };
+      if (again.size === 0 || round === MOST_ROUNDS || !goOn()) return { outcomes: all, plan: { ...this.lastPlan, actions: refused, wakeAt } };
       looked = again;
     }
   }
@@ -235,13 +236,7 @@ export class Engine {
   }
 
   /** Writes the status file, replacing it as a whole. */
-  save(directory: string): void {
-    saveState(this.host.options.runDirectory, {
-      controller: { pid: process.pid, root: this.host.tree.root, logDirectory: this.host.options.logDirectory },
-      directory,
-      applied: [...this.applied],
-      objects: [...this.status()],
-      events: this.events.slice(-KEPT_EVENTS),
-    });
+  save(): void {
+    saveState(this.host.options.runDirectory, { applied: [...this.applied], objects: [...this.status()], events: this.events.slice(-KEPT_EVENTS) });
   }
 }

@@ -23,6 +23,8 @@ export interface LoopOptions {
 
 /** On v1 alone nothing tells of a process' end: running workloads are looked at this often, ms. */
 const POLL = 1000;
+/** After a pass that failed as a whole, ms. */
+const AFTER_FAILURE = 1000;
 /** Resyncs between two scans of all manifest files. */
 const SCAN_EVERY = 6;
 /** The status file is written at most this often, ms: on a large host it takes a while. */
@@ -113,8 +115,11 @@ export class Loop {
       try {
         await this.turn();
       } catch (error) {
-        // Nothing a host does may end the controller; the resync tries again.
+        // Nothing a host does may end the controller: it looks at everything again, a little later.
         this.options.warn(`a pass failed: ${(error as Error).stack ?? error}`);
+        await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE));
+        this.everything = true;
+        this.allFiles = true;
       }
     }
   }
@@ -139,7 +144,7 @@ export class Loop {
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const news = engine.news;
-    const convergence = await engine.converge(scope);
+    const convergence = await engine.converge(scope, () => !this.stopped);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
@@ -215,7 +220,7 @@ export class Loop {
 
   private save(): void {
     try {
-      this.options.engine.save(resolve(this.options.directory.path));
+      this.options.engine.save();
     } catch (error) {
       this.options.warn(`the status file could not be written: ${(error as Error).message}`);
     }

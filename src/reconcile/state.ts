@@ -10,28 +10,44 @@ import type { AppliedObject } from "../plan/applied.ts";
 import type { LastInForce } from "./manifests.ts";
 import type { Remembered } from "./report.ts";
 
+/** Who converged the root last, and from what: enough for a look to find the rest. */
+export interface Controller {
+  readonly pid: number;
+  /** The manifest directory. */
+  readonly directory: string;
+  readonly logDirectory: string;
+  /** It takes everything down at its end. */
+  readonly ephemeral: boolean;
+}
+
 export interface State {
-  /** The controller (or apply) that wrote it, and where its workloads' logs go. */
-  readonly controller?: { readonly pid: number; readonly root: string; readonly logDirectory: string };
-  /** The manifest directory that it was made from. */
-  readonly directory?: string;
   readonly applied: readonly (readonly [ObjectKey, AppliedObject])[];
   readonly objects: readonly (readonly [ObjectKey, Remembered])[];
   readonly events: readonly Event[];
 }
 
 const FORMAT = 1;
-const fileOf = (runDirectory: string): string => join(runDirectory, "status.json");
+const statusFile = (runDirectory: string): string => join(runDirectory, "status.json");
+const controllerFile = (runDirectory: string): string => join(runDirectory, "controller.json");
+
+/** Undefined when nobody converged this root since the run directory was made. */
+export function loadController(runDirectory: string): Controller | undefined {
+  return readJson(controllerFile(runDirectory)) as Controller | undefined;
+}
+
+export function saveController(runDirectory: string, controller: Controller): void {
+  replaceFile(controllerFile(runDirectory), `${JSON.stringify(controller)}\n`);
+}
 
 /** The state as it was left; empty when there is none, or when it is of another format or damaged. */
 export function loadState(runDirectory: string): State {
-  const stored = readJson(fileOf(runDirectory)) as (State & { format?: number }) | undefined;
+  const stored = readJson(statusFile(runDirectory)) as (State & { format?: number }) | undefined;
   const whole = stored?.format === FORMAT && [stored.applied, stored.objects, stored.events].every(Array.isArray);
   return whole ? stored : { applied: [], objects: [], events: [] };
 }
 
 export function saveState(runDirectory: string, state: State): void {
-  replaceFile(fileOf(runDirectory), `${JSON.stringify({ format: FORMAT, ...state })}\n`);
+  replaceFile(statusFile(runDirectory), `${JSON.stringify({ format: FORMAT, ...state })}\n`);
 }
 
 /** The objects that the last controller had in force: what is broken or gone now was one of them. */

@@ -262,6 +262,57 @@ import { group, workload } from "../support/manifests.ts";
     expect(live.holdfast("apply").code).toBe(0);
   });
 
+  test("refuses to start beside one of another pid namespace, which it cannot look at, and says how to go on", async () => {
+    live.write(group("g"));
+    await live.apply();
+    const lock = join(live.cgroup(""), ".controller-7-1-1");
+    mkdirSync(lock);
+    const refused = live.holdfast("run");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(`process 7 (in another pid namespace): if that is gone for certain, rmdir ${lock}`);
+    rmdirSync(lock);
+    expect(live.holdfast("apply").code).toBe(0);
+  });
+
+  test("--ephemeral refuses a root in which others have something, and takes up what its own kind left", async () => {
+    live.write(group("g"));
+    await live.apply();
+    const refused = live.holdfast("run", "--ephemeral");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/has 1 cgroup already \(g\); use another --root/);
+    expect(existsSync(live.cgroup("", "g"))).toBe(true);
+    live.write(undefined);
+    await live.apply();
+    live.write(group("h"));
+    const { child } = await started("--ephemeral");
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    expect(existsSync(live.cgroup("", "h"))).toBe(true);
+    const again = await started("--ephemeral");
+    again.child.kill("SIGINT");
+    await new Promise((resolve) => again.child.once("exit", resolve));
+    expect(existsSync(live.cgroup(""))).toBe(false);
+  });
+
+  test("watches a cgroup that somebody made again, and what is below it", async () => {
+    live.write(`${group("g", "{limits: {pids.max: 5}}")}---\n${group("h", "{parentRef: {name: g}, limits: {pids.max: 4}}")}`);
+    await started();
+    const directories = ["g/h", "g"].map((path) => live.cgroup("pids", path));
+    for (const directory of directories) rmdirSync(directory);
+    for (const directory of directories.reverse()) {
+      // The controller may have been faster.
+      mkdirSync(directory, { recursive: true });
+    }
+    const repaired = (): Promise<unknown> =>
+      until("both are limited again", () => live.read("pids", "g", "pids.max") === "5" && live.read("pids", "g/h", "pids.max") === "4");
+    await repaired();
+    for (let round = 0; round < 20; round++) {
+      behind("pids", "g/h", "pids.max", "9");
+      behind("pids", "g", "pids.max", "9");
+      await repaired();
+    }
+  });
+
   test("ends in order at SIGTERM and spares the workloads; the next one adopts them", async () => {
     live.write(workload("w", "{command: [sleep, '300']}"));
     const { child } = await started();

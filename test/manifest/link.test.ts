@@ -28,6 +28,15 @@ test("a group that is brought back for what refers to it makes no circle with it
   expect([...after.resources.values()].map(({ name, parent }) => `${parent ?? ""}/${name}`).sort()).toEqual(["/top", "top/low"]);
 });
 
+test("groups nested deeper than the kernel's paths are long are a problem, not a crash", () => {
+  const name = (level: number): string => `g${level}`.padEnd(60, "x");
+  const chain = Array.from({ length: 70 }, (_, level) => group(name(level), level === 0 ? "{}" : `{parentRef: {name: ${name(level - 1)}}}`));
+  const manifests = manifestsOf({ "a.yaml": chain.join("---\n") });
+  expect(manifests.problems[0]).toMatchObject({ reason: "InvalidValue", pointer: "/spec/parentRef/name", message: expect.stringContaining("at most 3500") });
+  expect(manifests.problems).toHaveLength(13);
+  expect(manifests.resources.size).toBe(57);
+});
+
 describe("a broken manifest never looks like a deleted one", () => {
   const good = { "a.yaml": `${group("a", "{limits: {pids.max: 5}}")}---\n${group("b")}`, "b.yaml": workload("w", "{command: [x], limitGroupRef: {name: a}}") };
   const before = manifestsOf(good);
