@@ -15,6 +15,6 @@ if (!existsSync(built)) {
 }
 const { main } = await import(built.href);
 const code = await main(process.argv.slice(2));
-// Output to a pipe may still be on its way.
-if (process.stdout.writableLength === 0) process.exit(code);
-process.stdout.once("drain", () => process.exit(code));
+// Output to a pipe may still be on its way, and a full disk is told of a moment later.
+await new Promise((written) => process.stdout.write("", written));
+setImmediate(() => process.exit(code));

@@ -1,5 +1,5 @@
 /** Knows the command line: verbs and options, wiring, exit codes. The only process.exit of a finished program. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 
 const FILENAME = "directory (or file) of manifests; get, describe and logs use the running controller's by default";
@@ -104,14 +104,26 @@ function version(): string {
 /** Verbs whose exit code 1 means "differences": their errors are 2. */
 const ERRORS_ARE_2 = new Set(["diff", "audit"]);
 
+/** A last word, past streams that do not work. */
+function complain(message: string): void {
+  try {
+    writeSync(2, `holdfast: ${message}\n`);
+  } catch {
+    // nobody is there to hear it
+  }
+}
+
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that went away (head, less) is no error. What runs for long has a way to end in order: it takes that.
+  const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
   let ending = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (ending) return;
       ending = process.emit("SIGTERM", "SIGTERM");
-      if (!ending) process.exit(error.code === "EPIPE" ? 0 : 1);
+      const gone = error.code === "EPIPE";
+      if (!gone) complain(`what there is to say could not be written: ${error.message}`);
+      if (!ending) process.exit(gone ? 0 : failed);
     });
   }
   let code = 0;
@@ -120,7 +132,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     code = result;
   }, completing);
   if (completing) (await import("@bomb.sh/tab/commander")).default(program, { completionCommandName: "completion" });
-  const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;

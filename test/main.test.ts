@@ -94,6 +94,20 @@ describe("explain, help, version, completion", () => {
   });
 });
 
+test.each([
+  [["version"], 1],
+  [["validate", "-o", "json"], 1],
+  [["explain", "limitgroup"], 1],
+] as const)("a full disk behind the output is told: %j", (words, expected) => {
+  const full = openSync("/dev/full", "w");
+  try {
+    const { status, stderr } = spawnSync(process.execPath, ["bin/holdfast.js", ...words], { encoding: "utf8", stdio: ["ignore", full, "pipe"], env });
+    expect({ status, told: /ENOSPC/.test(stderr) }).toEqual({ status: expected, told: true });
+  } finally {
+    closeSync(full);
+  }
+});
+
 test("a reader that goes away is no error", async () => {
   const child = spawn("sh", ["-c", `${process.execPath} bin/holdfast.js explain workload.spec; echo "code $?" >&2`], {
     env,

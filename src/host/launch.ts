@@ -9,7 +9,8 @@ import { statOf } from "./procfs.ts";
 /**
  * $1: cgroup.procs of the holder; whoever removes that cgroup first has voided the attempt.
  * $2: metadata, read back from the holder's command line. Then lists, each ended by `--`: more cgroup.procs files for the
- * holder; those of the workload; the working directory and the environment; the command.
+ * holder; those of the workload; the working directory and names of variables of the shell, each of which has one variable
+ * of the workload as its value (everybody may read a command line, and the shell itself must not obey them); the command.
  * Node raises its own soft limit of open files: the workload gets the usual 1024 back, and may raise it to the hard one.
  * "0" is "myself" to cgroup.procs. The subshell is in the foreground because `&` would leave SIGINT and SIGQUIT ignored.
  */
@@ -25,10 +26,10 @@ trap "" HUP INT QUIT TERM
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
   cd -- "$1" || exit 124
-  shift
   ulimit -S -n 1024 2>/dev/null
   unset OLDPWD SHLVL
-  while [ "$1" != -- ]; do export "$1"; shift; done; shift
+  shift
+  while [ "$1" != -- ]; do eval "export \\"\\$$1\\""; unset "$1"; shift; done; shift
   exec "$@" )
 exit $?
 `;
@@ -57,10 +58,18 @@ export interface Launch {
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
 export async function launch({ holderProcs, meta, moreHolderProcs, procs, workingDir, env, argv, output }: Launch): Promise<number> {
-  const variables = env.map(([name, value]) => `${name}=${value}`);
-  const args = ["-c", HOLDER_SCRIPT, HOLDER_NAME, holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--", workingDir, ...variables, "--", ...argv];
+  let prefix = "_holdfast_";
+  while (env.some(([name]) => name.startsWith(prefix))) prefix += "_";
+  const variables = Object.fromEntries(env.map(([name, value], index) => [`${prefix}${index}`, `${name}=${value}`]));
+  const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
+  const args = ["-c", HOLDER_SCRIPT, HOLDER_NAME, ...homes, workingDir, ...Object.keys(variables), "--", ...argv];
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
-  const child = spawn("/bin/sh", args, { detached: true, stdio: ["ignore", output, output], env: { PATH: DEFAULT_PATH, PWD: workingDir }, cwd: "/" });
+  const child = spawn("/bin/sh", args, {
+    detached: true,
+    stdio: ["ignore", output, output],
+    env: { PATH: DEFAULT_PATH, PWD: workingDir, ...variables },
+    cwd: "/",
+  });
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) =>

@@ -16,8 +16,10 @@ export interface Remembered {
   /** The spec as JSON: another text is another generation. */
   readonly spec: string;
   readonly generation: number;
-  /** The manifest file that it was in. */
+  /** Where its document began. */
   readonly file: string;
+  readonly line: number;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly status: ObjectStatus;
 }
 
@@ -98,7 +100,8 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
           }
         : {}),
     };
-    next.set(key, { spec, generation, file: resource.origin.file, status });
+    const { origin, annotations } = resource;
+    next.set(key, { spec, generation, file: origin.file, line: origin.line, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), status });
   }
   return next;
 }

@@ -53,10 +53,12 @@ export function saveState(runDirectory: string, state: State): void {
 /** The objects that the last controller had in force: what is broken or gone now was one of them. */
 export function lastInForce({ objects }: State): LastInForce {
   const load = (): Manifests => {
-    const resources = objects.flatMap(([key, { spec, file }]) => {
+    const resources = objects.flatMap(([key, { spec, file, line, annotations }]) => {
       const [kind, name] = key.split("/");
-      const document = { apiVersion: API_VERSION, kind, metadata: { name }, ...(spec ? { spec: JSON.parse(spec) as unknown } : {}) };
-      const { resource } = validate(document, { file, line: 1, text: JSON.stringify(document) });
+      const metadata = { name, ...(annotations ? { annotations } : {}) };
+      const document = { apiVersion: API_VERSION, kind, metadata, ...(spec ? { spec: JSON.parse(spec) as unknown } : {}) };
+      // Its text is not kept: the place of each of its fields is that of the document.
+      const { resource } = validate(document, { file, line, text: "" });
       return resource ? [[key, resource] as const] : [];
     });
     return { ...NO_MANIFESTS, resources: new Map(resources) };

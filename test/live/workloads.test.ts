@@ -40,7 +40,7 @@ import { group, workload } from "../support/manifests.ts";
     process.env["HOLDFAST_LEAK"] = "leaked";
     const file = join(live.directory, "env");
     writeFileSync(file, "# comment\nFROM_FILE='a b'\nBOTH=file\n");
-    const env = '[{name: BOTH, value: manifest}, {name: QUOTED, value: "it\'s $HOME \\"x\\""}]';
+    const env = '[{name: BOTH, value: manifest}, {name: QUOTED, value: "it\'s $HOME \\"x\\""}, {name: s, value: "1"}, {name: _holdfast_0, value: "2"}]';
     await live.apply(
       workload(
         "w",
@@ -58,10 +58,20 @@ import { group, workload } from "../support/manifests.ts";
         .map((line) => line.split("=")[0])
         .sort(),
     ).toEqual(["BOTH", "FROM_FILE", "HOLDFAST_ORDINAL", "PATH", "PWD", "QUOTED"]);
+    for (const line of ["s=1", "_holdfast_0=2"]) expect(log.split("\n")).toContain(line);
+    expect(log).not.toContain("_holdfast_1");
     const before = live.engine.desired.replicas.get("w@0")?.revision;
     writeFileSync(file, "FROM_FILE=changed\n");
     await live.apply();
     expect(live.engine.desired.replicas.get("w@0")?.revision).not.toBe(before);
+  });
+
+  test("keep their environment to themselves: no command line shows it", async () => {
+    await live.apply(workload("w", "{command: [sleep, '300'], env: [{name: PASSWORD, value: hunter2}]}"));
+    const pid = live.pid("w");
+    const holder = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    for (const each of [pid, holder]) expect(readFileSync(`/proc/${each}/cmdline`, "utf8")).not.toContain("hunter2");
+    expect(readFileSync(`/proc/${pid}/environ`, "utf8")).toContain("PASSWORD=hunter2");
   });
 
   test.each([

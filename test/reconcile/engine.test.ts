@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
+import type { Origin } from "../../src/api/resource.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
+import { lineOf } from "../../src/manifest/locate.ts";
 import { changedPaths } from "../../src/reconcile/changes.ts";
+import { lastInForce, loadState } from "../../src/reconcile/state.ts";
 import { group, workload } from "../support/manifests.ts";
 import { linesOf, type Simulation, simulate } from "../support/simulated.ts";
 
@@ -47,4 +50,16 @@ test("a limit that is taken out of the manifest is taken back also in a hierarch
   await simulation.engine.converge(changed);
   expect(read("pids", "g", "pids.max")).toBe("max");
   expect(linesOf(simulation.engine.plan().actions)).toEqual([]);
+});
+
+test("what was in force is known again from the status file: file, line of the document, annotations, all but its text", async () => {
+  simulation = simulate(2);
+  simulation.load(`# one\n---\n${group("g", "{limits: {pids.max: 5}}")}`.replace("{name: g}", '{name: g, annotations: {holdfast.dev/force: "true"}}'));
+  await simulation.converge();
+  simulation.engine.save();
+  const { keys, load } = lastInForce(loadState(simulation.engine.host.options.runDirectory));
+  expect(keys).toEqual(["LimitGroup/g"]);
+  const resource = load().resources.get("LimitGroup/g");
+  expect(resource).toMatchObject({ limits: { "pids.max": "5" }, annotations: { "holdfast.dev/force": "true" } });
+  expect(lineOf(resource?.origin as Origin, "/spec/limits/pids.max")).toBe("a.yaml:3");
 });
