@@ -1,6 +1,6 @@
 /** Knows the command line: verbs and options, wiring, exit codes. The only process.exit of a finished program. */
 import { readFileSync, writeSync } from "node:fs";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 const FILENAME = "directory (or file) of manifests; get, describe and logs use the running controller's by default";
 const SHARED_OPTIONS: readonly Option[] = [
@@ -27,7 +27,12 @@ export function buildProgram(done: (code: number) => void, completing = false): 
 
   const verb = (usage: string, description: string, examples: readonly string[], filename = "-f, --filename <path>"): Command => {
     const command = program.command(usage).description(description).exitOverride();
-    command.option(filename, FILENAME);
+    command.addOption(
+      new Option(filename, FILENAME).argParser((value: string, before: string | undefined) => {
+        if (before !== undefined) throw new InvalidArgumentError("It is given twice: put what belongs together into one directory.");
+        return value;
+      }),
+    );
     for (const option of SHARED_OPTIONS) command.addOption(option);
     return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ holdfast ${example}`).join("\n")}`);
   };
@@ -137,9 +142,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failed;
-    const { message, stack, exitCode } = error as Error & { exitCode?: number };
+    const { message, stack, exitCode, syscall } = error as NodeJS.ErrnoException & { exitCode?: number };
     const verbose = argv.includes("-v") || argv.includes("--verbose");
-    process.stderr.write(`holdfast: ${verbose || exitCode === undefined ? stack : message}\n`);
+    process.stderr.write(`holdfast: ${verbose || (exitCode === undefined && syscall === undefined) ? stack : message}\n`);
     return Math.max(exitCode ?? failed, failed);
   }
 }

@@ -184,6 +184,21 @@ test("a simulated host says so first, and does the same line on files in a tempo
     expect(JSON.parse(live.holdfast("audit", "-o", "json").stdout)).toMatchObject({ clean: true, pending: [{ field: "pids.max", cause: "pending" }] });
   });
 
+  test("what the caller has open is not passed on to workloads", async () => {
+    const mine = openSync("/dev/null", "r");
+    try {
+      live.write(workload("w", "{command: [sh, -c, 'ls -l /proc/self/fd; echo end'], restartPolicy: Never}"));
+      const stdio = [...Array.from({ length: 20 }, () => "ignore" as const), mine];
+      const { status } = spawnSync(process.execPath, ["bin/holdfast.js", "apply", ...live.options], { stdio, env });
+      expect(status).toBe(0);
+      await until("it wrote", () => live.log("w").includes("end"));
+      const open = [...live.log("w").matchAll(/ (\d+) -> (\S+)/g)].map(([, descriptor]) => Number(descriptor));
+      expect(Math.max(...open)).toBeLessThanOrEqual(3);
+    } finally {
+      closeSync(mine);
+    }
+  });
+
   test("an empty directory takes nothing down, unless that is meant", () => {
     live.write(`${group("g")}---\n${workload("w", "{command: [sleep, '60']}")}`);
     expect(live.holdfast("apply").code).toBe(0);

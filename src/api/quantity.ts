@@ -3,7 +3,7 @@
 /** The outcome of reading what a person wrote: the canonical text, or what was expected instead. */
 export type Parsed<T = string> = { readonly ok: T } | { readonly bad: string; readonly hint?: string };
 
-const QUANTITY = /^(\d+)(?:\.(\d+))?(?:([eE])([+-]?\d{1,2})|(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
+const QUANTITY = /^(?=\.?\d)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d{1,2})|(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
 const POWER: Readonly<Record<string, bigint>> = {
   k: 1000n,
   M: 1000n ** 2n,
@@ -26,7 +26,7 @@ const LARGEST = 2n ** 63n - 1n;
 function rational(text: string): { numerator: bigint; denominator: bigint } | undefined {
   const match = QUANTITY.exec(text);
   if (!match) return undefined;
-  const [, whole = "", fraction = "", exponentMark, exponent = "0", suffix] = match;
+  const [, whole = "0", fraction = "", exponentMark, exponent = "0", suffix] = match;
   let numerator = BigInt(whole + fraction);
   let denominator = 10n ** BigInt(fraction.length);
   if (exponentMark) {
@@ -56,7 +56,10 @@ export function parseBytes(value: unknown): Parsed {
   const amount = rational(text);
   if (!amount) {
     const letter = iB?.[2]?.toUpperCase();
-    const hint = letter ? `write ${iB?.[1]}${letter}i (powers of 1024)${letter === "K" ? ` or ${iB?.[1]}k` : ` or ${iB?.[1]}${letter}`}` : undefined;
+    const hint =
+      letter && /^\d+(\.\d+)?$/.test(iB?.[1] ?? "")
+        ? `write ${iB?.[1]}${letter}i (powers of 1024)${letter === "K" ? ` or ${iB?.[1]}k` : ` or ${iB?.[1]}${letter}`}`
+        : undefined;
     const bad = text.startsWith("-") ? "a number that is not negative, or max" : "a quantity such as 200Mi, 1G or 1048576, or max";
     return hint ? { bad, hint } : { bad };
   }
@@ -83,7 +86,7 @@ const DURATION_UNIT: Readonly<Record<string, number>> = { us: 1, µs: 1, μs: 1,
 export function parseDuration(value: unknown): Parsed<number> {
   const expected = "a duration such as 20ms, 10s or 1m30s";
   if (value === "0" || value === 0) return { ok: 0 };
-  if (typeof value === "number" || (typeof value === "string" && /^\d+$/.test(value))) return { bad: expected, hint: `write a unit: ${value}ms or ${value}s` };
+  if (/^\d+(\.\d+)?$/.test(String(value))) return { bad: expected, hint: `write a unit: ${value}ms or ${value}s` };
   if (typeof value !== "string" || !/^(?:\d+(?:\.\d+)?(?:us|µs|μs|ms|s|m|h))+$/.test(value)) return { bad: expected };
   let microseconds = 0;
   for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(us|µs|μs|ms|s|m|h)/g)) {

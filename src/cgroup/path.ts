@@ -43,6 +43,6 @@ export function isInternal(name: string): boolean {
 export function checkRoot(root: string): string | undefined {
   const clean = root.replace(/^\/+|\/+$/g, "");
   const parts = clean.split("/");
-  if (clean === "" || parts.some((part) => !/^[A-Za-z0-9_][\w.:@-]*$/.test(part))) return undefined;
+  if (clean === "" || parts.some((part) => !/^[A-Za-z0-9_][\w.:@-]{0,254}$/.test(part))) return undefined;
   return clean;
 }

@@ -20,7 +20,7 @@ const REFUSALS: readonly Refusal[] = [
   { file: /^cpuset\./, code: "EACCES", hint: "on cgroup v1 a group's list must be within its parent's" },
   { file: /^cpuset\./, code: "EBUSY", hint: "a child still uses what the list would lose" },
   { file: /^cpuset\./, code: "ENOSPC", hint: "a group with processes cannot be left without CPUs or nodes" },
-  { file: /^cpuset\./, code: "ERANGE", hint: "this machine has no such CPU" },
+  { file: /^cpuset\./, code: "ERANGE", hint: "this machine has no such CPU or memory node" },
   { file: /^cpuset\./, code: "EINVAL", hint: "this machine has no such CPU or memory node" },
   { file: /^(io|blkio)\./, code: "ENODEV", hint: "limits go on whole disks that exist, not on partitions" },
   { file: /^(io|blkio)\./, code: "EOPNOTSUPP", hint: "the disk's scheduler does not support weights (bfq or iocost does)" },

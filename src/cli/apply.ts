@@ -1,5 +1,6 @@
 /** Knows `holdfast apply`: converge once, with progress, and tell what was refused. */
 import { resolve } from "node:path";
+import { closeInherited } from "../host/inherited.ts";
 import { RootInUse } from "../host/lock.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
@@ -12,6 +13,7 @@ import { note, plural } from "./print.ts";
 const LOOK_AGAIN = 100;
 
 export async function apply(options: GlobalOptions & { prune?: string }): Promise<number> {
+  closeInherited();
   const account = new Account();
   const started = Date.now();
   const { engine, directory, host, unlock } = openEngine(options, {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkRoot } from "../cgroup/path.ts";
-import { type Host, NoCgroups, openHost } from "../host/host.ts";
+import { type Host, NoCgroups, openHost, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
@@ -71,6 +71,7 @@ export function openKernel(places: Places, keep?: number): Host {
   try {
     return openHost({ ...places, ...(keep === undefined ? {} : { keep }) });
   } catch (error) {
+    if (error instanceof RootIsAFile) throw new UsageError(`--root: ${error.message}`);
     if (error instanceof NoCgroups) throw new UsageError(error.message, 2);
     throw error;
   }

@@ -6,6 +6,7 @@ import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
 import { isInternal } from "../cgroup/path.ts";
 import { type Host, openSimulatedHost, whyNotWritable } from "../host/host.ts";
+import { closeInherited } from "../host/inherited.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
@@ -69,6 +70,7 @@ function descriptorBudget(): number {
 }
 
 export async function run(options: RunOptions): Promise<number> {
+  closeInherited();
   const resync = parseDuration(options.resync);
   if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
   const places = placesOf(options);
@@ -88,7 +90,9 @@ export async function run(options: RunOptions): Promise<number> {
   const unlock = lockOrExplain(host.lock);
   if (options.ephemeral) refuseOthers(host, unlock);
   const { runDirectory, logDirectory } = host.options;
-  saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: options.ephemeral ?? false });
+  const introduce = (): void =>
+    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: options.ephemeral ?? false });
+  introduce();
   const state = loadState(runDirectory);
   const engine = new Engine({ host, state, emit: teller.event });
   const set = new ManifestSet(directory, { forcePrune: options.prune === "force", before: lastInForce(state) });
@@ -98,6 +102,11 @@ export async function run(options: RunOptions): Promise<number> {
     directory: new ManifestDirectory(resolve(directory)),
     resync: resync.ok / 1000,
     warn: teller.warn,
+    save: () => {
+      engine.save();
+      introduce();
+    },
+    lost: () => loadController(runDirectory) === undefined,
     settled: () => teller.flush(),
   });
   const versions = inWords(host.base.controllers, ({ id }) => (host.base.tables.get(id)?.length ?? 0) > 0);

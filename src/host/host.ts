@@ -1,5 +1,5 @@
 /** Knows one machine as the rest of the program uses it: facts, sight and hands, real or simulated. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
@@ -42,12 +42,17 @@ export interface Host {
 }
 
 export class NoCgroups extends Error {}
+/** The root's name is that of a kernel file. */
+export class RootIsAFile extends Error {}
 
 /** Opens this machine, or the simulated one that the options name. */
 export function openHost(options: HostOptions): Host {
   const { simulated } = options;
   const files = simulated?.files ?? kernelFiles(options.keep);
   const tree = new Tree(options.root);
+  const mounts = process.platform === "linux" && !simulated ? parseMounts(readFileSync("/proc/self/mountinfo", "utf8")) : [];
+  const file = mounts.flatMap((mount) => tree.wayToRoot(mount)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  if (file !== undefined) throw new RootIsAFile(`${file} is a file of the kernel's, and no cgroup`);
   const base = simulated ? probe(files, options.root, simulated.mountinfo) : process.platform === "linux" ? probe(files, options.root) : undefined;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;

@@ -175,7 +175,9 @@ export function isManifestName(name: string): boolean {
 
 function shownPath(file: string): string {
   const near = relative(process.cwd(), resolve(file));
-  return near.startsWith("..") || near === "" || process.cwd() === "/" ? file : near;
+  const path = near.startsWith("..") || near === "" || process.cwd() === "/" ? file : near;
+  // One problem is one line, whatever a file is called.
+  return /\p{Cc}/u.test(path) ? JSON.stringify(path) : path;
 }
 
 function problemOf(file: string, message: string, hint?: string): Problem {

@@ -1,5 +1,5 @@
 /** Knows the run directory: small files, each replaced atomically, that a controller leaves to the next one. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ReplicaRecord } from "../plan/observed.ts";
 
@@ -37,6 +37,8 @@ export interface Records {
   read(replica: string): ReplicaRecord | undefined;
   write(replica: string, record: ReplicaRecord): void;
   remove(replica: string): void;
+  /** Writes all again when somebody took the run directory away. */
+  restore(): void;
   /** Why the last record could not be written to its file. */
   trouble(): string | undefined;
 }
@@ -59,26 +61,38 @@ export function fileRecords(directory: string, bootId: string): Records {
     }
     return read;
   };
+  const keep = (replica: string, record: ReplicaRecord): void => {
+    try {
+      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+      trouble = undefined;
+      home ??= inode(folder);
+    } catch (error) {
+      trouble = (error as Error).message;
+    }
+  };
+  let home = inode(folder);
   return {
     list: () => [...known().keys()],
     read: (replica) => known().get(replica),
     write: (replica, record) => {
       // Known first: where the file cannot be written (a full disk), this controller at least goes on by it.
       known().set(replica, record);
-      try {
-        replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
-        trouble = undefined;
-      } catch (error) {
-        trouble = (error as Error).message;
-      }
+      keep(replica, record);
     },
     trouble: () => trouble,
+    restore: () => {
+      const there = inode(folder);
+      if (there !== home) for (const [replica, record] of known()) keep(replica, record);
+      home = inode(folder);
+    },
     remove: (replica) => {
       rmSync(join(folder, `${replica}.json`), { force: true });
       known().delete(replica);
     },
   };
 }
+
+const inode = (folder: string): number | undefined => statSync(folder, { throwIfNoEntry: false })?.ino;
 
 function names(folder: string): string[] {
   try {

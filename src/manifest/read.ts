@@ -32,18 +32,19 @@ export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
 
 function readContent(file: FileContent, previous: ReadFile | undefined): ReadFile {
   if ("problem" in file) return { path: file.path, documents: [], problem: file.problem };
-  const whole = (reason: Problem["reason"], message: string, hint?: string): ReadFile => ({
+  const whole = (reason: Problem["reason"], message: string, hint?: string, line = 0, column = 0): ReadFile => ({
     path: file.path,
     documents: [],
-    problem: { reason, file: file.path, line: 0, column: 0, pointer: "", message, ...(hint ? { hint } : {}) },
+    problem: { reason, file: file.path, line, column, pointer: "", message, ...(hint ? { hint } : {}) },
   });
   if (file.text.length > LARGEST_FILE)
     return whole("FileTooLarge", `expected at most 1 MiB, found ${(file.text.length / 1024 / 1024).toFixed(1)} MiB`, "split it into several files");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what makes it no text
   const odd = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\uFFFD]/.exec(file.text);
   if (odd) {
-    const line = file.text.slice(0, odd.index).split("\n").length;
-    return whole("NotText", `expected UTF-8 text, found a ${odd[0] === "\0" ? "NUL" : "control or undecodable"} character on line ${line}`);
+    const above = file.text.slice(0, odd.index).split("\n");
+    const found = `expected UTF-8 text, found a ${odd[0] === "\0" ? "NUL" : "control or undecodable"} character`;
+    return whole("NotText", found, undefined, above.length, (above.at(-1)?.length ?? 0) + 1);
   }
   const known = new Map(previous?.documents.map((document) => [`${document.origin.line} ${document.origin.text}`, document]));
   const documents = splitDocuments(file.text.includes("\r") ? file.text.replaceAll("\r\n", "\n") : file.text).map(({ line, text }) => {

@@ -31,7 +31,9 @@ function valueAt(document: unknown, pointer: string): unknown {
 
 /** A value as an error shows it: short, on one line. */
 export function shown(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  // What a terminal would not show, or obey, is quoted.
+  const plain = typeof value === "number" || (typeof value === "string" && /^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$/u.test(value));
+  const text = plain ? String(value) : JSON.stringify(value);
   if (text === undefined) return "nothing";
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
@@ -68,11 +70,10 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     }
     case "type": {
       const types = [params["type"] as string | string[]].flat().map((type) => TYPE_WORDS[type] ?? type);
-      const scalar = typeof value === "number" || typeof value === "boolean";
-      return invalid(
-        `expected ${types.join(" or ")}, found ${KIND_OF_VALUE(value)}`,
-        scalar && types.includes("text") ? `write "${value}" in quotes` : undefined,
-      );
+      const quotable = Number.isFinite(value) || (typeof value === "boolean" && types.length === 1);
+      const [example] = (schemaAt(kind, pointer)?.schema.examples ?? []) as unknown[];
+      const hint = example === undefined ? `write "${value}" in quotes` : `such as ${shown(example)}`;
+      return invalid(`expected ${types.join(" or ")}, found ${KIND_OF_VALUE(value)}`, quotable && types.includes("text") ? hint : undefined);
     }
     case "enum": {
       const allowed = (params["allowedValues"] as unknown[]).map(String);

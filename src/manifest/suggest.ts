@@ -6,7 +6,9 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = leven(word.toLowerCase(), candidate.toLowerCase());
+    const [written, meant] = [word.toLowerCase(), candidate.toLowerCase()];
+    // TERM is SIGTERM.
+    const distance = written.length > 2 && meant.endsWith(written) ? 1 : leven(written, meant);
     if (distance < least) {
       best = candidate;
       least = distance;

@@ -51,6 +51,7 @@ export function validate(value: unknown, origin: Origin): Validated {
   if (!check(value)) {
     const found = schemaProblems(kind as Kind, key, value, check.errors ?? [], origin);
     wellFormedLimits(value, found, report);
+    if (kind === "Workload") wellFormedAmounts(value, found, report);
     return { key, resource: undefined, problems: [...found, ...problems] };
   }
   const resource = kind === "LimitGroup" ? limitGroup(value as LimitGroup, origin, report) : workload(value as Workload, origin, report);
@@ -72,8 +73,8 @@ function workload(manifest: Workload, origin: Origin, report: Report): Resource 
     report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
     return otherwise;
   };
-  const milliseconds = (field: string, written: string): number => value(`/spec/backoff/${field}`, parseDuration(written), 0) / 1000;
-  const { initial = "10s", factor = 2, max = "5m", resetAfter = "10m" } = spec.backoff ?? {};
+  const milliseconds = (field: "initial" | "max" | "resetAfter", otherwise: string): number =>
+    value(`/spec/backoff/${field}`, parseDuration(spec.backoff?.[field] ?? otherwise), 0) / 1000;
   const size = value("/spec/logs/maxSize", parseBytes(spec.logs?.maxSize ?? "10Mi"), "max");
   const run: RunSpec = {
     replicas: spec.replicas ?? 1,
@@ -82,7 +83,12 @@ function workload(manifest: Workload, origin: Origin, report: Report): Resource 
     envFrom: (spec.envFrom ?? []).map(({ file, optional = false }) => ({ file, optional })),
     workingDir: spec.workingDir ?? "/",
     restartPolicy: spec.restartPolicy ?? "Always",
-    backoff: { initial: milliseconds("initial", initial), factor, max: milliseconds("max", max), resetAfter: milliseconds("resetAfter", resetAfter) },
+    backoff: {
+      initial: milliseconds("initial", "10s"),
+      factor: spec.backoff?.factor ?? 2,
+      max: milliseconds("max", "5m"),
+      resetAfter: milliseconds("resetAfter", "10m"),
+    },
     gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
     stopSignal: spec.stopSignal ?? "SIGTERM",
     logs: { directory: spec.logs?.directory, maxBytes: size === "max" ? Number.POSITIVE_INFINITY : Number(size), maxFiles: spec.logs?.maxFiles ?? 5 },
@@ -110,6 +116,18 @@ function wellFormedLimits(value: object, found: readonly Problem[], report: Repo
     ([name]) => Object.hasOwn(LIMITS, name) && !found.some(({ pointer }) => `${pointer}/`.startsWith(`/spec/limits/${pointerPart(name)}/`)),
   );
   limits(Object.fromEntries(sound) as WrittenLimits, report);
+}
+
+/** The same for what else has a grammar of its own. */
+function wellFormedAmounts(value: object, found: readonly Problem[], report: Report): void {
+  const { spec } = value as { spec?: { backoff?: Record<string, unknown>; logs?: Record<string, unknown> } | null };
+  const check = (pointer: string, written: unknown, parse: (text: unknown) => Parsed<unknown>): void => {
+    if (typeof written !== "string" || found.some((problem) => problem.pointer === pointer)) return;
+    const parsed = parse(written);
+    if ("bad" in parsed) report("InvalidValue", pointer, `expected ${parsed.bad}, found ${shown(written)}`, parsed.hint);
+  };
+  for (const field of ["initial", "max", "resetAfter"]) check(`/spec/backoff/${field}`, spec?.backoff?.[field], parseDuration);
+  check("/spec/logs/maxSize", spec?.logs?.["maxSize"], parseBytes);
 }
 
 function limits(written: WrittenLimits, report: Report): Limits {

@@ -28,11 +28,12 @@ export function parseYaml(text: string, places?: Places): { readonly value: unkn
     return [Math.max(line, 1), Math.max(col, 1)];
   };
   const version = document.directives?.yaml.explicit === true ? document.directives.yaml.version : "1.2";
+  if (version !== "1.2")
+    return { problems: [{ place: [1, 1], message: `expected YAML 1.2, found a %YAML ${version} directive`, hint: "remove the directive" }] };
   const problems: SyntaxProblem[] = [...document.errors, ...document.warnings].map((error) => ({
     place: place(error.pos[0]),
     message: sentence(error.message),
   }));
-  if (version !== "1.2") problems.push({ place: [1, 1], message: `expected YAML 1.2, found a %YAML ${version} directive`, hint: "remove the directive" });
   if (problems.length > 0) return { problems };
   const visit = (node: unknown, pointer: string): void => {
     if (isMap(node)) {
@@ -57,10 +58,27 @@ export function parseYaml(text: string, places?: Places): { readonly value: unkn
   try {
     return { value: document.toJS({ maxAliasCount: MOST_ALIASES }) as unknown };
   } catch (error) {
+    const loose = /Unresolved alias.*: (\S+)$/.exec(String(error))?.[1];
+    if (loose !== undefined)
+      return { problems: [{ place: place(aliasAt(document, loose)), message: `expected an anchor &${loose} above, in the same document` }] };
     const bomb = error instanceof ReferenceError;
     const message = bomb ? "expected fewer aliases (*name): they would unfold to a very large document" : sentence(String(error));
     return { problems: [{ place: [1, 1], message, ...(bomb ? { hint: "write the values out" } : {}) }] };
   }
+}
+
+/** Offset of the first alias of that name. */
+function aliasAt(document: Yaml.Document, name: string): number {
+  const { visit } = yaml();
+  let found = 0;
+  visit(document, {
+    Alias: (_, node) => {
+      if (node.source !== name) return undefined;
+      found = node.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function sentence(message: string): string {

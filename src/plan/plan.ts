@@ -184,11 +184,11 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
       problems.push({
         reason: "PruneHeld",
         cgroup: ROOT,
-        file: "manifests",
+        file: [...undeclared.keys()][0] ?? "",
         line: 0,
         column: 0,
         pointer: "",
-        message: `there are no manifests, and ${undeclared.size} cgroups that nobody declares stay: ${[...undeclared.keys()].slice(0, 5).join(", ")}`,
+        message: `there are no manifests, and ${undeclared.size === 1 ? "a cgroup that nobody declares stays" : `${undeclared.size} cgroups that nobody declares stay`}: ${[...undeclared.keys()].slice(0, 5).join(", ")}`,
         hint: "if everything shall go, start with --prune=force",
       });
     }

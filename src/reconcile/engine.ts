@@ -237,6 +237,7 @@ export class Engine {
 
   /** Writes the status file, replacing it as a whole. */
   save(): void {
+    this.host.records.restore();
     saveState(this.host.options.runDirectory, { applied: [...this.applied], objects: [...this.status()], events: this.events.slice(-KEPT_EVENTS) });
   }
 }

@@ -9,6 +9,7 @@ import { changedPaths } from "./changes.ts";
 import type { Convergence, Engine } from "./engine.ts";
 import type { ManifestSet } from "./manifests.ts";
 import { Pace } from "./pace.ts";
+import { Timers } from "./timers.ts";
 
 export interface LoopOptions {
   readonly engine: Engine;
@@ -17,6 +18,10 @@ export interface LoopOptions {
   /** Between full looks, ms. */
   readonly resync: number;
   readonly warn: (message: string) => void;
+  /** Writes down what the next controller needs. */
+  readonly save: () => void;
+  /** Whether somebody took that away. */
+  readonly lost: () => boolean;
   /** After every pass that did something. */
   readonly settled?: (convergence: Convergence) => void;
 }
@@ -45,7 +50,7 @@ export class Loop {
   private stopped = false;
   private cgroupWatch: CgroupWatch | undefined;
   private manifestWatch: ManifestWatch | undefined;
-  private readonly timers = new Map<string, { due: number; timer: NodeJS.Timeout }>();
+  private readonly timers = new Timers();
   private readonly pace = new Pace();
 
   constructor(options: LoopOptions) {
@@ -71,7 +76,7 @@ export class Loop {
     this.everything = true;
     this.kick();
     await this.running;
-    this.every("resync", resync, () => {
+    this.timers.every("resync", resync, () => {
       this.resyncDue = true;
       this.kick();
     });
@@ -80,7 +85,7 @@ export class Loop {
   /** Ends the loop; what runs goes on. */
   async stop(): Promise<void> {
     this.stopped = true;
-    for (const { timer } of this.timers.values()) clearTimeout(timer);
+    this.timers.stop();
     this.cgroupWatch?.close();
     await this.manifestWatch?.close();
     await this.running;
@@ -89,7 +94,7 @@ export class Loop {
 
   private cgroupChanged(path: CgroupPath): void {
     const wait = this.pace.wait(path, Date.now());
-    if (wait > 0) this.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
+    if (wait > 0) this.timers.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
     else this.look(path);
   }
 
@@ -132,6 +137,7 @@ export class Loop {
       if (this.resyncs++ % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       this.everything = true;
       engine.forgetTold();
+      if (this.options.lost()) this.save();
       if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
     }
     // Watch first, look afterwards: nothing can happen in between unseen.
@@ -150,7 +156,7 @@ export class Loop {
     this.structural = false;
     if (convergence.outcomes.length > 0 || changed || engine.news !== news) {
       settled?.(convergence);
-      this.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
+      this.timers.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
     }
   }
 
@@ -161,7 +167,7 @@ export class Loop {
     const look: Look = (this.allFiles ? undefined : directory.look(this.files)) ?? directory.scan();
     this.allFiles = false;
     this.files.clear();
-    if (look.again !== undefined) this.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
+    if (look.again !== undefined) this.timers.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
     const updated = set.update(look.contents);
     if (updated === undefined) return undefined;
     const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
@@ -190,9 +196,9 @@ export class Loop {
       }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
-    if (plan.wakeAt !== undefined) this.at("wake", plan.wakeAt, () => this.wake());
+    if (plan.wakeAt !== undefined) this.timers.at("wake", plan.wakeAt, () => this.wake());
     const polled = !tellsOfEnds(engine.machine.controllers) && engine.desired.replicas.size > 0;
-    if (polled) this.at("poll", Date.now() + POLL, () => this.wake());
+    if (polled) this.timers.at("poll", Date.now() + POLL, () => this.wake());
   }
 
   /** Looks at all replicas: a back-off or a grace period is over. */
@@ -220,31 +226,9 @@ export class Loop {
 
   private save(): void {
     try {
-      this.options.engine.save();
+      this.options.save();
     } catch (error) {
       this.options.warn(`the status file could not be written: ${(error as Error).message}`);
     }
-  }
-
-  /** Runs something at a time; of several of one name the earliest counts. */
-  private at(name: string, due: number, run: () => void): void {
-    const known = this.timers.get(name);
-    if (this.stopped || (known && known.due <= due)) return;
-    clearTimeout(known?.timer);
-    const timer = setTimeout(
-      () => {
-        this.timers.delete(name);
-        run();
-      },
-      Math.min(Math.max(0, due - Date.now()), 2 ** 31 - 1),
-    );
-    this.timers.set(name, { due, timer });
-  }
-
-  private every(name: string, period: number, run: () => void): void {
-    this.at(name, Date.now() + period, () => {
-      this.every(name, period, run);
-      run();
-    });
   }
 }

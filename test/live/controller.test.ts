@@ -294,6 +294,16 @@ import { group, workload } from "../support/manifests.ts";
     expect(existsSync(live.cgroup(""))).toBe(false);
   });
 
+  test("writes its run directory again when somebody took it away", async () => {
+    live.write(workload("w", "{command: [sh, -c, 'exit 3'], restartPolicy: Never}"));
+    await started("--resync", "300ms");
+    const state = (): string => JSON.stringify(live.view("w").status.replicaStatuses?.[0]?.state);
+    await until("it has ended", () => state().includes('"exitCode":3'));
+    rmSync(live.runDirectory, { recursive: true });
+    await until("all is back", () => ["controller.json", "status.json", "replicas/w@0.json"].every((name) => existsSync(join(live.runDirectory, name))));
+    expect(state()).toContain('"exitCode":3');
+  });
+
   test("watches a cgroup that somebody made again, and what is below it", async () => {
     live.write(`${group("g", "{limits: {pids.max: 5}}")}---\n${group("h", "{parentRef: {name: g}, limits: {pids.max: 4}}")}`);
     await started();

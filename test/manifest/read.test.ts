@@ -19,7 +19,7 @@ describe("hostile files get a clear problem, in bounded time", () => {
     ["100 000 brackets", "[".repeat(100_000), /a\.yaml:1:1: YAMLSyntax: expected at most 64 levels/],
     ["deep blocks", Array.from({ length: 500 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"), /YAMLSyntax: expected at most 64 levels/],
     ["deep dashes", `${"- ".repeat(50_000)}a`, /YAMLSyntax: expected at most 64 levels/],
-    ["a NUL byte", "a: b\nc: \0\n", /NotText: expected UTF-8 text, found a NUL character on line 2/],
+    ["a NUL byte", "a: b\nc: \0\n", /^a\.yaml:2:4: NotText: expected UTF-8 text, found a NUL character/],
     ["binary", "\u007fELF\u0001\u0002", /NotText/],
     ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe, 0x41]).toString("utf8"), /NotText/],
     ["an unknown tag", "a: !!python/object x\n", /YAMLSyntax: .*tag/i],
@@ -50,4 +50,9 @@ test("documents that stand as they stood keep their identity", () => {
 
 test("Windows line ends, comments and empty documents are fine", () => {
   expect(problemsOf(`# comment\r\n---\r\n${group("a").replaceAll("\n", "\r\n")}---\r\n# nothing\r\n`)).toEqual([]);
+});
+
+test("an alias without its anchor is told where it stands, and another YAML version once", () => {
+  expect(problemsOf("a: &x 1\n---\nb: 2\nc: *x\n")).toContainEqual(expect.stringMatching(/^a\.yaml:4:4: YAMLSyntax: expected an anchor &x above/));
+  expect(problemsOf("%YAML 1.1\n---\na: 1\n").filter((line) => line.includes("YAMLSyntax"))).toEqual([expect.stringContaining("found a %YAML 1.1 directive")]);
 });

@@ -109,3 +109,20 @@ test("every default is filled in", () => {
     },
   });
 });
+
+test("amounts are checked beside what the schema finds; hints are never what is refused", () => {
+  const spec =
+    '{command: [x], replicas: -1, stopSignal: TERM, backoff: {initial: "5", max: 1x, resetAfter: 5}, limits: {memory.max: true, pids.max: .inf, cpu.max.burst: -1, memory.high: "5 ", io.weight: "a\\nb"}}';
+  const lines = problemsOf(workload("w", spec));
+  const at = (pointer: string): string => lines.find((line) => line.includes(`/spec/${pointer}: `)) ?? `nothing at ${pointer} in ${lines.join("\n")}`;
+  expect(at("replicas")).toContain("at least 0");
+  expect(at("stopSignal")).toContain("did you mean SIGTERM?");
+  expect(at("backoff/initial")).toContain("write a unit: 5ms or 5s");
+  expect(at("backoff/max")).toContain("found 1x");
+  expect(at("backoff/resetAfter")).not.toContain("in quotes");
+  expect(at("limits/memory.max")).not.toContain("in quotes");
+  expect(at("limits/pids.max")).not.toContain("null");
+  expect(at("limits/cpu.max.burst")).not.toContain("-1ms");
+  expect(at("limits/memory.high")).toContain('found "5 " (write 5)');
+  expect(at("limits/io.weight")).toContain('"a\\nb"');
+});

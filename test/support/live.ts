@@ -116,7 +116,7 @@ export class Live {
     return readFileSync(join(this.logDirectory, workload, `${workload}.${ordinal}.log`), "utf8");
   }
 
-  private get options(): string[] {
+  get options(): string[] {
     return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory];
   }
 
