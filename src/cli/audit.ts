@@ -1,12 +1,12 @@
 /** Knows `holdfast audit`: has the machine moved away from what was applied? Opens nothing for writing. */
 import type { Action } from "../plan/action.ts";
 import { type GlobalOptions, openEngine } from "./context.ts";
-import { actionJson, sourceIn } from "./diff.ts";
+import { actionJson, sourceIn, withoutAdoption } from "./diff.ts";
 import { actionList, note, out, plural, problemText } from "./print.ts";
 
 export function audit(options: GlobalOptions & { output: "text" | "json" }): number {
   const { engine, set } = openEngine(options);
-  const plan = engine.plan();
+  const plan = withoutAdoption(engine.plan());
   const source = sourceIn(engine);
   const drifted = [...plan.actions.filter(isDrift), ...plan.reported];
   const pending = plan.actions.filter((action) => !isDrift(action));

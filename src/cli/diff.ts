@@ -30,12 +30,15 @@ export function actionJson(action: Action, source: string | undefined): unknown 
   return { type, object: owner, cgroup: path, ...more, description: describe(action), source };
 }
 
+/** That a record is missing is no difference between what is declared and what is. */
+export const withoutAdoption = (plan: Plan): Plan => ({ ...plan, actions: plan.actions.filter(({ type }) => type !== "adopt") });
+
 /** 0 no differences, 1 differences, 2 when the manifests themselves are broken: then the differences are not the whole story. */
 const exitOf = (plan: Plan, set: ManifestSet): number => (set.manifests.problems.length > 0 ? 2 : plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
 
 export function diff(options: GlobalOptions & { output: "text" | "json" }): number {
   const { engine, set } = openEngine(options);
-  const plan = engine.plan();
+  const plan = withoutAdoption(engine.plan());
   const source = sourceIn(engine);
   if (options.output === "json") {
     const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));

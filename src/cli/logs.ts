@@ -32,7 +32,11 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   const file = options.previous ? `${live}.1` : live;
   if (!statSync(file, { throwIfNoEntry: false })) {
     if (!options.follow) {
-      note(options.previous ? `${file} does not exist: no log was put aside yet` : `${file} does not exist: ${target}@${ordinal} has not started yet`);
+      note(
+        options.previous
+          ? `${file} does not exist: no log was put aside yet`
+          : `${file} does not exist: ${target}@${ordinal} has not started yet, or somebody removed its log`,
+      );
       return 1;
     }
   }

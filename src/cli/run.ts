@@ -92,7 +92,11 @@ export async function run(options: RunOptions): Promise<number> {
   const { runDirectory, logDirectory } = host.options;
   const introduce = (): void =>
     saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: options.ephemeral ?? false });
-  introduce();
+  try {
+    introduce();
+  } catch (error) {
+    teller.warn(`the run directory cannot be written: ${(error as Error).message}; the controller works without it`);
+  }
   const state = loadState(runDirectory);
   const engine = new Engine({ host, state, emit: teller.event });
   const set = new ManifestSet(directory, { forcePrune: options.prune === "force", before: lastInForce(state) });

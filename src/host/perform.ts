@@ -131,6 +131,7 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
       records.write(action.replica, action.record);
       await processes.signalAll(action.path, action.signal);
     },
+    adopt: (action) => records.write(action.replica, action.record),
     spare: (action) => records.write(action.replica, action.record),
     kill: (action) => processes.kill(action.path),
     record: (action) => records.write(action.replica, action.record),

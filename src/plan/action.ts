@@ -57,6 +57,8 @@ interface Effects {
     readonly reason: StopReason;
     readonly record: ReplicaRecord;
   };
+  /** Write down what runs, where no record tells of it. */
+  adopt: { readonly path: CgroupPath; readonly replica: string; readonly record: ReplicaRecord };
   /** Write down that it need not end after all: it is declared again as it is. */
   spare: { readonly path: CgroupPath; readonly replica: string; readonly record: ReplicaRecord };
   /** End every process of a cgroup, and below it, at once. */
@@ -91,3 +93,6 @@ export type Action = { [T in ActionType]: { readonly type: T; readonly owner: Ob
 export type ActionOf<T extends ActionType> = Extract<Action, { type: T }>;
 /** A function for every kind of action. */
 export type PerAction<R> = { readonly [T in ActionType]: (action: ActionOf<T>) => R };
+
+/** Kinds of actions that change nothing of what is declared: they are no differences. */
+export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>(["record", "release", "void", "hold", "forget", "adopt", "spare"]);

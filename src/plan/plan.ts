@@ -56,7 +56,7 @@ export function plan(inputs: Inputs): Plan {
   return {
     actions: [
       ...thaws(inputs, inScope, lives.busy),
-      ...of("void", "hold", "spare", "signal", "signalAll", "record", "release", "kill"),
+      ...of("void", "hold", "adopt", "spare", "signal", "signalAll", "record", "release", "kill"),
       ...structure.actions,
       ...writes.actions,
       ...places,

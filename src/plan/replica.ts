@@ -77,6 +77,12 @@ export function decide(question: Question): Decision {
   const [twin] = twins;
   if (first?.main && first.meta) {
     const state: ReplicaState = { running: { pid: first.main.pid, startedAt: first.meta.startedAt } };
+    if (record.current?.attempt !== first.id) {
+      const { path, revision, startedAt, stopSignal, gracePeriodSeconds } = first.meta;
+      const current = { attempt: first.id, path, revision, startedAt, stopSignal, gracePeriodSeconds };
+      record = { ...record, starts: Math.max(record.starts, 1), current };
+      actions.push({ type: "adopt", owner, path: path as CgroupPath, replica, record });
+    }
     if (twin) return stop(twin, "started twice", question, record, actions, state);
     if (!desired || (first.meta.revision !== desired.revision && question.obstacle === undefined))
       return stop(first, desired ? "new revision" : "not declared any more", question, record, actions, state);

@@ -5,7 +5,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Manifests } from "../manifest/link.ts";
-import type { Action } from "../plan/action.ts";
+import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
 import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
@@ -26,6 +26,8 @@ import { viewsOf } from "./view.ts";
 const MOST_ROUNDS = 8;
 /** Events that tell of drift that was repaired. */
 const DRIFT_REASONS = new Set(["DriftRepaired", "Recreated"]);
+/** The trouble of a run directory that cannot be written is told once, whichever file it is. */
+const NOT_WRITTEN = "RecordNotWritten";
 /** Events that are kept for `describe`. */
 const KEPT_EVENTS = 500;
 
@@ -165,7 +167,7 @@ export class Engine {
       if (this.told.first(problemKey(event))) this.emit(event);
     }
     const trouble = this.host.records.trouble();
-    if (trouble !== undefined && this.told.first(trouble)) this.emit(recordTroubleEvent(trouble, time));
+    if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.emit(recordTroubleEvent(trouble, time));
     this.settle(decided, outcomes, scope);
   }
 
@@ -181,6 +183,7 @@ export class Engine {
       new Set([
         ...problems.map((problem) => problemKey(problemEvent(problem, ""))),
         ...reported.map((action) => `${action.path} ${reportedEvent(action, undefined, "").note}`),
+        ...(this.host.records.trouble() === undefined ? [] : [NOT_WRITTEN]),
         ...failures.map((outcome) => `${outcome.action.path} ${eventOf(outcome, () => undefined, "")?.note}`),
       ]),
     );
@@ -230,8 +233,7 @@ export class Engine {
     const decided = this.plan();
     this.lastPlan = decided;
     for (const [id, state] of decided.states) this.states.set(id, state);
-    const bookkeeping = new Set<Action["type"]>(["record", "release", "void", "hold", "forget"]);
-    const status = this.status(decided.actions.filter(({ type }) => !bookkeeping.has(type)));
+    const status = this.status(decided.actions.filter(({ type }) => !BOOKKEEPING.has(type)));
     return viewsOf(this.desired, status, inForce);
   }
 

@@ -32,11 +32,13 @@ const attempt = (main: Partial<NonNullable<ObservedAttempt["main"]>> | null = {}
   main: main === null ? undefined : { pid: 11, exited: false, waitStatus: 0, neverExeced: false, strayed: [], ...main },
   ...more,
 });
-const seen = (attempts: ObservedAttempt[], members: number[] = [], record?: ReplicaRecord): ObservedReplica => ({
-  attempts,
-  members: new Map([[PATH, members]]),
-  record,
-});
+/** A record knows what runs, unless it is said to know something else. */
+const seen = (attempts: ObservedAttempt[], members: number[] = [], known?: ReplicaRecord): ObservedReplica => {
+  const [running] = attempts.filter(({ main }) => main && !main.exited).map(({ id }) => id);
+  const { path, revision, startedAt, stopSignal, gracePeriodSeconds } = meta;
+  const current = running === undefined ? {} : { current: { attempt: "w@0@1", path, revision, startedAt, stopSignal, gracePeriodSeconds } };
+  return { attempts, members: new Map([[PATH, members]]), record: running === undefined ? known : { ...record(), ...current, ...known } };
+};
 const ask = (observed: ObservedReplica | undefined, more: Partial<Question> = {}) =>
   decide({
     id: "w@0",
@@ -117,12 +119,17 @@ test("two copies of a workload: the younger one goes, the elder one is not touch
   }
 });
 
+test("what runs without a record is taken over: it is known again when its holder goes", () => {
+  const observed = { attempts: [attempt()], members: new Map([[PATH, [11]]]), record: undefined };
+  expect(ask(observed).actions).toMatchObject([{ type: "adopt", record: { starts: 1, current: { attempt: "w@0@1", revision: "r1", stopSignal: "SIGTERM" } } }]);
+});
+
 test("what is left at another place than that of the running copy is killed", () => {
   const members = new Map([
     [PATH, [11]],
     ["old/w@0" as CgroupPath, [7]],
   ]);
-  expect(ask({ attempts: [attempt()], members, record: undefined }).actions).toMatchObject([{ type: "kill", path: "old/w@0" }]);
+  expect(ask({ ...seen([attempt()]), members }).actions).toMatchObject([{ type: "kill", path: "old/w@0" }]);
 });
 
 test("a start that was refused is tried again with back-off, and at once when the manifest is another", () => {
