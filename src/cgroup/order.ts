@@ -55,15 +55,17 @@ export const inTheWayOf: ReadonlyMap<string, string> = new Map([[PERIOD, QUOTA]]
  */
 export function steps<C extends Change>(changes: readonly C[]): Step<C>[] {
   const period = changes.find(({ file }) => file.name === PERIOD);
-  return changes.flatMap((change): Step<C>[] => {
+  const all: Step<C>[] = [];
+  for (const change of changes) {
     const { file, from, to } = change;
     // With an unlimited quota the period is free; it changes then, between the quota's two writes.
-    if (change === period) return [{ change, phase: "widen" }];
-    if (file.name === QUOTA && period && from !== "max" && to !== "max") return detour(change, "max");
-    if (from === to) return [];
-    if (file.name.startsWith("cpuset.") && !file.widens(from, to) && !file.widens(to, from)) return detour(change, unionOfLists(from, to));
-    return [{ change, phase: file.widens(from, to) ? "widen" : "tighten" }];
-  });
+    if (change === period) all.push({ change, phase: "widen" });
+    else if (file.name === QUOTA && period && from !== "max" && to !== "max") all.push(...detour(change, "max"));
+    else if (from === to) continue;
+    else if (file.name.startsWith("cpuset.") && !file.widens(from, to) && !file.widens(to, from)) all.push(...detour(change, unionOfLists(from, to)));
+    else all.push({ change, phase: file.widens(from, to) ? "widen" : "tighten" });
+  }
+  return all;
 }
 
 function detour<C extends Change>(change: C, via: FileValue): Step<C>[] {

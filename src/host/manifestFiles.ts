@@ -26,7 +26,9 @@ interface Entry {
 
 /** What a look found. */
 export interface Look {
+  /** All files; or, where only some were looked at, those alone. */
   readonly contents: readonly FileContent[];
+  readonly part: boolean;
   /** Look again in so many ms: a file is being written. */
   readonly again: number | undefined;
 }
@@ -62,29 +64,24 @@ export class ManifestDirectory {
     if (quietIn > 0 && vanished.length > 0) ages.push(quietIn);
     this.entries = seen;
     this.first = false;
-    return this.result(ages);
+    const problems = this.whole.map((problem) => ({ path: problem.file, problem }));
+    return { contents: [...problems, ...[...seen.values()].map(({ content }) => content)], part: false, again: soonest(ages) };
   }
 
   /** Looks at some files alone; undefined when that is not enough and the tree must be scanned. */
   look(files: ReadonlySet<string>): Look | undefined {
     const ages: number[] = [];
+    const contents: FileContent[] = [];
     for (const file of files) {
       if (!this.entries.has(file)) return undefined;
       const { entry, again } = this.lookAt(file);
       if (!entry) return undefined;
       if (this.entries.get(file) !== entry) this.changedAt = Date.now();
       this.entries.set(file, entry);
+      contents.push(entry.content);
       if (again !== undefined) ages.push(again);
     }
-    return this.result(ages);
-  }
-
-  private result(ages: readonly number[]): Look {
-    const problems = this.whole.map((problem) => ({ path: problem.file, problem }));
-    return {
-      contents: [...problems, ...[...this.entries.values()].map(({ content }) => content)],
-      again: ages.length > 0 ? Math.max(1, Math.min(...ages)) : undefined,
-    };
+    return { contents, part: true, again: soonest(ages) };
   }
 
   /** All manifest files below the directory, in a stable order. */
@@ -160,6 +157,8 @@ export class ManifestDirectory {
     return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };
   }
 }
+
+const soonest = (ages: readonly number[]): number | undefined => (ages.length > 0 ? Math.max(1, Math.min(...ages)) : undefined);
 
 const stampText = ({ ino, mtimeNs, ctimeNs, size }: BigIntStats): string => `${ino}:${mtimeNs}:${ctimeNs}:${size}`;
 

@@ -57,57 +57,56 @@ export function limitWrites(
   absent: ReadonlySet<string>,
   problems: Problem[],
 ): { actions: Action[]; reported: Action[] } {
-  const { observed, applied } = inputs;
   const writes: Write[] = [];
   const reported: Action[] = [];
-  const asAction = ({ path, hierarchy, owner, step }: Write): ActionOf<"write"> => {
-    const { file, knob, key, from, to, declared, cause } = step.change;
-    const text = writeText({ file, key, value: to });
-    return {
-      type: "write",
-      owner: owner?.key,
-      path,
-      hierarchy,
-      file: file.name,
-      key,
-      knob,
-      from,
-      to,
-      text,
-      declared,
-      cause,
-    };
-  };
   for (const cgroup of sorted) {
-    const { path, owner, hierarchies } = cgroup;
-    for (const [hierarchy, table] of observed.machine.tables) {
-      const seen = observed.cgroups.get(hierarchy)?.get(path);
-      if ((!seen && !hierarchies.has(hierarchy)) || absent.has(`${hierarchy}:${path}`)) continue;
+    for (const [hierarchy, table] of inputs.observed.machine.tables) {
+      const seen = inputs.observed.cgroups.get(hierarchy)?.get(cgroup.path);
+      if (!seen && (!cgroup.hierarchies.has(hierarchy) || absent.has(`${hierarchy}:${cgroup.path}`))) continue;
       if (seen && clean.get(seen) === cgroup) continue;
-      const inherited = (file: string): string | undefined => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file));
-      const { differences, missing } = compare(table, cgroup, seen, inherited);
-      if (differences.length === 0 && missing.length === 0) {
-        if (seen) clean.set(seen, cgroup);
-        continue;
-      }
-      for (const { file, knob } of missing) problems.push(unsupported(owner, path, knob, file.name, file.needs));
-      // In a new directory everything is as new as the directory.
-      const why = ({ file, key }: Difference): Cause => (seen ? causeOf(applied, cgroup, file.name, key) : causeOfMissing(applied, owner, path, hierarchy));
-      const wanted = differences
-        .map((difference): Caused => ({ ...difference, cause: why(difference) }))
-        .filter((change) => {
-          if ((owner?.drift === "Report" && change.cause === "drift") || (absent.size > 0 && isKeptFrom(path, change, table, absent))) {
-            reported.push(asAction({ path, hierarchy, owner, step: { change, phase: "widen" } }));
-            return false;
-          }
-          const blocked = shrinkBlocked(owner, path, change, inputs);
-          if (blocked) problems.push(blocked);
-          return !blocked;
-        });
-      for (const step of steps(withObstacles(wanted, table, cgroup, seen))) writes.push({ path, hierarchy, owner, step });
+      directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, writes, reported, problems);
     }
   }
   return { actions: inOrder(writes).map(asAction), reported };
+}
+
+/** One directory of one cgroup. */
+interface Directory {
+  readonly cgroup: DesiredCgroup;
+  readonly hierarchy: string;
+  readonly table: readonly FileEntry[];
+  readonly seen: ObservedCgroup | undefined;
+  readonly inputs: Inputs;
+  readonly absent: ReadonlySet<string>;
+}
+
+function directoryWrites(directory: Directory, writes: Write[], reported: Action[], problems: Problem[]): void {
+  const { cgroup, hierarchy, table, seen, inputs, absent } = directory;
+  const { path, owner } = cgroup;
+  const { differences, missing } = compare(table, cgroup, seen, (file) => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file)));
+  if (differences.length === 0 && missing.length === 0) {
+    if (seen) clean.set(seen, cgroup);
+    return;
+  }
+  for (const { file, knob } of missing) problems.push(unsupported(owner, path, knob, file.name, file.needs));
+  const wanted: Caused[] = [];
+  for (const difference of differences) {
+    // In a new directory everything is as new as the directory.
+    const cause = seen ? causeOf(inputs.applied, cgroup, difference.file.name, difference.key) : causeOfMissing(inputs.applied, owner, path, hierarchy);
+    const change: Caused = { ...difference, cause };
+    const blocked = seen && shrinkBlocked(owner, path, change, inputs);
+    if ((owner?.drift === "Report" && cause === "drift") || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
+      reported.push(asAction({ path, hierarchy, owner, step: { change, phase: "widen" } }));
+    else if (blocked) problems.push(blocked);
+    else wanted.push(change);
+  }
+  for (const step of steps(withObstacles(wanted, table, cgroup, seen))) writes.push({ path, hierarchy, owner, step });
+}
+
+function asAction({ path, hierarchy, owner, step }: Write): ActionOf<"write"> {
+  const { file, knob, key, from, to, declared, cause } = step.change;
+  const text = writeText({ file, key, value: to });
+  return { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
 }
 
 /** A new directory copies some values from its parent, as that is now. */
@@ -123,6 +122,7 @@ function copiedValue({ observed }: Inputs, hierarchy: string, table: readonly Fi
 
 /** Adds what must get out of the way of a change, for the same reason as the change. */
 function withObstacles(wanted: readonly Caused[], table: readonly FileEntry[], cgroup: DesiredCgroup, seen: ObservedCgroup | undefined): readonly Caused[] {
+  if (!wanted.some(({ file }) => inTheWayOf.has(file.name))) return wanted;
   const all = [...wanted];
   for (const { file, cause } of wanted) {
     const name = inTheWayOf.get(file.name);

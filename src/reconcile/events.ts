@@ -18,6 +18,27 @@ interface Sum {
   readonly reason: "Created" | "Configured" | "Pruned";
   readonly object: Event["object"];
   readonly parts: Set<string>;
+  readonly outcome: Outcome;
+}
+
+type Sums = Readonly<Record<Sum["reason"], Map<string, Sum>>>;
+
+/** Adds an outcome to what is told of an object as a whole; false when it is told by itself. */
+function sumUp(outcome: Outcome, sums: Sums, resourceOf: ResourceOf): boolean {
+  const { action, error, skipped } = outcome;
+  if (isMissingFile(outcome)) return true; // told as a limit that this kernel lacks, if that is what it is
+  if (error || skipped) return false;
+  const object = action.owner ?? "Host";
+  const add = (reason: Sum["reason"], key: string, part: string): true => {
+    const known = sums[reason].get(key);
+    if (known) known.parts.add(part);
+    else sums[reason].set(key, { reason, object, parts: new Set([part]), outcome });
+    return true;
+  };
+  if (action.type === "create" && action.cause === "pending") return add("Created", object, action.hierarchy);
+  if (action.type === "write" && action.cause === "pending") return add("Configured", object, configured(action, resourceOf(action)));
+  if (action.type === "remove") return add("Pruned", action.path, action.hierarchy);
+  return false;
 }
 
 /**
@@ -26,31 +47,20 @@ interface Sum {
  */
 export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, eventTime: string): { readonly event: Event; readonly outcome: Outcome }[] {
   const told: { event: Event; outcome: Outcome }[] = [];
-  const sums = new Map<string, { sum: Sum; outcome: Outcome }>();
-  const add = (outcome: Outcome, reason: Sum["reason"], key: string, object: Event["object"], part: string): void => {
-    const known = sums.get(`${reason} ${key}`) ?? { sum: { reason, object, parts: new Set<string>() }, outcome };
-    known.sum.parts.add(part);
-    sums.set(`${reason} ${key}`, known);
-  };
+  const sums: Sums = { Created: new Map(), Configured: new Map(), Pruned: new Map() };
   for (const outcome of outcomes) {
-    const { action, error, skipped } = outcome;
-    const object = action.owner ?? "Host";
-    if (isMissingFile(outcome)) continue; // told as a limit that this kernel lacks, if that is what it is
-    const done = !error && !skipped;
-    if (done && action.type === "create" && action.cause === "pending") add(outcome, "Created", object, object, action.hierarchy);
-    else if (done && action.type === "write" && action.cause === "pending") add(outcome, "Configured", object, object, configured(action, resourceOf(action)));
-    else if (done && action.type === "remove") add(outcome, "Pruned", action.path, object, action.hierarchy);
-    else {
-      const event = eventOf(outcome, resourceOf, eventTime);
-      if (event) told.push({ event, outcome });
-    }
+    if (sumUp(outcome, sums, resourceOf)) continue;
+    const event = eventOf(outcome, resourceOf, eventTime);
+    if (event) told.push({ event, outcome });
   }
-  const summed = [...sums.values()].map(({ sum: { reason, object, parts }, outcome }) => {
-    const list = [...parts].join(", ");
-    const note =
-      reason === "Created" ? `made the cgroup in ${list}` : reason === "Pruned" ? `removed the cgroup ${outcome.action.path || "root"} from ${list}` : list;
-    return { event: { eventTime, type: "Normal" as const, reason, object, note }, outcome };
-  });
+  const summed = [sums.Created, sums.Configured, sums.Pruned]
+    .flatMap((each) => [...each.values()])
+    .map(({ reason, object, parts, outcome }) => {
+      const list = [...parts].join(", ");
+      const note =
+        reason === "Created" ? `made the cgroup in ${list}` : reason === "Pruned" ? `removed the cgroup ${outcome.action.path || "root"} from ${list}` : list;
+      return { event: { eventTime, type: "Normal" as const, reason, object, note }, outcome };
+    });
   // What is made and limited comes before what runs in it, what is removed after what ran in it.
   return [...summed.filter(({ event }) => event.reason !== "Pruned"), ...told, ...summed.filter(({ event }) => event.reason === "Pruned")];
 }

@@ -168,7 +168,7 @@ export class Loop {
     this.allFiles = false;
     this.files.clear();
     if (look.again !== undefined) this.timers.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
-    const updated = set.update(look.contents);
+    const updated = set.update(look.contents, look.part);
     if (updated === undefined) return undefined;
     const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
     if (amended) return amended;

@@ -33,12 +33,12 @@ export class ManifestSet {
   }
 
   /**
-   * Takes a look's contents. Tells what is different from before: nothing (undefined), some objects alone, or perhaps
-   * everything ("all").
+   * Takes a look's contents: of all files, or of `part` of them, the others being as they were. Tells what is different
+   * from before: nothing (undefined), some objects alone, or perhaps everything ("all").
    */
-  update(contents: readonly FileContent[]): readonly Resource[] | "all" | undefined {
-    const next = new Map<string, { content: FileContent; read: ReadFile }>();
+  update(contents: readonly FileContent[], part = false): readonly Resource[] | "all" | undefined {
     const edits: { before: ReadFile | undefined; after: ReadFile }[] = [];
+    const next = part ? this.files : new Map<string, { content: FileContent; read: ReadFile }>();
     for (const content of contents) {
       const known = this.files.get(content.path);
       if (known?.content === content) next.set(content.path, known);
@@ -48,7 +48,7 @@ export class ManifestSet {
         edits.push({ before: known?.read, after: read });
       }
     }
-    const sameFiles = contents.length === this.files.size && this.started;
+    const sameFiles = part || (contents.length === this.files.size && this.started);
     this.files = next;
     this.started = true;
     if (sameFiles && edits.length === 0) return undefined;
