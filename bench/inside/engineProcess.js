@@ -44,8 +44,8 @@ if (mode === "cold") {
     if (text !== undefined) files.add(file);
     return text;
   };
-  host.files.readAll = (directory, names, census) => {
-    const texts = readAll(directory, names, census);
+  host.files.readAll = (directory, names, how) => {
+    const texts = readAll(directory, names, how);
     for (const [index, text] of (texts ?? []).entries()) if (text !== undefined) files.add(`${directory}/${names[index]}`);
     return texts;
   };

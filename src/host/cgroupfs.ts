@@ -7,9 +7,9 @@ export interface CgroupFiles {
   read(file: string): string | undefined;
   /**
    * The texts of several files of one cgroup; the same array as last time when all read the same. Undefined when there is
-   * no such cgroup. When `census`, the first file tells which of the others exist (cgroup.controllers).
+   * no such cgroup.
    */
-  readAll(directory: string, names: readonly string[], census?: boolean): readonly (string | undefined)[] | undefined;
+  readAll(directory: string, names: readonly string[], how?: ReadAll): readonly (string | undefined)[] | undefined;
   /** One write(2). Throws the kernel's refusal. */
   write(file: string, text: string): void;
   /** One write(2), and what the file reads afterwards. */
@@ -22,13 +22,23 @@ export interface CgroupFiles {
   close(): void;
 }
 
+/** How to read a cgroup's files. */
+export interface ReadAll {
+  /** The first file tells which of the others exist (cgroup.controllers). */
+  readonly census?: boolean;
+  /** The files that matter most, by index: they are kept open, where there is room. Without it: all. */
+  readonly declared?: readonly boolean[] | undefined;
+  /** Read those alone; the others are taken to be as they were. */
+  readonly light?: boolean;
+}
+
 const GONE = new Set(["ENOENT", "ENODEV", "EOPNOTSUPP"]);
 const NONE: readonly string[] = [];
 const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoException).code ?? "");
 
-/** The descriptors of one cgroup that are kept open, and what was read last. A file that does not exist has none. */
+/** The descriptors of one cgroup that are kept open, and what was read last. */
 interface Kept {
-  readonly files: readonly (number | undefined)[];
+  readonly files: (number | undefined)[];
   /** What each file read last, as bytes: an unchanged reading makes no new string. */
   readonly bytes: Buffer[];
   texts: readonly (string | undefined)[];
@@ -98,38 +108,48 @@ export function kernelFiles(keep = 0): CgroupFiles {
       open--;
     }
   };
-  /** Opens all files of a cgroup for good, when there is room for them. */
-  const keepOpen = (path: string, names: readonly string[]): Kept | undefined => {
-    if (open + names.length > keep) return undefined;
-    const files = names.map((name) => tryOpen(`${path}/${name}`));
-    const count = files.filter((descriptor) => descriptor !== undefined).length;
-    if (count === 0) return undefined;
-    const kept: Kept = { files, bytes: [], texts: NONE, children: undefined, asked: 0 };
-    cgroups.set(path, kept);
-    open += count;
-    return kept;
+  /** Opens a file of a cgroup for good, when there is room for it. */
+  const keepOpen = (file: string, files: (number | undefined)[], index: number): number | undefined => {
+    if (open >= keep) return undefined;
+    const descriptor = tryOpen(file);
+    files[index] = descriptor;
+    if (descriptor !== undefined) open++;
+    return descriptor;
   };
-  const readKept = (kept: Kept): readonly (string | undefined)[] => {
+  /** Reads the files of a kept cgroup; undefined when it went, perhaps for another of its name. */
+  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, light }: ReadAll): Kept["texts"] | undefined => {
     const { files, bytes, texts } = kept;
+    const first = texts === NONE;
     let changed: (string | undefined)[] | undefined;
-    for (let index = 0; index < files.length; index++) {
-      const descriptor = files[index];
-      if (descriptor === undefined) continue;
+    const found = (index: number, text: string | undefined): void => {
+      changed ??= Array.from(names, (_, at) => texts[at]);
+      changed[index] = text;
+    };
+    for (let index = 0; index < names.length; index++) {
+      // The first ones always: they tell whether the cgroup is still the same one, and what it has.
+      const matters = index === 0 || (census && index === 1) || !declared || declared[index];
+      const file = files[index] === undefined ? `${directory}/${names[index]}` : "";
+      const descriptor = files[index] ?? (matters && (first || texts[index] !== undefined || !light) ? keepOpen(file, files, index) : undefined);
+      if (descriptor === undefined) {
+        if (light && !matters && !first) continue;
+        const text = read(file);
+        if (text !== texts[index] || first) found(index, text);
+        continue;
+      }
       let length: number;
       try {
         length = readInto(descriptor);
       } catch (error) {
         if (!isGone(error)) throw error;
-        changed ??= Array.from(files, (_, at) => texts[at]);
-        changed[index] = undefined;
-        continue;
+        return undefined;
       }
       const before = bytes[index];
       if (before?.length === length && before.compare(buffer, 0, length) === 0) continue;
       bytes[index] = Buffer.from(buffer.subarray(0, length));
-      changed ??= Array.from(files, (_, at) => texts[at]);
-      changed[index] = buffer.toString("latin1", 0, length);
+      found(index, buffer.toString("latin1", 0, length));
     }
+    // A controller that was handed down, or is not any more, takes its files along.
+    if (census && !first && changed && changed[0] !== texts[0]) return undefined;
     if (changed) kept.texts = changed;
     return kept.texts;
   };
@@ -150,19 +170,18 @@ export function kernelFiles(keep = 0): CgroupFiles {
 
   return {
     read,
-    readAll: (directory, names, census = false) => {
+    readAll: (directory, names, how = {}) => {
       const known = cgroups.get(directory);
-      if (known) {
-        const before = known.texts;
-        const texts = readKept(known);
-        // A file that was there and is not any more: the cgroup went, perhaps for another of its name. And a controller that
-        // was handed down brings files of its own.
-        const gone = known.files.some((descriptor, index) => descriptor !== undefined && texts[index] === undefined);
-        if (!gone && !(census && before[0] !== texts[0])) return texts;
-        drop(directory, known);
+      const again = known && readKept(directory, names, known, how);
+      if (again) return again;
+      if (known) drop(directory, known);
+      if (open < keep && names.length > 0) {
+        const kept: Kept = { files: [], bytes: [], texts: NONE, children: undefined, asked: 0 };
+        cgroups.set(directory, kept);
+        const texts = readKept(directory, names, kept, how);
+        if (texts?.some((text) => text !== undefined)) return texts;
+        drop(directory, kept);
       }
-      const kept = names.length > 0 ? keepOpen(directory, names) : undefined;
-      if (kept) return readKept(kept);
       const texts = names.map((name) => read(`${directory}/${name}`));
       return texts.some((text) => text !== undefined) || statSync(directory, { throwIfNoEntry: false }) ? texts : undefined;
     },

@@ -7,7 +7,7 @@ import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
 import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
-import { observe, type Scope } from "./observe.ts";
+import { type Attention, observe, type Scope } from "./observe.ts";
 import { performer } from "./perform.ts";
 import { type Base, lookUp, probe } from "./probe.ts";
 import { kernelProcesses, type Processes } from "./processes.ts";
@@ -33,7 +33,7 @@ export interface Host {
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
-  observe(machine: Machine, scope?: Scope): Observed;
+  observe(machine: Machine, scope?: Scope, attention?: Attention): Observed;
   perform(action: Action): Promise<void> | void;
   /** Pid of the controller at work on this root, if it is another process. */
   controller(): number | undefined;
@@ -66,7 +66,7 @@ export function openHost(options: HostOptions): Host {
     records,
     options,
     machine: (mentions) => lookUp(base, mentions),
-    observe: (machine, scope) => observe({ files, tree, records, processes }, machine, scope),
+    observe: (machine, scope, attention) => observe({ files, tree, records, processes }, machine, scope, attention),
     perform: performer({ files, tree, processes, records }, () => base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
     lock: () => (simulated ? () => {} : takeLock(files, core, tree)),

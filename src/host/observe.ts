@@ -2,6 +2,7 @@
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import type { FileEntry, Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
@@ -19,14 +20,21 @@ export interface Observer {
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
 export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
 
+/** What is desired of a cgroup: its files are the ones that matter most. */
+export interface Attention {
+  readonly cgroups: ReadonlyMap<CgroupPath, Pick<DesiredCgroup, "settings">>;
+  /** Read only those; what else there is was read before, and tells by events when it changes. */
+  readonly light: boolean;
+}
+
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
-export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope): Observed {
+export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
   const cgroups = new Map<string, Map<CgroupPath, ObservedCgroup>>();
   for (const hierarchy of machine.controllers.all) {
     const found = new Map<CgroupPath, ObservedCgroup>();
     cgroups.set(hierarchy.id, found);
     const look = (path: CgroupPath): boolean => {
-      const seen = observeCgroup(files, tree, machine, hierarchy, path);
+      const seen = observeCgroup(files, tree, machine, hierarchy, path, attention);
       if (seen) found.set(path, seen);
       return seen !== undefined;
     };
@@ -72,15 +80,36 @@ function remembered(texts: readonly (string | undefined)[], make: () => Observed
   return known;
 }
 
+const declaredIn = new WeakMap<object, Map<readonly FileEntry[], readonly boolean[]>>();
+
+/** Which files of a table are declared, behind so many others; worked out once for each cgroup. */
+function declaredFiles(desired: Pick<DesiredCgroup, "settings"> | undefined, table: readonly FileEntry[], offset: number): readonly boolean[] | undefined {
+  if (!desired) return undefined;
+  const known = declaredIn.get(desired) ?? new Map<readonly FileEntry[], readonly boolean[]>();
+  declaredIn.set(desired, known);
+  const declared = known.get(table) ?? [...Array<boolean>(offset).fill(true), ...table.map(({ file }) => desired.settings.has(file.name))];
+  known.set(table, declared);
+  return declared;
+}
+
 /** The texts of one directory's files; undefined when there is no such directory. */
-function observeCgroup(files: CgroupFiles, tree: Tree, machine: Machine, hierarchy: Hierarchy, path: CgroupPath): ObservedCgroup | undefined {
+function observeCgroup(
+  files: CgroupFiles,
+  tree: Tree,
+  machine: Machine,
+  hierarchy: Hierarchy,
+  path: CgroupPath,
+  attention: Attention | undefined,
+): ObservedCgroup | undefined {
   const directory = tree.directory(hierarchy, path);
   const table = machine.tables.get(hierarchy.id) ?? [];
-  if (hierarchy.version === 1) {
-    const texts = files.readAll(directory, namesOf(table));
+  const census = hierarchy.version === 2;
+  const how = { census, declared: declaredFiles(attention?.cgroups.get(path), table, census ? CENSUS.length : 0), light: attention?.light ?? false };
+  if (!census) {
+    const texts = files.readAll(directory, namesOf(table), how);
     return texts && remembered(texts, () => ({ texts, controllers: undefined, subtree: undefined }));
   }
-  const texts = files.readAll(directory, namesOf(table, CENSUS), true);
+  const texts = files.readAll(directory, namesOf(table, CENSUS), how);
   if (texts?.[0] === undefined) return undefined;
   const seen = remembered(texts, () => ({
     texts: texts.slice(CENSUS.length),

@@ -117,21 +117,21 @@ export class Engine {
     return true;
   }
 
-  /** Looks and decides; touches nothing. */
-  plan(scope?: ReadonlySet<CgroupPath>): Plan {
+  /** Looks and decides; touches nothing. A `light` look reads what is declared, and takes the rest to be as it was. */
+  plan(scope?: ReadonlySet<CgroupPath>, light = false): Plan {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
     const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
-    const observed = this.host.observe(this.machine, where);
+    const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, light });
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
-  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true): Promise<Convergence> {
+  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true, light = false): Promise<Convergence> {
     const all: Outcome[] = [];
     const refused: Action[] = [];
     let wakeAt: number | undefined;
     for (let [round, looked] = [1, scope]; ; round++) {
-      const decided = this.plan(looked);
+      const decided = this.plan(looked, light && round === 1);
       const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);

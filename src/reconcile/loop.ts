@@ -30,8 +30,11 @@ export interface LoopOptions {
 const POLL = 1000;
 /** After a pass that failed as a whole, ms. */
 const AFTER_FAILURE = 1000;
-/** Resyncs between two scans of all manifest files. */
-const SCAN_EVERY = 6;
+/**
+ * Every so many resyncs is a thorough one: it scans all manifest files, and reads also what is not declared. Both raise
+ * events when they change, and nothing else changes them.
+ */
+const THOROUGH_EVERY = 6;
 /** The status file is written at most this often, ms: on a large host it takes a while. */
 const SAVE = 250;
 const SAVE_PER_OBJECT = 2;
@@ -131,10 +134,12 @@ export class Loop {
 
   private async turn(): Promise<void> {
     const { engine, settled } = this.options;
+    let light = false;
     if (this.resyncDue) {
       this.resyncDue = false;
-      // Every write to a manifest raises an event, so the files are behind the events less often than the kernel.
-      if (this.resyncs++ % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
+      const thorough = this.resyncs++ % THOROUGH_EVERY === 0;
+      if (thorough || (await this.manifestWatch?.refresh())) this.allFiles = true;
+      light = !thorough && !this.everything;
       this.everything = true;
       engine.forgetTold();
       if (this.options.lost()) this.save();
@@ -150,7 +155,7 @@ export class Loop {
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const news = engine.news;
-    const convergence = await engine.converge(scope, () => !this.stopped);
+    const convergence = await engine.converge(scope, () => !this.stopped, light);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
