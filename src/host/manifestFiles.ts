@@ -8,20 +8,17 @@ import { type FileContent, LARGEST_FILE } from "../manifest/read.ts";
 const QUIET = 40;
 /** A file that was last changed this long ago is not being written, ms. */
 const SETTLED = 2000;
-/**
- * A file that vanished, or that is only the beginning of what it was, is taken at its word when nothing in the tree has
- * changed for this long, ms: a checkout, a copy and an editor take files away for a moment.
- */
-const VANISH = 1000;
+/** When nothing in the tree has changed for this long, ms, no checkout, copy or slow writer is at work. */
+const CALM = 1000;
 const DEEPEST = 32;
 const MOST_FILES = 20_000;
 
 interface Entry {
   readonly stamp: string;
   readonly inode: bigint;
+  /** ms since the epoch. */
+  readonly mtime: number;
   readonly content: FileContent;
-  /** Vanished a moment ago; `content` says so too. What it was: */
-  readonly was?: FileContent;
 }
 
 /** What a look found. */
@@ -31,6 +28,8 @@ export interface Look {
   readonly part: boolean;
   /** Look again in so many ms: a file is being written. */
   readonly again: number | undefined;
+  /** So many ms until the tree may be called calm; 0 when it is. What takes something away should wait until then. */
+  readonly calmIn: number;
 }
 
 export class ManifestDirectory {
@@ -55,17 +54,21 @@ export class ManifestDirectory {
       if (entry) seen.set(file, entry);
       if (again !== undefined) ages.push(again);
     }
-    const vanished = [...this.entries].filter(([file]) => !seen.has(file));
-    const changed = [...seen].some(([file, entry]) => this.entries.get(file) !== entry) || vanished.some(([, { was }]) => !was);
-    if (changed) this.changedAt = Date.now();
-    const quietIn = this.changedAt + VANISH - Date.now();
-    if (quietIn > 0)
-      for (const [file, entry] of vanished) seen.set(file, entry.was ? entry : { ...entry, was: entry.content, content: { ...entry.content, gone: true } });
-    if (quietIn > 0 && vanished.length > 0) ages.push(quietIn);
+    if (seen.size !== this.entries.size || [...seen].some(([file, entry]) => this.entries.get(file) !== entry)) this.changed();
+    // The first look may come in the middle of it.
+    if (this.first) for (const { mtime } of seen.values()) if (mtime <= Date.now()) this.changedAt = Math.max(this.changedAt, mtime);
     this.entries = seen;
     this.first = false;
     const problems = this.whole.map((problem) => ({ path: problem.file, problem }));
-    return { contents: [...problems, ...[...seen.values()].map(({ content }) => content)], part: false, again: soonest(ages) };
+    return { contents: [...problems, ...[...seen.values()].map(({ content }) => content)], part: false, again: soonest(ages), calmIn: this.calmIn() };
+  }
+
+  private changed(): void {
+    if (!this.first) this.changedAt = Date.now();
+  }
+
+  private calmIn(): number {
+    return Math.max(0, this.changedAt + CALM - Date.now());
   }
 
   /** Looks at some files alone; undefined when that is not enough and the tree must be scanned. */
@@ -76,12 +79,12 @@ export class ManifestDirectory {
       if (!this.entries.has(file)) return undefined;
       const { entry, again } = this.lookAt(file);
       if (!entry) return undefined;
-      if (this.entries.get(file) !== entry) this.changedAt = Date.now();
+      if (this.entries.get(file) !== entry) this.changed();
       this.entries.set(file, entry);
       contents.push(entry.content);
       if (again !== undefined) ages.push(again);
     }
-    return { contents, part: true, again: soonest(ages) };
+    return { contents, part: true, again: soonest(ages), calmIn: this.calmIn() };
   }
 
   /** All manifest files below the directory, in a stable order. */
@@ -139,13 +142,13 @@ export class ManifestDirectory {
     const before = stampOf(file);
     const known = this.entries.get(file);
     if (before === undefined) return { entry: undefined };
-    if (typeof before === "string") return { entry: { stamp: "", inode: 0n, content: { path: shownPath(file), problem: problemOf(file, before) } } };
+    if (typeof before === "string") return { entry: { stamp: "", inode: 0n, mtime: 0, content: { path: shownPath(file), problem: problemOf(file, before) } } };
     const stamp = stampText(before);
-    if (known?.stamp === stamp) return { entry: known.was ? { stamp, inode: known.inode, content: known.was } : known };
-    const age = Date.now() - Number(before.mtimeNs / 1_000_000n);
+    if (known?.stamp === stamp) return { entry: known };
+    const mtime = Number(before.mtimeNs / 1_000_000n);
+    const age = Date.now() - mtime;
     const young = age >= 0 && age < QUIET;
-    const fresh = known === undefined || known.was !== undefined;
-    const renamedIntoPlace = !fresh && known.inode !== before.ino;
+    const renamedIntoPlace = known !== undefined && known.inode !== before.ino;
     // At the very first look nothing is in force yet, and an unfinished file could only be broken: read it.
     if (!this.first && young && !renamedIntoPlace) return { entry: known, again: QUIET - age };
     const content = readWhole(file, before);
@@ -153,8 +156,11 @@ export class ManifestDirectory {
     const after = age < SETTLED ? stampOf(file) : before;
     const torn = typeof after !== "object" || stampText(after) !== stamp;
     if (torn && known) return { entry: known, again: QUIET };
-    if (known && age >= 0 && age < VANISH && isBeginning(content, known.was ?? known.content)) return { entry: known, again: VANISH - age };
-    return { entry: { stamp: torn ? "" : stamp, inode: before.ino, content }, ...(torn ? { again: QUIET } : {}) };
+    if (known && age >= 0 && age < CALM && isBeginning(content, known.content)) return { entry: known, again: CALM - age };
+    return {
+      entry: { stamp: torn ? "" : stamp, inode: before.ino, mtime, content: renamedIntoPlace ? { ...content, whole: true } : content },
+      ...(torn ? { again: QUIET } : {}),
+    };
   }
 }
 

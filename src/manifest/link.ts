@@ -26,13 +26,19 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   const declared = new Map<ObjectKey, Resource[]>();
   const brokenFiles = new Set<string>();
   const brokenKeys = new Set<string>();
-  // What vanished counts only where nothing took its place.
-  for (const file of [...files].sort((a, b) => Number(a.gone ?? false) - Number(b.gone ?? false))) {
+  for (const file of files) {
     if (file.problem) brokenFiles.add(file.path);
     for (const { resource, key } of file.documents) {
       if (!resource && key) brokenKeys.add(key);
       if (!resource) brokenFiles.add(file.path);
-      else if (!file.gone || !declared.has(resource.key)) declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
+      else declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
+    }
+  }
+  for (const { path, lingering = [] } of files) {
+    for (const resource of lingering) {
+      // What is declared elsewhere has moved there.
+      const now = declared.get(resource.key);
+      if (!now || (now.length === 1 && now[0]?.origin.file === path)) declared.set(resource.key, [resource]);
     }
   }
   const resources = new Map<ObjectKey, Resource>();
@@ -71,7 +77,15 @@ export function amend(
   before: ReadFile,
   after: ReadFile,
 ): { readonly manifests: Manifests; readonly changed: readonly Resource[] } | undefined {
-  if (manifests.held || manifests.problems.length > 0 || before.problem || after.problem || before.documents.length !== after.documents.length)
+  if (
+    manifests.held ||
+    manifests.problems.length > 0 ||
+    before.problem ||
+    after.problem ||
+    before.lingering ||
+    after.lingering ||
+    before.documents.length !== after.documents.length
+  )
     return undefined;
   const resources = new Map(manifests.resources);
   const changed: Resource[] = [];

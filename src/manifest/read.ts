@@ -1,12 +1,12 @@
 /** Knows how to read one file: its text to documents, each an object or its problems. */
 import type { Problem } from "../api/problem.ts";
-import type { Origin } from "../api/resource.ts";
+import type { Origin, Resource } from "../api/resource.ts";
 import { parseDocument } from "./parse.ts";
 import { splitDocuments } from "./split.ts";
 import { type Validated, validate } from "./validate.ts";
 
-/** A manifest file's content, or why it could not be read. `gone`: what it was, for it vanished a moment ago. */
-export type FileContent = { readonly path: string; readonly gone?: boolean } & ({ readonly text: string } | { readonly problem: Problem });
+/** A manifest file's content, or why it could not be read. `whole`: it came in one piece, nobody is writing it. */
+export type FileContent = { readonly path: string; readonly whole?: boolean } & ({ readonly text: string } | { readonly problem: Problem });
 
 interface ReadDocument extends Validated {
   readonly origin: Origin;
@@ -17,8 +17,8 @@ export interface ReadFile {
   readonly documents: readonly ReadDocument[];
   /** Why the file as a whole could not be read. */
   readonly problem?: Problem;
-  /** It vanished a moment ago: its objects stay in force, unless they are found elsewhere. */
-  readonly gone?: boolean;
+  /** Objects that it does not declare any more, or declares in another way, and that stay in force until all is calm. */
+  readonly lingering?: readonly Resource[];
 }
 
 /** Larger files are refused: a manifest is written by people, and a parser must not hold up the controller. */
@@ -26,11 +26,6 @@ export const LARGEST_FILE = 1024 * 1024;
 
 /** Reads one file; documents that stand as they stood in `previous` keep their identity and are not parsed again. */
 export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
-  const read = readContent(file, previous);
-  return file.gone ? { ...read, gone: true } : read;
-}
-
-function readContent(file: FileContent, previous: ReadFile | undefined): ReadFile {
   if ("problem" in file) return { path: file.path, documents: [], problem: file.problem };
   const whole = (reason: Problem["reason"], message: string, hint?: string, line = 0, column = 0): ReadFile => ({
     path: file.path,

@@ -173,7 +173,8 @@ export class Loop {
     this.allFiles = false;
     this.files.clear();
     if (look.again !== undefined) this.timers.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
-    const updated = set.update(look.contents, look.part);
+    const updated = set.update(look.contents, { part: look.part, calm: look.calmIn === 0 });
+    if (set.lingers) this.timers.at("calm", Date.now() + look.calmIn + 1, () => this.allFilesAgain());
     if (updated === undefined) return undefined;
     const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
     if (amended) return amended;

@@ -4,6 +4,7 @@ import type { ObjectKey, Resource } from "../api/resource.ts";
 import { amend, link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import type { FileContent, ReadFile } from "../manifest/read.ts";
 import { readFile } from "../manifest/read.ts";
+import { same } from "../plan/same.ts";
 
 /** So few objects may go at once, whatever their share. */
 const FEW = 3;
@@ -14,8 +15,24 @@ export interface LastInForce {
   load(): Manifests;
 }
 
+interface KnownFile {
+  readonly content: FileContent;
+  readonly read: ReadFile;
+}
+
+function withoutLingering({ path, documents, problem }: ReadFile): ReadFile {
+  return { path, documents, ...(problem ? { problem } : {}) };
+}
+
+/** Whether this change would end processes. A group in another place takes its workloads along, and they start anew. */
+function startsAnew(before: Resource, after: Resource): boolean {
+  if (before.parent !== after.parent) return true;
+  if (before.kind !== "Workload" || after.kind !== "Workload") return false;
+  return before.run.replicas > after.run.replicas || !same({ ...before.run, replicas: 0 }, { ...after.run, replicas: 0 });
+}
+
 export class ManifestSet {
-  private files = new Map<string, { content: FileContent; read: ReadFile }>();
+  private files = new Map<string, KnownFile>();
   private readonly directory: string;
   private readonly forcePrune: boolean;
   private before: LastInForce | undefined;
@@ -35,20 +52,27 @@ export class ManifestSet {
   /**
    * Takes a look's contents: of all files, or of `part` of them, the others being as they were. Tells what is different
    * from before: nothing (undefined), some objects alone, or perhaps everything ("all").
+   *
+   * Unless the tree is `calm`, what an edit takes away, or would start anew, stays in force as it was: a checkout, a copy
+   * or a slow writer may be in the middle of it. Everything else follows at once.
    */
-  update(contents: readonly FileContent[], part = false): readonly Resource[] | "all" | undefined {
+  update(contents: readonly FileContent[], { part = false, calm = true } = {}): readonly Resource[] | "all" | undefined {
+    if (!calm && this.before) this.manifests = this.before.load();
     const edits: { before: ReadFile | undefined; after: ReadFile }[] = [];
-    const next = part ? this.files : new Map<string, { content: FileContent; read: ReadFile }>();
+    const next = part ? this.files : new Map<string, KnownFile>();
     for (const content of contents) {
       const known = this.files.get(content.path);
-      if (known?.content === content) next.set(content.path, known);
+      if (known?.content === content && !(calm && known.read.lingering)) next.set(content.path, known);
       else {
-        const read = readFile(content, known?.read);
+        const plain = known?.content === content ? withoutLingering(known.read) : readFile(content, known?.read);
+        const read = calm || content.whole ? plain : this.withLingering(plain);
         next.set(content.path, { content, read });
         edits.push({ before: known?.read, after: read });
       }
     }
-    const sameFiles = part || (contents.length === this.files.size && this.started);
+    if (!calm && !part)
+      for (const path of this.vanished(next)) next.set(path, { content: { path, text: "" }, read: this.withLingering({ path, documents: [] }) });
+    const sameFiles = part || (this.started && next.size === this.files.size && [...next.keys()].every((path) => this.files.has(path)));
     this.files = next;
     this.started = true;
     if (sameFiles && edits.length === 0) return undefined;
@@ -68,6 +92,25 @@ export class ManifestSet {
     this.before = undefined;
     this.manifests = this.guard(linked);
     return "all";
+  }
+
+  /** Whether something stays in force only until the tree is calm. */
+  get lingers(): boolean {
+    return [...this.files.values()].some(({ read }) => read.lingering !== undefined);
+  }
+
+  /** Files of objects in force that are not there any more. */
+  private vanished(files: ReadonlyMap<string, unknown>): Set<string> {
+    return new Set([...this.manifests.resources.values()].map(({ origin }) => origin.file).filter((path) => !files.has(path)));
+  }
+
+  private withLingering(read: ReadFile): ReadFile {
+    const now = new Map(read.documents.flatMap(({ resource }) => (resource ? [[resource.key, resource] as const] : [])));
+    const lingering = [...this.manifests.resources.values()].filter((resource) => {
+      const declared = now.get(resource.key);
+      return declared ? startsAnew(resource, declared) : resource.origin.file === read.path;
+    });
+    return lingering.length > 0 ? { ...read, lingering } : read;
   }
 
   /**

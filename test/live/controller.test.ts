@@ -202,7 +202,21 @@ import { group, workload } from "../support/manifests.ts";
       await sleep(200);
       writeSync(slow, sleeper("b").slice(40));
       closeSync(slow);
+      // All in one file that is written slowly, with a change at its top.
+      const one = [limit(33), ...names.map(sleeper)];
+      const file2 = join(live.manifests, "z.yaml");
       for (const name of names) rmSync(join(live.manifests, `${name}.yaml`));
+      rmSync(join(live.manifests, "g.yaml"));
+      writeFileSync(file2, one.join("---\n"));
+      await reads(33);
+      const tail = openSync(file2, "w");
+      for (const document of [limit(34), ...names.map(sleeper)]) {
+        writeSync(tail, `---\n${document}`);
+        await sleep(150);
+      }
+      closeSync(tail);
+      await reads(34);
+      rmSync(file2);
       await sleep(400);
       await checkout(branch("", 31));
       await sleep(1500);

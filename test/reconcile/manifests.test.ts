@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import { ManifestSet } from "../../src/reconcile/manifests.ts";
 import { group, workload } from "../support/manifests.ts";
 
@@ -74,4 +74,83 @@ test("what was in force before a restart stays in force while it is broken or go
   expect(next.manifests.resources.size).toBe(3);
   next.update([...files.slice(0, 1), ...files.slice(2)]);
   expect([...next.manifests.resources.keys()]).toEqual(["LimitGroup/a", "LimitGroup/c"]);
+});
+
+describe("while the tree is not calm", () => {
+  const hasty = { calm: false };
+  const text = (limit: number, ...names: string[]): string =>
+    [group("g", `{limits: {pids.max: ${limit}}}`), ...names.map((name) => workload(name, "{command: [x], replicas: 2, limitGroupRef: {name: g}}"))].join(
+      "---\n",
+    );
+  let set: ManifestSet;
+  const state = (): Record<string, string> =>
+    Object.fromEntries(
+      [...set.manifests.resources.values()].map((resource) => [
+        resource.name,
+        resource.kind === "Workload" ? `${resource.run.argv.join(" ")} x${resource.run.replicas}` : String(resource.limits["pids.max"]),
+      ]),
+    );
+  const all = { g: "5", a: "x x2", b: "x x2" };
+  beforeEach(() => {
+    set = new ManifestSet("m");
+    set.update([file("m.yaml", text(5, "a", "b"))]);
+    expect(state()).toEqual(all);
+  });
+
+  test("what a changed file does not declare any more stays, its limits follow; when it is calm, it goes", () => {
+    const cut = file("m.yaml", text(7, "a"));
+    set.update([cut], hasty);
+    expect(state()).toEqual({ ...all, g: "7" });
+    expect(set.lingers).toBe(true);
+    expect(set.manifests).toMatchObject({ held: false, problems: [] });
+    set.update([file("m.yaml", text(7, "a", "b"))], hasty);
+    expect([state(), set.lingers]).toEqual([{ ...all, g: "7" }, false]);
+    set.update([cut], hasty);
+    expect(set.update([cut], hasty)).toBeUndefined();
+    expect(set.update([cut])).toBe("all");
+    expect([state(), set.lingers]).toEqual([{ g: "7", a: "x x2" }, false]);
+  });
+
+  test("also when the file was broken before, and when it is broken in between", () => {
+    set.update([file("m.yaml", `[\n---\n${text(5, "a", "b")}`)], hasty);
+    set.update([file("m.yaml", text(5))], hasty);
+    expect(state()).toEqual(all);
+    set.update([file("m.yaml", `${text(5)}---\nkind: Workload\nmetadata: {na`)], hasty);
+    expect(state()).toEqual(all);
+  });
+
+  test("a workload is not started anew, scaled down or moved; it is when all is calm", () => {
+    const other = file("m.yaml", text(5, "a", "b").replaceAll("[x], replicas: 2", "[y]"));
+    set.update([other], hasty);
+    expect(state()).toEqual(all);
+    set.update([other]);
+    expect(state()).toEqual({ g: "5", a: "y x1", b: "y x1" });
+  });
+
+  test("a vanished file stays, unless its objects are found elsewhere", () => {
+    expect(set.update([], hasty)).toBeUndefined();
+    expect(state()).toEqual(all);
+    set.update([file("n.yaml", text(6, "a", "b"))], hasty);
+    expect(state()).toEqual({ ...all, g: "6" });
+    expect(set.manifests.problems).toEqual([]);
+    set.update([file("n.yaml", text(6, "a"))], hasty);
+    set.update([file("n.yaml", text(6, "a"))]);
+    expect(state()).toEqual({ g: "6", a: "x x2" });
+  });
+
+  test("what was renamed into place is whole, and counts at once", () => {
+    set.update([{ ...file("m.yaml", text(5, "a")), whole: true }], hasty);
+    expect(state()).toEqual({ g: "5", a: "x x2" });
+  });
+
+  test("at a start, too: what the last controller had in force stays", () => {
+    const before = { keys: [...set.manifests.resources.keys()], load: () => set.manifests };
+    const next = new ManifestSet("m", { before });
+    next.update([file("m.yaml", text(5))], hasty);
+    expect(next.manifests.resources.size).toBe(3);
+    const none = new ManifestSet("m", { before });
+    none.update([file("other.yaml", group("h"))], hasty);
+    expect(none.manifests).toMatchObject({ held: false, problems: [] });
+    expect(none.manifests.resources.size).toBe(4);
+  });
 });
