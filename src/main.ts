@@ -121,14 +121,15 @@ function complain(message: string): void {
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that went away (head, less) is no error. What runs for long has a way to end in order: it takes that.
   const failed = ERRORS_ARE_2.has(argv.find((word) => !word.startsWith("-")) ?? "") ? 2 : 1;
-  let ending = false;
+  let told = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (ending) return;
-      ending = process.emit("SIGTERM", "SIGTERM");
+      if (told) return;
+      told = true;
       const gone = error.code === "EPIPE";
       if (!gone) complain(`what there is to say could not be written: ${error.message}`);
-      if (!ending) process.exit(gone ? 0 : failed);
+      // A full disk is no reason for a controller to leave its host alone.
+      if (gone ? !process.emit("SIGTERM", "SIGTERM") : process.listenerCount("SIGTERM") === 0) process.exit(gone ? 0 : failed);
     });
   }
   let code = 0;

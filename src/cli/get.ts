@@ -107,7 +107,7 @@ async function tables(views: readonly ObjectView[], resourceOf: (key: ObjectKey)
       const { status, reason, message } = ready(view);
       const { readyReplicas = 0, replicas = 0, restartCount = 0, replicaStatuses = [] } = view.status;
       const notReady = replicaStatuses.find((replica) => !replica.ready);
-      const word = replicas === 0 ? "ScaledToZero" : notReady ? stateWord(notReady) : status === "True" ? "Running" : reason;
+      const word = replicas === 0 ? "ScaledToZero" : notReady ? stateWord(notReady) : status === "True" ? "Running" : `Running,${reason}`;
       const row = [view.metadata.name, coloured(status, `${readyReplicas}/${replicas}`), coloured(status, word), String(restartCount), runningSince(view)];
       return wide ? [...row, limitsOf(resourceOf(keyOf(view))), view.status.cgroup, message] : row;
     });

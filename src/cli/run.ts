@@ -47,10 +47,10 @@ async function tellerFor(format: "text" | "json"): Promise<Teller> {
     };
   }
   const { pino, destination } = await import("pino").then((module) => ({ pino: module.pino, destination: module.destination }));
-  const log = pino(
-    { base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
-    destination({ fd: 1, sync: true }),
-  );
+  const target = destination({ fd: 1, sync: true });
+  // Whoever reads has gone: end in order. A full disk is no reason to leave a host alone.
+  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && process.emit("SIGTERM", "SIGTERM"));
+  const log = pino({ base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } }, target);
   return {
     event: ({ note: message, type, eventTime: _, ...fields }) => log[type === "Warning" ? "warn" : "info"](fields, message),
     say: (message) => log.info(message),

@@ -64,7 +64,7 @@ export async function launch({ holderProcs, meta, moreHolderProcs, procs, workin
   const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
   const args = ["-c", HOLDER_SCRIPT, HOLDER_NAME, ...homes, workingDir, ...Object.keys(variables), "--", ...argv];
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
-  const child = spawn("/bin/sh", args, {
+  const child = trySpawn("/bin/sh", args, {
     detached: true,
     stdio: ["ignore", output, output],
     env: { PATH: DEFAULT_PATH, PWD: workingDir, ...variables },
@@ -94,4 +94,13 @@ export async function launch({ holderProcs, meta, moreHolderProcs, procs, workin
     throw new Error("the launching shell did not get ready in time");
   };
   return await Promise.race([stopped(), ended]);
+}
+
+function trySpawn(...words: Parameters<typeof spawn>): ReturnType<typeof spawn> {
+  try {
+    return spawn(...words);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
+    throw new Error("the command and its environment are too long for the kernel (E2BIG: 131071 bytes in one word, ARG_MAX in all; execve(2))");
+  }
 }

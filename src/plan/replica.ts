@@ -5,7 +5,7 @@ import type { Action, StartReason } from "./action.ts";
 import { nextStreak, pause, restarts } from "./backoff.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { terminated } from "./exit.ts";
-import type { ObservedAttempt, ObservedReplica, ReplicaRecord } from "./observed.ts";
+import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } from "./observed.ts";
 import { stop, stopOrphans } from "./stop.ts";
 
 /** What a replica is doing, as status.state shows it. */
@@ -77,11 +77,14 @@ export function decide(question: Question): Decision {
   const [twin] = twins;
   if (first?.main && first.meta) {
     const state: ReplicaState = { running: { pid: first.main.pid, startedAt: first.meta.startedAt } };
-    if (record.current?.attempt !== first.id) {
-      const { path, revision, startedAt, stopSignal, gracePeriodSeconds } = first.meta;
-      const current = { attempt: first.id, path, revision, startedAt, stopSignal, gracePeriodSeconds };
+    const current = currentOf(first.id, first.meta, desired, record.current);
+    if (
+      record.current?.attempt !== first.id ||
+      record.current.gracePeriodSeconds !== current.gracePeriodSeconds ||
+      record.current.stopSignal !== current.stopSignal
+    ) {
       record = { ...record, starts: Math.max(record.starts, 1), current };
-      actions.push({ type: "adopt", owner, path: path as CgroupPath, replica, record });
+      actions.push({ type: "adopt", owner, path: current.path as CgroupPath, replica, record });
     }
     if (twin) return stop(twin, "started twice", question, record, actions, state);
     if (!desired || (first.meta.revision !== desired.revision && question.obstacle === undefined))
@@ -99,6 +102,17 @@ export function decide(question: Question): Decision {
   if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + SOON };
   if (voided) return { actions, state: waiting("Starting", "an earlier start is being cleared"), wakeAt: now + SOON };
   return { ...next(question, record, actions), actions };
+}
+
+/** What is to be known of a run when it is declared no more: how to stop it as it was declared last. */
+function currentOf(
+  attempt: string,
+  { path, revision, startedAt, stopSignal, gracePeriodSeconds }: AttemptMeta,
+  desired: DesiredReplica | undefined,
+  before: ReplicaRecord["current"],
+): NonNullable<ReplicaRecord["current"]> {
+  const last = desired?.resource.run ?? (before?.attempt === attempt ? before : { stopSignal, gracePeriodSeconds });
+  return { attempt, path, revision, startedAt, stopSignal: last.stopSignal, gracePeriodSeconds: last.gracePeriodSeconds };
 }
 
 /** The record after an end. */

@@ -16,13 +16,13 @@ export function stop(
   const { meta, main } = attempt;
   if (!meta || !main) return { actions, state };
   const path = meta.path as CgroupPath;
-  const run = desired?.resource.run;
-  const grace = (run?.gracePeriodSeconds ?? meta.gracePeriodSeconds) * 1000;
+  const run = desired?.resource.run ?? (record.current?.attempt === attempt.id ? record.current : meta);
+  const grace = run.gracePeriodSeconds * 1000;
   const ask = (signal: NodeJS.Signals): void => {
     actions.push({ type: "signal", owner, path, replica, attempt: attempt.id, pid: main.pid, signal, reason, record: stopping(record, attempt.id, now) });
   };
   const deadline = deadlineOf(record, attempt.id, grace);
-  if (deadline === undefined) ask(run?.stopSignal ?? meta.stopSignal);
+  if (deadline === undefined) ask(run.stopSignal);
   else if (now < deadline) return { actions, state, wakeAt: deadline };
   // A second copy shares its cgroup with the first one: only its main process can be told from that.
   else if (reason === "started twice") ask("SIGKILL");

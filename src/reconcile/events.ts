@@ -99,8 +99,9 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
       return event("Normal", "Started", `${action.replica.id}${action.reason === "first start" ? "" : ` (${action.reason})`}`);
     case "signal":
     case "signalAll":
-    case "spare":
       return event("Normal", "Killing", describe(action));
+    case "spare":
+      return event("Normal", "Spared", describe(action));
     case "kill":
       return event(
         action.reason === "grace period over" ? "Warning" : "Normal",

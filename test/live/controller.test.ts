@@ -1,5 +1,6 @@
 /** The controller in a process of its own: drift, edits, deaths, rivals. */
 
+import { spawn } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -306,6 +307,25 @@ import { group, workload } from "../support/manifests.ts";
     again.child.kill("SIGINT");
     await new Promise((resolve) => again.child.once("exit", resolve));
     expect(existsSync(live.cgroup(""))).toBe(false);
+  });
+
+  test.each(["json", "text"])("goes on without its log (%s) when the disk behind that is full", async (format) => {
+    live.write(group("g", "{limits: {pids.max: 64}}"));
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, ["bin/holdfast.js", "run", "--log-format", format, ...live.options], { stdio: ["ignore", full, "ignore"] });
+    closeSync(full);
+    try {
+      await until("it is limited", () => live.read("pids", "g", "pids.max") === "64");
+      for (let round = 0; round < 5; round++) {
+        behind("pids", "g", "pids.max", "7");
+        await until("it is repaired", () => live.read("pids", "g", "pids.max") === "64");
+        await sleep(50);
+      }
+      expect(child.exitCode).toBeNull();
+    } finally {
+      child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("exit", resolve));
+    }
   });
 
   test("writes its run directory again when somebody took it away", async () => {

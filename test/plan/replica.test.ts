@@ -69,12 +69,14 @@ describe("what runs", () => {
   test("as declared is left alone", () => expect(ask(seen([attempt()], [11]))).toMatchObject({ actions: [], state: { running: { pid: 11 } } }));
   test("of another revision is asked to stop, then killed when its grace period is over", () => {
     const other = { desired: desired("{command: [x], terminationGracePeriodSeconds: 5, stopSignal: SIGINT}", "r2") };
-    const asked = ask(seen([attempt()], [11]), other);
+    const { path, revision, startedAt } = meta;
+    const current = { attempt: "w@0@1", path, revision, startedAt, gracePeriodSeconds: 5, stopSignal: "SIGINT" } as const;
+    const asked = ask(seen([attempt()], [11], record({ current })), other);
     expect(asked).toMatchObject({
       actions: [{ type: "signal", pid: 11, signal: "SIGINT", reason: "new revision", record: { stopping: { attempt: "w@0@1", since: NOW } } }],
       wakeAt: NOW + 5000,
     });
-    const stopping = record({ stopping: { attempt: "w@0@1", since: NOW } });
+    const stopping = record({ current, stopping: { attempt: "w@0@1", since: NOW } });
     expect(ask(seen([attempt()], [11], stopping), { ...other, now: NOW + 4999 })).toMatchObject({ actions: [], wakeAt: NOW + 5000 });
     expect(ask(seen([attempt()], [11], stopping), { ...other, now: NOW + 5000 })).toMatchObject({ actions: [{ type: "kill", reason: "grace period over" }] });
   });
@@ -122,6 +124,13 @@ test("two copies of a workload: the younger one goes, the elder one is not touch
 test("what runs without a record is taken over: it is known again when its holder goes", () => {
   const observed = { attempts: [attempt()], members: new Map([[PATH, [11]]]), record: undefined };
   expect(ask(observed).actions).toMatchObject([{ type: "adopt", record: { starts: 1, current: { attempt: "w@0@1", revision: "r1", stopSignal: "SIGTERM" } } }]);
+});
+
+test("how to stop it is known as it was declared last, also when it is declared no more", () => {
+  const { actions } = ask(seen([attempt()], [11]), { desired: desired("{command: [x], terminationGracePeriodSeconds: 2, stopSignal: SIGUSR1}") });
+  expect(actions).toMatchObject([{ type: "adopt", record: { current: { gracePeriodSeconds: 2, stopSignal: "SIGUSR1" } } }]);
+  const known = (actions[0] as { record: ReplicaRecord }).record;
+  expect(ask(seen([attempt()], [11], known), { desired: undefined })).toMatchObject({ actions: [{ type: "signal", signal: "SIGUSR1" }], wakeAt: NOW + 2000 });
 });
 
 test("what is left at another place than that of the running copy is killed", () => {
