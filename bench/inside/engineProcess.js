@@ -1,7 +1,7 @@
 // Knows Holdfast's engine from the inside, as a process of its own: how long convergence alone takes, and one audit pass.
 //   node engineProcess.js cold ROOT SCRATCH MANIFESTS          converge an empty root once; JSON on stdout
 //   node engineProcess.js audit ROOT SCRATCH MANIFESTS LIST    each line on stdin: one pass; the files read go to LIST
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { openHost } from "../../src/host/host.ts";
@@ -36,28 +36,23 @@ if (mode === "cold") {
   process.stdout.write(`${JSON.stringify({ ms, cpuMs: (cpu.user + cpu.system) / 1000, actions: outcomes.length })}\n`);
   host.close();
 } else {
-  // What one pass reads, as it is read: the C program gets exactly that list.
-  const files = new Set();
-  const { read, readAll } = host.files;
-  host.files.read = (file) => {
-    const text = read(file);
-    if (text !== undefined) files.add(file);
-    return text;
-  };
-  host.files.readAll = (directory, names, how) => {
-    const texts = readAll(directory, names, how);
-    for (const [index, text] of (texts ?? []).entries()) if (text !== undefined) files.add(`${directory}/${names[index]}`);
-    return texts;
-  };
+  // What a resync's glance reads is what is kept open: the C program gets exactly that list.
   engine.plan();
-  Object.assign(host.files, { read, readAll });
-  writeFileSync(list, [...files].join("\n"));
-  process.stdout.write(`${JSON.stringify({ files: files.size, keep })}\n`);
+  const files = readdirSync("/proc/self/fd").flatMap((descriptor) => {
+    try {
+      const file = readlinkSync(`/proc/self/fd/${descriptor}`);
+      return file.includes(`/${root}/`) ? [file] : [];
+    } catch {
+      return []; // that of the listing itself
+    }
+  });
+  writeFileSync(list, files.join("\n"));
+  process.stdout.write(`${JSON.stringify({ files: files.length, keep })}\n`);
   for await (const _ of createInterface({ input: process.stdin })) {
     const before = performance.now();
-    const { actions } = engine.plan();
+    const worth = engine.glance();
     const took = performance.now() - before;
-    if (actions.length > 0) throw new Error(`an audit found something to do: ${JSON.stringify(actions[0])}`);
+    if (worth.size > 0) throw new Error(`an audit found something to look at: ${[...worth]}`);
     process.stdout.write(`${took}\n`);
   }
   host.close();

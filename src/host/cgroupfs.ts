@@ -10,6 +10,13 @@ export interface CgroupFiles {
    * no such cgroup.
    */
   readAll(directory: string, names: readonly string[], how?: ReadAll): readonly (string | undefined)[] | undefined;
+  /**
+   * The cgroups of which a file that is kept open reads otherwise than last time, or not at all; and how many are kept.
+   * One pread(2) a file, and nothing else: most of the time nothing has changed.
+   */
+  changed(): { readonly directories: readonly string[]; readonly kept: number };
+  /** Whether any of a cgroup's files is kept open. */
+  isKept(directory: string): boolean;
   /** One write(2). Throws the kernel's refusal. */
   write(file: string, text: string): void;
   /** One write(2), and what the file reads afterwards. */
@@ -22,21 +29,17 @@ export interface CgroupFiles {
   close(): void;
 }
 
-/** How to read a cgroup's files. */
-export interface ReadAll {
+interface ReadAll {
   /** The first file tells which of the others exist (cgroup.controllers). */
   readonly census?: boolean;
   /** The files that matter most, by index: they are kept open, where there is room. Without it: all. */
   readonly declared?: readonly boolean[] | undefined;
-  /** Read those alone; the others are taken to be as they were. */
-  readonly light?: boolean;
 }
 
 const GONE = new Set(["ENOENT", "ENODEV", "EOPNOTSUPP"]);
 const NONE: readonly string[] = [];
 const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoException).code ?? "");
 
-/** The descriptors of one cgroup that are kept open, and what was read last. */
 interface Kept {
   readonly files: (number | undefined)[];
   /** What each file read last, as bytes: an unchanged reading makes no new string. */
@@ -83,19 +86,14 @@ export function kernelFiles(keep = 0): CgroupFiles {
       throw error;
     }
   };
-  const tryRead = (descriptor: number): string | undefined => {
+  const read = (file: string): string | undefined => {
+    const descriptor = tryOpen(file);
+    if (descriptor === undefined) return undefined;
     try {
       return readDescriptor(descriptor);
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;
-    }
-  };
-  const read = (file: string): string | undefined => {
-    const descriptor = tryOpen(file);
-    if (descriptor === undefined) return undefined;
-    try {
-      return tryRead(descriptor);
     } finally {
       closeSync(descriptor);
     }
@@ -117,21 +115,21 @@ export function kernelFiles(keep = 0): CgroupFiles {
     return descriptor;
   };
   /** Reads the files of a kept cgroup; undefined when it went, perhaps for another of its name. */
-  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, light }: ReadAll): Kept["texts"] | undefined => {
+  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared }: ReadAll): Kept["texts"] | undefined => {
     const { files, bytes, texts } = kept;
     const first = texts === NONE;
+    // At least one: it tells whether the cgroup is still the same one.
+    const any = declared?.includes(true);
     let changed: (string | undefined)[] | undefined;
     const found = (index: number, text: string | undefined): void => {
       changed ??= Array.from(names, (_, at) => texts[at]);
       changed[index] = text;
     };
     for (let index = 0; index < names.length; index++) {
-      // The first ones always: they tell whether the cgroup is still the same one, and what it has.
-      const matters = index === 0 || (census && index === 1) || !declared || declared[index];
+      const matters = !declared || declared[index] || (index === 0 && !any);
       const file = files[index] === undefined ? `${directory}/${names[index]}` : "";
-      const descriptor = files[index] ?? (matters && (first || texts[index] !== undefined || !light) ? keepOpen(file, files, index) : undefined);
+      const descriptor = files[index] ?? (matters ? keepOpen(file, files, index) : undefined);
       if (descriptor === undefined) {
-        if (light && !matters && !first) continue;
         const text = read(file);
         if (text !== texts[index] || first) found(index, text);
         continue;
@@ -152,6 +150,14 @@ export function kernelFiles(keep = 0): CgroupFiles {
     if (census && !first && changed && changed[0] !== texts[0]) return undefined;
     if (changed) kept.texts = changed;
     return kept.texts;
+  };
+  const reads = (descriptor: number, before: Buffer | undefined): boolean => {
+    try {
+      const length = readInto(descriptor);
+      return before?.length === length && before.compare(buffer, 0, length) === 0;
+    } catch {
+      return false; // it is gone, or cannot be read: a proper look tells which
+    }
   };
   const forgetChildren = (directory: string): void => {
     const above = cgroups.get(directory.slice(0, directory.lastIndexOf("/")));
@@ -185,6 +191,19 @@ export function kernelFiles(keep = 0): CgroupFiles {
       const texts = names.map((name) => read(`${directory}/${name}`));
       return texts.some((text) => text !== undefined) || statSync(directory, { throwIfNoEntry: false }) ? texts : undefined;
     },
+    changed: () => {
+      const directories: string[] = [];
+      for (const [directory, { files, bytes }] of cgroups) {
+        for (let index = 0; index < files.length; index++) {
+          const descriptor = files[index];
+          if (descriptor === undefined || reads(descriptor, bytes[index])) continue;
+          directories.push(directory);
+          break;
+        }
+      }
+      return { directories, kept: cgroups.size };
+    },
+    isKept: (directory) => cgroups.has(directory),
     write: (file, text) => {
       const descriptor = openSync(file, constants.O_WRONLY);
       try {

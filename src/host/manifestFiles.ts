@@ -200,7 +200,8 @@ function stampOf(file: string): BigIntStats | string | undefined {
   }
 }
 
-function leadsToDirectory(link: string): boolean {
+/** Whether a path is a directory, or a link to one. */
+export function leadsToDirectory(link: string): boolean {
   try {
     return statSync(link, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch {

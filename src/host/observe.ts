@@ -20,12 +20,8 @@ export interface Observer {
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
 export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
 
-/** What is desired of a cgroup: its files are the ones that matter most. */
-export interface Attention {
-  readonly cgroups: ReadonlyMap<CgroupPath, Pick<DesiredCgroup, "settings">>;
-  /** Read only those; what else there is was read before, and tells by events when it changes. */
-  readonly light: boolean;
-}
+/** What is desired: its files are the ones that matter most. */
+export type Attention = ReadonlyMap<CgroupPath, Pick<DesiredCgroup, "settings">>;
 
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
 export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
@@ -104,7 +100,7 @@ function observeCgroup(
   const directory = tree.directory(hierarchy, path);
   const table = machine.tables.get(hierarchy.id) ?? [];
   const census = hierarchy.version === 2;
-  const how = { census, declared: declaredFiles(attention?.cgroups.get(path), table, census ? CENSUS.length : 0), light: attention?.light ?? false };
+  const how = { census, declared: declaredFiles(attention?.get(path), table, census ? CENSUS.length : 0) };
   if (!census) {
     const texts = files.readAll(directory, namesOf(table), how);
     return texts && remembered(texts, () => ({ texts, controllers: undefined, subtree: undefined }));

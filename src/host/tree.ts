@@ -15,6 +15,15 @@ export class Tree {
     return path === "" ? `${hierarchy.mount}/${this.root}` : `${hierarchy.mount}/${this.root}/${path}`;
   }
 
+  /** The cgroup that a directory is. */
+  pathOf(hierarchies: readonly Pick<Hierarchy, "mount">[], directory: string): CgroupPath {
+    for (const hierarchy of hierarchies) {
+      const root = this.directory(hierarchy, "");
+      if (directory === root || directory.startsWith(`${root}/`)) return directory.slice(root.length + 1) as CgroupPath;
+    }
+    throw new Error(`${directory} is not below ${this.root}`);
+  }
+
   /** The directories from the mount down to the root: all that must be made for it to exist. */
   wayToRoot(hierarchy: Pick<Hierarchy, "mount">): string[] {
     const parts = this.root.split("/");

@@ -1,8 +1,8 @@
 /** Knows when to look at the manifest directory again. An event means "look at this path", never what happened. */
 import { lstatSync, type FSWatcher as NodeWatcher, type Stats, statSync, watch as watchPath } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type FSWatcher, watch } from "chokidar";
-import { isManifestName } from "./manifestFiles.ts";
+import { FSWatcher } from "chokidar";
+import { isManifestName, leadsToDirectory } from "./manifestFiles.ts";
 
 export interface ManifestWatch {
   /** Watches afresh when the directory is another one than before (removed and made again, a link that was switched); true then. */
@@ -10,14 +10,47 @@ export interface ManifestWatch {
   close(): Promise<void>;
 }
 
-/** Whether another name than a manifest's may change what there is: a link or a directory, `..data`; not an editor's leftovers. */
-function mayLead(file: string, name: string): boolean {
-  return name.startsWith("..") || (!name.startsWith(".") && !(lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? true));
+/**
+ * chokidar lists a directory again at every event in it, and looks at each file: with a thousand manifests that takes longer
+ * than all the rest of an edit. Here every directory is listed once; from then on the names in its events are enough.
+ */
+class DirectoryWatcher extends FSWatcher {
+  readonly listed = new Set<string>();
+
+  override _throttle(...[action, path, timeout]: Parameters<FSWatcher["_throttle"]>): ReturnType<FSWatcher["_throttle"]> {
+    if (action !== "readdir") return super._throttle(action, path, timeout);
+    if (this.listed.has(path)) return false;
+    this.listed.add(path);
+    return super._throttle(action, path, timeout);
+  }
+
+  /** Follows a directory, or what is there now in the place of one. */
+  follow(directory: string): void {
+    this.forget(directory);
+    this.add(directory);
+  }
+
+  forget(directory: string): void {
+    for (const path of [...this.listed]) if (path === directory || path.startsWith(`${directory}/`)) this.listed.delete(path);
+    this.unwatch(directory);
+  }
+}
+
+/** How long after a new directory was found its watch stands for certain, ms: what happened until then is looked for. */
+const ARMED = [50, 500] as const;
+
+/** What a name other than a manifest's may mean: a link or a directory, `..data`; not an editor's leftovers. */
+function mayLead(file: string, name: string): "directory" | "link" | undefined {
+  if (name.startsWith("..")) return "link";
+  const stat = name.startsWith(".") ? undefined : lstatSync(file, { throwIfNoEntry: false });
+  if (!stat || stat.isFile()) return undefined;
+  return leadsToDirectory(file) ? "directory" : "link";
 }
 
 /** `changed` gets the path of a file, or undefined for "look at everything". */
 export function watchManifests(directory: string, changed: (file: string | undefined) => void): ManifestWatch {
-  let watcher: FSWatcher | undefined;
+  let watcher: DirectoryWatcher | undefined;
+  const later = new Set<NodeJS.Timeout>();
   let parent: NodeWatcher | undefined;
   let watched = "";
 
@@ -33,17 +66,30 @@ export function watchManifests(directory: string, changed: (file: string | undef
     watched = identity();
     if (watched === "") return;
     // Directories only (a watch a file costs much); `raw` events name the file, also where chokidar sees no change.
-    const made = watch(directory, { ignoreInitial: true, atomic: false, ignored: (_: string, stat?: Stats) => stat !== undefined && !stat.isDirectory() });
+    const hidden = (path: string): boolean => path !== directory && basename(path).startsWith(".");
+    const ignored = (path: string, stat?: Stats): boolean => hidden(path) || (stat !== undefined && !stat.isDirectory());
+    const made = new DirectoryWatcher({ ignoreInitial: true, atomic: false, ignored });
     watcher = made;
     made.on("raw", (_event: string, name: string | null, details: unknown) => {
       if (name === null) return changed(undefined);
       const file = join((details as { watchedPath: string }).watchedPath, name);
-      if (isManifestName(name)) changed(file);
-      else if (mayLead(file, name)) changed(undefined);
+      if (isManifestName(name)) return changed(file);
+      const lead = mayLead(file, name);
+      if (lead === "directory") {
+        made.follow(file);
+        for (const wait of ARMED) {
+          const timer = setTimeout(() => {
+            later.delete(timer);
+            changed(undefined);
+          }, wait);
+          later.add(timer);
+        }
+      } else if (lead === undefined && made.listed.has(file)) made.forget(file);
+      else if (lead === undefined) return;
+      changed(undefined);
     });
-    made.on("addDir", () => changed(undefined));
-    made.on("unlinkDir", () => changed(undefined));
     made.on("error", () => changed(undefined));
+    made.add(directory);
     await new Promise<void>((ready) => made.once("ready", ready));
   };
   // The directory itself may go and come back, or be a link that is switched: its parent tells.
@@ -66,6 +112,7 @@ export function watchManifests(directory: string, changed: (file: string | undef
     },
     close: async () => {
       parent?.close();
+      for (const timer of later) clearTimeout(timer);
       await watcher?.close();
     },
   };

@@ -16,6 +16,7 @@ import { same } from "../plan/same.ts";
 import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { eventOf, eventsOf, problemEvent, problemKey, recordTroubleEvent, reportedEvent } from "./events.ts";
+import { glance } from "./glance.ts";
 import { byObject, type Remembered, report } from "./report.ts";
 import { standing } from "./standing.ts";
 import { loadState, type State, saveState } from "./state.ts";
@@ -117,21 +118,26 @@ export class Engine {
     return true;
   }
 
-  /** Looks and decides; touches nothing. A `light` look reads what is declared, and takes the rest to be as it was. */
-  plan(scope?: ReadonlySet<CgroupPath>, light = false): Plan {
+  /** What is worth a look, at a glance. */
+  glance(): Set<CgroupPath> {
+    return glance(this.host, this.machine, this.desired, this.lastPlan, this.failures.keys());
+  }
+
+  /** Looks and decides; touches nothing. */
+  plan(scope?: ReadonlySet<CgroupPath>): Plan {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
     const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
-    const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, light });
+    const observed = this.host.observe(this.machine, where, this.desired.cgroups);
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
-  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true, light = false): Promise<Convergence> {
+  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true): Promise<Convergence> {
     const all: Outcome[] = [];
     const refused: Action[] = [];
     let wakeAt: number | undefined;
     for (let [round, looked] = [1, scope]; ; round++) {
-      const decided = this.plan(looked, light && round === 1);
+      const decided = this.plan(looked);
       const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
@@ -175,7 +181,7 @@ export class Engine {
     this.drift.set(key, { count: (this.drift.get(key)?.count ?? 0) + 1, lastSeen: eventTime, lastMessage: note });
   }
 
-  /** Called at a resync, when everything is looked at: what is no problem any more may be told again later. */
+  /** Called at a resync: what is no problem any more may be told again later. */
   forgetTold(): void {
     const { problems, reported } = this.lastPlan;
     const failures = [...this.failures.values()].flat();

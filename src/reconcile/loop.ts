@@ -30,11 +30,13 @@ export interface LoopOptions {
 const POLL = 1000;
 /** After a pass that failed as a whole, ms. */
 const AFTER_FAILURE = 1000;
+/** Resyncs between two scans of all manifest files: every change of one raises an event. */
+const SCAN_EVERY = 6;
 /**
- * Every so many resyncs is a thorough one: it scans all manifest files, and reads also what is not declared. Both raise
- * events when they change, and nothing else changes them.
+ * Resyncs between two looks at everything; the others glance at what is declared and at processes. All else raises events
+ * when it changes, and nothing but a flood of events is known to lose one.
  */
-const THOROUGH_EVERY = 6;
+const LOOK_EVERY = 30;
 /** The status file is written at most this often, ms: on a large host it takes a while. */
 const SAVE = 250;
 const SAVE_PER_OBJECT = 2;
@@ -134,13 +136,12 @@ export class Loop {
 
   private async turn(): Promise<void> {
     const { engine, settled } = this.options;
-    let light = false;
     if (this.resyncDue) {
       this.resyncDue = false;
-      const thorough = this.resyncs++ % THOROUGH_EVERY === 0;
-      if (thorough || (await this.manifestWatch?.refresh())) this.allFiles = true;
-      light = !thorough && !this.everything;
-      this.everything = true;
+      const count = this.resyncs++;
+      if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
+      if (count % LOOK_EVERY === 0) this.everything = true;
+      else for (const path of engine.glance()) this.cgroups.add(path);
       engine.forgetTold();
       if (this.options.lost()) this.save();
       if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
@@ -155,7 +156,7 @@ export class Loop {
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const news = engine.news;
-    const convergence = await engine.converge(scope, () => !this.stopped, light);
+    const convergence = await engine.converge(scope, () => !this.stopped);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;

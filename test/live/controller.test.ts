@@ -160,6 +160,23 @@ import { group, workload } from "../support/manifests.ts";
       renameSync(file, join(live.manifests, "new/deep/b.yml"));
       writeFileSync(join(live.manifests, "new/deep/b.yml"), limit(5));
       await reads(5);
+      // A directory that goes and comes again at once, with one below it; a link to one elsewhere.
+      rmSync(join(live.manifests, "new"), { recursive: true });
+      mkdirSync(join(live.manifests, "new/deep"), { recursive: true });
+      writeFileSync(join(live.manifests, "new/deep/b.yml"), limit(6));
+      await reads(6);
+      await sleep(600);
+      writeFileSync(join(live.manifests, "new/deep/b.yml"), limit(7));
+      await reads(7);
+      mkdirSync(join(live.directory, "elsewhere"));
+      symlinkSync(join(live.directory, "elsewhere"), join(live.manifests, "linked"));
+      await sleep(600);
+      writeFileSync(join(live.directory, "elsewhere/h.yaml"), group("h", "{limits: {pids.max: 3}}"));
+      await until("h is limited", () => live.read("pids", "h", "pids.max") === "3");
+      writeFileSync(join(live.directory, "elsewhere/h.yaml"), group("h", "{limits: {pids.max: 4}}"));
+      await until("h is changed", () => live.read("pids", "h", "pids.max") === "4");
+      writeFileSync(join(live.manifests, "new/deep/b.yml"), limit(5));
+      await reads(5);
       for (const leftover of ["b.yml~", ".b.yml.swp", "#b.yml#", "b.yml.bak", "4913", "notes.txt"])
         writeFileSync(join(live.manifests, "new/deep", leftover), limit(99));
       await sleep(200);

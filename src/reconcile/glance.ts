@@ -1,0 +1,30 @@
+/** Knows what is worth a look when nothing has told of a change: cheap enough to be asked all day long. */
+import type { Machine } from "../cgroup/machine.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Host } from "../host/host.ts";
+import type { Desired } from "../plan/desired.ts";
+import type { Plan } from "../plan/plan.ts";
+
+/** Number of directories that are desired, over all hierarchies; counted once. */
+const counts = new WeakMap<Desired["cgroups"], number>();
+
+function directoriesOf({ cgroups }: Desired): number {
+  const known = counts.get(cgroups) ?? [...cgroups.values()].reduce((sum, { hierarchies }) => sum + hierarchies.size, 0);
+  counts.set(cgroups, known);
+  return known;
+}
+
+/**
+ * Cgroups of which a declared value reads otherwise than last time, or is not kept open; all workloads, whose processes
+ * tell of little by themselves; and what the last plan left in trouble, or could not do (`failed`).
+ */
+export function glance({ files, tree }: Host, { controllers: { all } }: Machine, desired: Desired, last: Plan, failed: Iterable<string>): Set<CgroupPath> {
+  const worth = new Set([...failed, ...last.problems.flatMap(({ cgroup }) => cgroup ?? []), ...last.reported.map(({ path }) => path)] as CgroupPath[]);
+  const { directories, kept } = files.changed();
+  for (const directory of directories) worth.add(tree.pathOf(all, directory));
+  for (const { path } of desired.replicas.values()) worth.add(path);
+  if (kept >= directoriesOf(desired)) return worth;
+  for (const [path, { hierarchies }] of desired.cgroups)
+    for (const hierarchy of all) if (hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path))) worth.add(path);
+  return worth;
+}
