@@ -1,5 +1,6 @@
 /** Knows how to touch cgroup files: few system calls, one write(2) a value, descriptors kept open for a controller that looks often. */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { isGone, Reader } from "./reader.ts";
 
 /** The only ways in which the rest of the program touches a cgroup tree. */
 export interface CgroupFiles {
@@ -36,9 +37,7 @@ interface ReadAll {
   readonly declared?: readonly boolean[] | undefined;
 }
 
-const GONE = new Set(["ENOENT", "ENODEV", "EOPNOTSUPP"]);
 const NONE: readonly string[] = [];
-const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoException).code ?? "");
 
 interface Kept {
   readonly files: (number | undefined)[];
@@ -64,40 +63,8 @@ const LIST_EVERY = 6;
 export function kernelFiles(keep = 0): CgroupFiles {
   const cgroups = new Map<string, Kept>();
   let open = 0;
-  let buffer = Buffer.allocUnsafe(4096);
+  const reader = new Reader();
 
-  /** Reads a file into the buffer, and tells how much it was. */
-  const readInto = (descriptor: number): number => {
-    let length = readSync(descriptor, buffer, 0, buffer.length, 0);
-    while (length === buffer.length) {
-      const larger = Buffer.allocUnsafe(buffer.length * 4);
-      buffer.copy(larger);
-      buffer = larger;
-      length += readSync(descriptor, buffer, length, buffer.length - length, length);
-    }
-    return length;
-  };
-  const readDescriptor = (descriptor: number): string => ((length) => buffer.toString("latin1", 0, length))(readInto(descriptor));
-  const tryOpen = (path: string): number | undefined => {
-    try {
-      return openSync(path, constants.O_RDONLY);
-    } catch (error) {
-      if (isGone(error)) return undefined;
-      throw error;
-    }
-  };
-  const read = (file: string): string | undefined => {
-    const descriptor = tryOpen(file);
-    if (descriptor === undefined) return undefined;
-    try {
-      return readDescriptor(descriptor);
-    } catch (error) {
-      if (isGone(error)) return undefined;
-      throw error;
-    } finally {
-      closeSync(descriptor);
-    }
-  };
   const drop = (path: string, { files }: Kept): void => {
     cgroups.delete(path);
     for (const descriptor of files) {
@@ -109,7 +76,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
   /** Opens a file of a cgroup for good, when there is room for it. */
   const keepOpen = (file: string, files: (number | undefined)[], index: number): number | undefined => {
     if (open >= keep) return undefined;
-    const descriptor = tryOpen(file);
+    const descriptor = reader.open(file);
     files[index] = descriptor;
     if (descriptor !== undefined) open++;
     return descriptor;
@@ -130,21 +97,20 @@ export function kernelFiles(keep = 0): CgroupFiles {
       const file = files[index] === undefined ? `${directory}/${names[index]}` : "";
       const descriptor = files[index] ?? (matters ? keepOpen(file, files, index) : undefined);
       if (descriptor === undefined) {
-        const text = read(file);
+        const text = reader.read(file);
         if (text !== texts[index] || first) found(index, text);
         continue;
       }
       let length: number;
       try {
-        length = readInto(descriptor);
+        length = reader.readInto(descriptor);
       } catch (error) {
         if (!isGone(error)) throw error;
         return undefined;
       }
-      const before = bytes[index];
-      if (before?.length === length && before.compare(buffer, 0, length) === 0) continue;
-      bytes[index] = Buffer.from(buffer.subarray(0, length));
-      found(index, buffer.toString("latin1", 0, length));
+      if (reader.holds(bytes[index], length)) continue;
+      bytes[index] = reader.bytes(length);
+      found(index, reader.text(length));
     }
     // A controller that was handed down, or is not any more, takes its files along.
     if (census && !first && changed && changed[0] !== texts[0]) return undefined;
@@ -153,8 +119,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
   };
   const reads = (descriptor: number, before: Buffer | undefined): boolean => {
     try {
-      const length = readInto(descriptor);
-      return before?.length === length && before.compare(buffer, 0, length) === 0;
+      return reader.holds(before, reader.readInto(descriptor));
     } catch {
       return false; // it is gone, or cannot be read: a proper look tells which
     }
@@ -175,7 +140,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
   };
 
   return {
-    read,
+    read: (file) => reader.read(file),
     readAll: (directory, names, how = {}) => {
       const known = cgroups.get(directory);
       const again = known && readKept(directory, names, known, how);
@@ -188,7 +153,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
         if (texts?.some((text) => text !== undefined)) return texts;
         drop(directory, kept);
       }
-      const texts = names.map((name) => read(`${directory}/${name}`));
+      const texts = names.map((name) => reader.read(`${directory}/${name}`));
       return texts.some((text) => text !== undefined) || statSync(directory, { throwIfNoEntry: false }) ? texts : undefined;
     },
     changed: () => {
@@ -216,7 +181,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       const descriptor = openSync(file, constants.O_RDWR);
       try {
         writeSync(descriptor, text);
-        return readDescriptor(descriptor);
+        return reader.text(reader.readInto(descriptor));
       } finally {
         closeSync(descriptor);
       }

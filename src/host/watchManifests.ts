@@ -18,26 +18,14 @@ class DirectoryWatcher extends FSWatcher {
   readonly listed = new Set<string>();
 
   override _throttle(...[action, path, timeout]: Parameters<FSWatcher["_throttle"]>): ReturnType<FSWatcher["_throttle"]> {
-    if (action !== "readdir") return super._throttle(action, path, timeout);
-    if (this.listed.has(path)) return false;
-    this.listed.add(path);
+    if (action === "readdir" && this.listed.has(path)) return false;
+    if (action === "readdir") this.listed.add(path);
     return super._throttle(action, path, timeout);
-  }
-
-  /** Follows a directory, or what is there now in the place of one. */
-  follow(directory: string): void {
-    this.forget(directory);
-    this.add(directory);
-  }
-
-  forget(directory: string): void {
-    for (const path of [...this.listed]) if (path === directory || path.startsWith(`${directory}/`)) this.listed.delete(path);
-    this.unwatch(directory);
   }
 }
 
-/** How long after a new directory was found its watch stands for certain, ms: what happened until then is looked for. */
-const ARMED = [50, 500] as const;
+/** A directory that was made while its parent was being listed may not be watched: what is in it is looked for once more, ms. */
+const ONCE_MORE = 500;
 
 /** What a name other than a manifest's may mean: a link or a directory, `..data`; not an editor's leftovers. */
 function mayLead(file: string, name: string): "directory" | "link" | undefined {
@@ -47,10 +35,12 @@ function mayLead(file: string, name: string): "directory" | "link" | undefined {
   return leadsToDirectory(file) ? "directory" : "link";
 }
 
+const STALE = "stale";
+
 /** `changed` gets the path of a file, or undefined for "look at everything". */
 export function watchManifests(directory: string, changed: (file: string | undefined) => void): ManifestWatch {
   let watcher: DirectoryWatcher | undefined;
-  const later = new Set<NodeJS.Timeout>();
+  let onceMore: NodeJS.Timeout | undefined;
   let parent: NodeWatcher | undefined;
   let watched = "";
 
@@ -67,7 +57,8 @@ export function watchManifests(directory: string, changed: (file: string | undef
     if (watched === "") return;
     // Directories only (a watch a file costs much); `raw` events name the file, also where chokidar sees no change.
     const hidden = (path: string): boolean => path !== directory && basename(path).startsWith(".");
-    const ignored = (path: string, stat?: Stats): boolean => hidden(path) || (stat !== undefined && !stat.isDirectory());
+    const isFile = (path: string, stat: Stats): boolean => !stat.isDirectory() && !(stat.isSymbolicLink() && leadsToDirectory(path));
+    const ignored = (path: string, stat?: Stats): boolean => hidden(path) || (stat !== undefined && isFile(path, stat));
     const made = new DirectoryWatcher({ ignoreInitial: true, atomic: false, ignored });
     watcher = made;
     made.on("raw", (_event: string, name: string | null, details: unknown) => {
@@ -75,16 +66,8 @@ export function watchManifests(directory: string, changed: (file: string | undef
       const file = join((details as { watchedPath: string }).watchedPath, name);
       if (isManifestName(name)) return changed(file);
       const lead = mayLead(file, name);
-      if (lead === "directory") {
-        made.follow(file);
-        for (const wait of ARMED) {
-          const timer = setTimeout(() => {
-            later.delete(timer);
-            changed(undefined);
-          }, wait);
-          later.add(timer);
-        }
-      } else if (lead === undefined && made.listed.has(file)) made.forget(file);
+      // Directories that come, go or are switched are rare: then all are watched afresh, before the next look.
+      if (lead === "directory" || made.listed.has(file)) watched = STALE;
       else if (lead === undefined) return;
       changed(undefined);
     });
@@ -105,14 +88,17 @@ export function watchManifests(directory: string, changed: (file: string | undef
   return {
     refresh: async () => {
       if (identity() === watched) return false;
+      const again = watched === STALE;
       await watcher?.close();
       watcher = undefined;
       await arm();
+      clearTimeout(onceMore);
+      if (again) onceMore = setTimeout(() => changed(undefined), ONCE_MORE);
       return true;
     },
     close: async () => {
       parent?.close();
-      for (const timer of later) clearTimeout(timer);
+      clearTimeout(onceMore);
       await watcher?.close();
     },
   };

@@ -4,6 +4,7 @@ import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import { endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
+import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
@@ -36,7 +37,7 @@ interface Draft {
   readonly own: Set<string>;
   /** The same, with all that is needed below. */
   readonly needs: Set<string>;
-  readonly settings: Map<string, Map<string, Setting>>;
+  readonly settings: Map<string, ReadonlyMap<string, Setting>>;
 }
 
 export function desire(manifests: Manifests, machine: Machine): Desired {
@@ -51,6 +52,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     return "hierarchy" in place ? [`${place.hierarchy.id}:${place.controller}`] : [];
   });
 
+  const shared = new Shared();
   const spellings = new Map<ObjectKey, Spelled>();
   const spellingsOf = (resource: Resource): Spelled => {
     const known = spellings.get(resource.key) ?? spellLimits(resource, machine);
@@ -62,10 +64,10 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     const made: Draft = { path, owner: resource, frozen: declaredFrozen || parent.frozen, own: new Set(), needs: new Set(), settings: new Map() };
     const spelled = spellingsOf(resource);
     for (const need of spelled.needs) made.own.add(need);
-    for (const setting of spelled.settings) set(made, setting);
+    for (const setting of spelled.settings) shared.set(made, setting);
     if (declaredFrozen) {
       const { file, frozen } = FREEZER[core.version];
-      set(made, { file, key: "", value: frozen });
+      shared.set(made, { file, key: "", value: frozen });
       made.own.add(`${core.id}:`);
     }
     drafts.set(path, made);
@@ -111,28 +113,53 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       if (here === ROOT) break;
     }
   }
+  const enable = new Map<CgroupPath, Set<string>>();
+  for (const { path, needs } of drafts.values()) {
+    if (path === ROOT) continue;
+    for (const need of needs) {
+      if (hierarchyIn(need) !== UNIFIED || need.endsWith(":")) continue;
+      const above = parentPath(path);
+      enable.set(above, (enable.get(above) ?? new Set()).add(need.slice(UNIFIED.length + 1)));
+    }
+  }
   const cgroups = new Map<CgroupPath, DesiredCgroup>();
   const inheritance = new Inheritance(machine);
   for (const path of [...drafts.keys()].sort((a, b) => a.length - b.length)) {
     const made = drafts.get(path);
     if (!made) continue;
-    inheritance.apply(made);
-    cgroups.set(path, { ...made, hierarchies: new Set([...made.needs].map(hierarchyIn)), enable: new Set() });
-  }
-  for (const { path, needs } of drafts.values()) {
-    if (path === ROOT) continue;
-    const enable = cgroups.get(parentPath(path))?.enable as Set<string> | undefined;
-    for (const need of needs) if (hierarchyIn(need) === UNIFIED && !need.endsWith(":")) enable?.add(need.slice(UNIFIED.length + 1));
+    inheritance.apply(made, shared);
+    const { owner, frozen, settings, needs } = made;
+    cgroups.set(path, { path, owner, frozen, settings, hierarchies: shared.ids([...needs].map(hierarchyIn)), enable: enable.get(path) ?? NOTHING });
   }
   return { cgroups, replicas, resources: manifests.resources, problems, held: manifests.held };
 }
 
 const hierarchyIn = (need: string): string => need.slice(0, need.indexOf(":"));
 
-function set(draft: Draft, setting: Setting): void {
-  const keys = draft.settings.get(setting.file.name) ?? new Map<string, Setting>();
-  keys.set(setting.key, setting);
-  draft.settings.set(setting.file.name, keys);
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** Thousands of cgroups say the same few things: each is kept once. */
+class Shared {
+  private readonly settings = new Map<KernelFile, Map<string, ReadonlyMap<string, Setting>>>();
+  private readonly sets = new Map<string, ReadonlySet<string>>();
+
+  set(draft: Draft, setting: Setting): void {
+    const { file, key, value } = setting;
+    const before = draft.settings.get(file.name);
+    if (before) return void draft.settings.set(file.name, new Map(before).set(key, setting));
+    const known = this.settings.get(file) ?? new Map<string, ReadonlyMap<string, Setting>>();
+    this.settings.set(file, known);
+    const one = known.get(`${key} ${value}`) ?? new Map([[key, setting]]);
+    known.set(`${key} ${value}`, one);
+    draft.settings.set(file.name, one);
+  }
+
+  ids(all: readonly string[]): ReadonlySet<string> {
+    const name = [...new Set(all)].sort().join();
+    const known = this.sets.get(name) ?? new Set(all);
+    this.sets.set(name, known);
+    return known;
+  }
 }
 
 /** v1 gives a new cpuset nothing, and swappiness its parent's: what is not declared follows the parent. */
@@ -147,7 +174,7 @@ class Inheritance {
   }
 
   /** Parents must come before their children. */
-  apply(draft: Draft): void {
+  apply(draft: Draft, shared: Shared): void {
     for (const { file } of this.files) {
       const declared = draft.settings.get(file.name)?.get("")?.value;
       const above = draft.path === ROOT ? this.machine.inherited.get(file.name) : this.known.get(`${file.name} ${parentPath(draft.path)}`);
@@ -155,7 +182,7 @@ class Inheritance {
       if (value === undefined) continue;
       this.known.set(`${file.name} ${draft.path}`, value);
       // Also where it needs no directory: there may be one from before.
-      if (declared === undefined) set(draft, { file, key: "", value });
+      if (declared === undefined) shared.set(draft, { file, key: "", value });
     }
   }
 }

@@ -41,7 +41,6 @@ export interface EngineOptions {
   readonly progress?: (outcome: Outcome) => void;
 }
 
-/** What a convergence did and left. */
 export interface Convergence {
   readonly outcomes: readonly Outcome[];
   /** What is left: its actions were refused, its problems stand, its time is the earliest of all rounds. */
@@ -154,7 +153,7 @@ export class Engine {
   private note(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
     const time = new Date().toISOString();
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
-    this.lastPlan = scope ? standing(this.lastPlan, decided, scope, this.desired) : decided;
+    this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
     for (const [id, state] of decided.states) this.states.set(id, state);
     for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
     for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
