@@ -2,8 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { cpuOf, memoryOf } from "./daemon.js";
 
-/** After the start: its status file is written, its garbage collected. */
-const SETTLE = 3000;
+/** After the start: its status file is written, its files are opened at the first two resyncs, its garbage is collected. */
+const SETTLE = 22_000;
 
 export async function measureIdle({ pid }, seconds) {
   await pause(SETTLE);

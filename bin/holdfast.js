@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 // Before anything is allocated: the controller lives long and shall stay small; every other verb is over in a moment, and
 // shall not spend a good part of it on collecting garbage.
 const long = process.argv.slice(2).includes("run");
-if (long) setFlagsFromString("--max-semi-space-size=2");
+if (long) for (const flag of ["--max-semi-space-size=2", "--optimize-for-size"]) setFlagsFromString(flag);
 else setFlagsFromString("--min-semi-space-size=64");
 
 const built = new URL("../dist/main.js", import.meta.url);

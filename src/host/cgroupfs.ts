@@ -35,6 +35,8 @@ interface ReadAll {
   readonly census?: boolean;
   /** The files that matter most, by index: they are kept open, where there is room. Without it: all. */
   readonly declared?: readonly boolean[] | undefined;
+  /** Nothing has changed but, perhaps, these: of the others only the declared ones are read, and none when these are none. */
+  readonly touched?: ReadonlySet<string> | undefined;
 }
 
 const NONE: readonly string[] = [];
@@ -82,9 +84,10 @@ export function kernelFiles(keep = 0): CgroupFiles {
     return descriptor;
   };
   /** Reads the files of a kept cgroup; undefined when it went, perhaps for another of its name. */
-  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared }: ReadAll): Kept["texts"] | undefined => {
+  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, touched }: ReadAll): Kept["texts"] | undefined => {
     const { files, bytes, texts } = kept;
     const first = texts === NONE;
+    if (touched?.size === 0 && !first) return texts;
     // At least one: it tells whether the cgroup is still the same one.
     const any = declared?.includes(true);
     let changed: (string | undefined)[] | undefined;
@@ -97,6 +100,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       const file = files[index] === undefined ? `${directory}/${names[index]}` : "";
       const descriptor = files[index] ?? (matters ? keepOpen(file, files, index) : undefined);
       if (descriptor === undefined) {
+        if (!first && touched?.has(names[index] ?? "") === false) continue;
         const text = reader.read(file);
         if (text !== texts[index] || first) found(index, text);
         continue;

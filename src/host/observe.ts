@@ -20,8 +20,16 @@ export interface Observer {
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
 export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
 
-/** What is desired: its files are the ones that matter most. */
-export type Attention = ReadonlyMap<CgroupPath, Pick<DesiredCgroup, "settings">>;
+/** Names of the files that somebody wrote to, by hierarchy. */
+export type Touch = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What to look at more closely. */
+export interface Attention {
+  /** What is desired: its files are the ones that matter most. */
+  readonly cgroups: ReadonlyMap<CgroupPath, Pick<DesiredCgroup, "settings">>;
+  /** All that has changed, where that is known. */
+  readonly touched?: ReadonlyMap<CgroupPath, Touch | undefined> | undefined;
+}
 
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
 export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
@@ -88,6 +96,14 @@ function declaredFiles(desired: Pick<DesiredCgroup, "settings"> | undefined, tab
   return declared;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** The files to read of what was written to: some are read back from another file. */
+function filesTouched(touch: Touch | undefined, { id }: Hierarchy, table: readonly FileEntry[]): ReadonlySet<string> | undefined {
+  const names = touch && (touch.get(id) ?? NONE);
+  return names && new Set([...names].map((name) => table.find(({ file }) => file.name === name)?.file.readFrom ?? name));
+}
+
 /** The texts of one directory's files; undefined when there is no such directory. */
 function observeCgroup(
   files: CgroupFiles,
@@ -100,7 +116,11 @@ function observeCgroup(
   const directory = tree.directory(hierarchy, path);
   const table = machine.tables.get(hierarchy.id) ?? [];
   const census = hierarchy.version === 2;
-  const how = { census, declared: declaredFiles(attention?.get(path), table, census ? CENSUS.length : 0) };
+  const how = {
+    census,
+    declared: declaredFiles(attention?.cgroups.get(path), table, census ? CENSUS.length : 0),
+    touched: filesTouched(attention?.touched?.get(path), hierarchy, table),
+  };
   if (!census) {
     const texts = files.readAll(directory, namesOf(table), how);
     return texts && remembered(texts, () => ({ texts, controllers: undefined, subtree: undefined }));

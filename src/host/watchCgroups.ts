@@ -18,7 +18,8 @@ export interface CgroupWatch {
 interface Options {
   readonly controllers: Controllers;
   readonly tree: Tree;
-  readonly changed: (path: CgroupPath) => void;
+  /** `touched`: the file that was written to, and its hierarchy; without it anything may have changed. */
+  readonly changed: (path: CgroupPath, touched?: { readonly hierarchy: string; readonly name: string }) => void;
   /** The kernel's limit of watches is reached: from now on the resync is all there is. */
   readonly exhausted: () => void;
 }
@@ -66,7 +67,8 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
               }
             changed(child);
           }
-          changed(path);
+          if (event === "change" && name !== null) changed(path, { hierarchy: hierarchy.id, name });
+          else changed(path);
         });
         // The file itself: a directory's watch tells of the kernel's own events only while the file's inode is cached.
         const events =

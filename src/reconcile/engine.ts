@@ -4,6 +4,7 @@ import type { DriftStatus, Event, ObjectView } from "../api/status.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
+import type { Attention } from "../host/observe.ts";
 import type { Manifests } from "../manifest/link.ts";
 import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
@@ -36,7 +37,6 @@ export interface EngineOptions {
   readonly host: Host;
   /** What an earlier controller left; read from the run directory unless it was read already. */
   readonly state?: State;
-  /** Hears of every event as it happens. */
   readonly emit?: (event: Event) => void;
   readonly progress?: (outcome: Outcome) => void;
 }
@@ -123,20 +123,20 @@ export class Engine {
   }
 
   /** Looks and decides; touches nothing. */
-  plan(scope?: ReadonlySet<CgroupPath>): Plan {
+  plan(scope?: ReadonlySet<CgroupPath>, touched?: Attention["touched"]): Plan {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
     const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
-    const observed = this.host.observe(this.machine, where, this.desired.cgroups);
+    const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, touched });
     return plan({ desired: this.desired, observed, applied: this.applied, now: Date.now(), scope });
   }
 
-  /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
-  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true): Promise<Convergence> {
+  /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. `touched`: what an event told. */
+  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true, touched?: Attention["touched"]): Promise<Convergence> {
     const all: Outcome[] = [];
     const refused: Action[] = [];
     let wakeAt: number | undefined;
     for (let [round, looked] = [1, scope]; ; round++) {
-      const decided = this.plan(looked);
+      const decided = this.plan(looked, round === 1 ? touched : undefined);
       const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);

@@ -43,7 +43,8 @@ const SAVE_PER_OBJECT = 2;
 
 export class Loop {
   private readonly options: LoopOptions;
-  private readonly cgroups = new Set<CgroupPath>();
+  /** What to look at; with what was touched there, when that is all that may have changed. */
+  private cgroups = new Map<CgroupPath, Map<string, Set<string>> | undefined>();
   private readonly files = new Set<string>();
   private everything = false;
   private allFiles = false;
@@ -74,7 +75,7 @@ export class Loop {
     this.cgroupWatch = watchCgroups({
       controllers,
       tree: engine.host.tree,
-      changed: (path) => this.cgroupChanged(path),
+      changed: (path, touched) => this.cgroupChanged(path, touched),
       exhausted: () => warn("the kernel's limit of inotify watches is reached (fs.inotify.max_user_watches): drift is found at resyncs only"),
     });
     this.allFiles = true;
@@ -97,14 +98,16 @@ export class Loop {
     this.save();
   }
 
-  private cgroupChanged(path: CgroupPath): void {
+  private cgroupChanged(path: CgroupPath, touched?: { hierarchy: string; name: string }): void {
     const wait = this.pace.wait(path, Date.now());
     if (wait > 0) this.timers.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
-    else this.look(path);
+    else this.look(path, touched);
   }
 
-  private look(path: CgroupPath): void {
-    this.cgroups.add(path);
+  private look(path: CgroupPath, touched?: { hierarchy: string; name: string }): void {
+    const known = this.cgroups.has(path) ? this.cgroups.get(path) : new Map<string, Set<string>>();
+    if (touched && known) known.set(touched.hierarchy, (known.get(touched.hierarchy) ?? new Set()).add(touched.name));
+    this.cgroups.set(path, touched && known);
     this.kick();
   }
 
@@ -141,7 +144,7 @@ export class Loop {
       const count = this.resyncs++;
       if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       if (count % LOOK_EVERY === 0) this.everything = true;
-      else for (const path of engine.glance()) this.cgroups.add(path);
+      else for (const path of engine.glance()) this.cgroups.set(path, undefined);
       engine.forgetTold();
       if (this.options.lost()) this.save();
       if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
@@ -149,14 +152,15 @@ export class Loop {
     // Watch first, look afterwards: nothing can happen in between unseen.
     if (this.allFiles) await this.manifestWatch?.refresh();
     const changed = this.readManifests();
-    const scope = this.everything ? undefined : new Set([...this.cgroups, ...(changed ?? [])]);
+    const scope = this.everything ? undefined : new Set([...this.cgroups.keys(), ...(changed ?? [])]);
     this.everything = false;
-    this.cgroups.clear();
+    const touched = changed || scope === undefined ? undefined : this.cgroups;
+    this.cgroups = new Map();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
     if (scope?.size === 0 && changed) scope.add(ROOT);
     if (scope?.size === 0) return;
     const news = engine.news;
-    const convergence = await engine.converge(scope, () => !this.stopped);
+    const convergence = await engine.converge(scope, () => !this.stopped, touched);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
@@ -197,9 +201,10 @@ export class Loop {
     for (const { action, error } of outcomes) {
       if (action.type === "create" && !error) {
         this.cgroupWatch?.rearm(action.path);
-        this.cgroups.add(action.path);
+        this.cgroups.set(action.path, undefined);
         // What was below a cgroup that had gone has gone with it, and nothing told of that.
-        if (action.cause === "drift") for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.cgroups.add(path);
+        if (action.cause === "drift")
+          for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.cgroups.set(path, undefined);
       }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
@@ -210,8 +215,8 @@ export class Loop {
 
   /** Looks at all replicas: a back-off or a grace period is over. */
   private wake(): void {
-    for (const { path } of this.options.engine.desired.replicas.values()) this.cgroups.add(path);
-    for (const path of this.runningPaths()) this.cgroups.add(path);
+    for (const { path } of this.options.engine.desired.replicas.values()) this.cgroups.set(path, undefined);
+    for (const path of this.runningPaths()) this.cgroups.set(path, undefined);
     this.kick();
   }
 
@@ -219,7 +224,7 @@ export class Loop {
   private watchDesired(): void {
     const { cgroups } = this.options.engine.desired;
     const fresh = this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])), new Set(this.runningPaths())) ?? [];
-    for (const path of fresh) this.cgroups.add(path);
+    for (const path of fresh) this.cgroups.set(path, undefined);
   }
 
   /** Cgroups of workloads that were started, declared or not. */
