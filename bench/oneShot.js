@@ -32,7 +32,11 @@ function contenders(count, perFile, peers) {
         }
       : {}),
     c: { root: bare, cold: () => timed(BASELINE, ["apply", plan]), again: {} },
-    inProcess: { root: inside, cold: () => JSON.parse(finish(process.execPath, [ENGINE_PROCESS, "cold", inside, scratch, manifests])), again: {} },
+    inProcess: {
+      root: inside,
+      cold: () => JSON.parse(finish(process.execPath, ["--semi-space-growth-factor=64", ENGINE_PROCESS, "cold", inside, scratch, manifests])),
+      again: {},
+    },
     wholeProcess: {
       root: cli,
       cold: () => timed(process.execPath, applyWords),

@@ -6,7 +6,7 @@ import { setFlagsFromString } from "node:v8";
 // shall not spend a good part of it on collecting garbage.
 const long = process.argv.slice(2).includes("run");
 if (long) for (const flag of ["--max-semi-space-size=2", "--optimize-for-size"]) setFlagsFromString(flag);
-else setFlagsFromString("--min-semi-space-size=64");
+else setFlagsFromString("--semi-space-growth-factor=64");
 
 const built = new URL("../dist/main.js", import.meta.url);
 if (!existsSync(built)) {

@@ -36,24 +36,39 @@ if (mode === "cold") {
   process.stdout.write(`${JSON.stringify({ ms, cpuMs: (cpu.user + cpu.system) / 1000, actions: outcomes.length })}\n`);
   host.close();
 } else {
-  // What a resync's glance reads is what is kept open: the C program gets exactly that list.
+  /** What a resync does: a glance at what is kept open, a look at what is beyond the budget. */
+  const audit = () => {
+    const worth = engine.glance();
+    const { actions } = worth.size > 0 ? engine.plan(worth) : { actions: [] };
+    if (actions.length > 0) throw new Error(`an audit found something to do: ${JSON.stringify(actions[0])}`);
+  };
   engine.plan();
-  const files = readdirSync("/proc/self/fd").flatMap((descriptor) => {
-    try {
-      const file = readlinkSync(`/proc/self/fd/${descriptor}`);
-      return file.includes(`/${root}/`) ? [file] : [];
-    } catch {
-      return []; // that of the listing itself
-    }
-  });
-  writeFileSync(list, files.join("\n"));
-  process.stdout.write(`${JSON.stringify({ files: files.length, keep })}\n`);
+  // The C program gets the list of exactly the files that are read.
+  const files = new Set(readdirSync("/proc/self/fd").flatMap(fileOf));
+  const { readAll } = host.files;
+  host.files.readAll = (directory, names, how) => {
+    const texts = readAll(directory, names, how);
+    for (const [index, text] of (texts ?? []).entries()) if (text !== undefined) files.add(`${directory}/${names[index]}`);
+    return texts;
+  };
+  audit();
+  Object.assign(host.files, { readAll });
+  writeFileSync(list, [...files].join("\n"));
+  process.stdout.write(`${JSON.stringify({ files: files.size, keep })}\n`);
   for await (const _ of createInterface({ input: process.stdin })) {
     const before = performance.now();
-    const worth = engine.glance();
-    const took = performance.now() - before;
-    if (worth.size > 0) throw new Error(`an audit found something to look at: ${[...worth]}`);
-    process.stdout.write(`${took}\n`);
+    audit();
+    process.stdout.write(`${performance.now() - before}\n`);
   }
   host.close();
+}
+
+/** The cgroup file behind a descriptor, if it is one of ours. */
+function fileOf(descriptor) {
+  try {
+    const file = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return file.includes(`/${root}/`) ? [file] : [];
+  } catch {
+    return []; // that of the listing itself
+  }
 }
