@@ -21,7 +21,7 @@ export interface Observer {
 export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
 
 /** Names of the files that somebody wrote to, by hierarchy. */
-export type Touch = ReadonlyMap<string, ReadonlySet<string>>;
+type Touch = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What to look at more closely. */
 export interface Attention {
