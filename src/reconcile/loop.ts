@@ -144,10 +144,13 @@ export class Loop {
       const count = this.resyncs++;
       if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       if (count % LOOK_EVERY === 0) this.everything = true;
-      else for (const path of engine.glance()) this.cgroups.set(path, undefined);
+      else for (const path of [...engine.glance(), ...this.runningPaths()]) this.cgroups.set(path, undefined);
       engine.forgetTold();
       if (this.options.lost()) this.save();
-      if (engine.refreshFacts(this.options.set.manifests)) this.watchDesired();
+      if (engine.refreshFacts(this.options.set.manifests)) {
+        this.watchDesired();
+        this.everything = true;
+      }
     }
     // Watch first, look afterwards: nothing can happen in between unseen.
     if (this.allFiles) await this.manifestWatch?.refresh();

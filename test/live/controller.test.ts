@@ -355,6 +355,17 @@ import { group, workload } from "../support/manifests.ts";
     expect(state()).toContain('"exitCode":3');
   });
 
+  test("follows an environment file, which raises no event", async () => {
+    const file = join(live.directory, "env");
+    writeFileSync(file, "COLOUR=red\n");
+    live.write(workload("w", `{command: [sh, -c, 'echo $COLOUR; exec sleep 300'], envFrom: [{file: ${file}}], terminationGracePeriodSeconds: 1}`));
+    await started("--resync", "200ms");
+    await until("it is red", () => live.log("w").includes("red"));
+    await sleep(700);
+    writeFileSync(file, "COLOUR=blue\n");
+    await until("it is blue", () => live.log("w").includes("blue"));
+  });
+
   test("watches a cgroup that somebody made again, and what is below it", async () => {
     live.write(`${group("g", "{limits: {pids.max: 5}}")}---\n${group("h", "{parentRef: {name: g}, limits: {pids.max: 4}}")}`);
     await started();
