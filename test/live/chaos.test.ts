@@ -53,7 +53,8 @@ const KILLS = Number(process.env["HOLDFAST_TEST_KILLS"] ?? 200);
         for (const name of ["a", "b", "c"]) expect(mainsOf(live, name)).toBeLessThanOrEqual(1);
       }
       const last = live.controller("--resync", "1s");
-      await until("the last controller works", () => last.lines().some(({ msg }) => /ended/.test(String(msg))), 60_000);
+      const told = (name: string): boolean => last.lines().some(({ msg }) => String(msg).startsWith(`${name}@0 ended`));
+      await until("the last controller has seen an end of each", () => [...recorded.keys()].every(told), 60_000);
       last.child.kill("SIGTERM");
       await new Promise((resolve) => last.child.once("exit", resolve));
       collect(last.lines());
