@@ -1,4 +1,5 @@
 // Measures what comes and goes: groups made from nothing, and a second run that finds nothing to do.
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { BASELINE, ENGINE_PROCESS, HOLDFAST } from "./build.js";
 import { kernelFiles, nameOf, verify, writeConfiguration, writeManifests, writePlan } from "./groups.js";
@@ -17,7 +18,8 @@ function contenders(count, perFile, peers) {
   writeConfiguration(configuration, peer, count);
   writePlan(plan, bare, count);
   const cli = rootNamed("cli");
-  const applyWords = [HOLDFAST, "apply", "-f", manifests, "--root", cli, "--run-dir", join(scratch, "run"), "--log-dir", join(scratch, "log")];
+  const [cliRuns, insideRuns] = [join(scratch, "cli"), join(scratch, "inside")];
+  const applyWords = [HOLDFAST, "apply", "-f", manifests, "--root", cli, "--run-dir", join(cliRuns, "run"), "--log-dir", join(cliRuns, "log")];
   const files = [...new Set(kernelFiles(1).map(({ name }) => name))].flatMap((name) => ["-r", name]);
   const groups = Array.from({ length: count }, (_, index) => `${peer}/${nameOf(index)}`);
   const inside = rootNamed("inside");
@@ -34,11 +36,13 @@ function contenders(count, perFile, peers) {
     c: { root: bare, cold: () => timed(BASELINE, ["apply", plan]), again: {} },
     inProcess: {
       root: inside,
-      cold: () => JSON.parse(finish(process.execPath, ["--semi-space-growth-factor=64", ENGINE_PROCESS, "cold", inside, scratch, manifests])),
+      memory: insideRuns,
+      cold: () => JSON.parse(finish(process.execPath, ["--semi-space-growth-factor=64", ENGINE_PROCESS, "cold", inside, insideRuns, manifests])),
       again: {},
     },
     wholeProcess: {
       root: cli,
+      memory: cliRuns,
       cold: () => timed(process.execPath, applyWords),
       again: { wholeProcess: () => timed(process.execPath, applyWords) },
     },
@@ -56,6 +60,8 @@ export function measureOneShot(count, { rounds, perFile, peers }) {
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < all.length; turn++) {
       const [name, contender] = all[(round + turn) % all.length];
+      // Cold is without a past: after an earlier run all would be drift, each group with its event.
+      if (contender.memory) rmSync(contender.memory, { recursive: true, force: true });
       note(cold, name, contender.cold());
       verify(contender.root, count, name);
       for (const [second, run] of Object.entries(contender.again)) note(again, second, run());
