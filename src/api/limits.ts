@@ -22,14 +22,31 @@ interface Grammar {
   readonly format: (text: string) => string;
 }
 
+/** So many answers are remembered of one question. */
+const MOST_REMEMBERED = 10_000;
+
+/** Thousands of objects say the same few things: each is worked out once. */
+function remembered<Q, A>(work: (question: Q) => A): (question: Q) => A {
+  const known = new Map<Q, A>();
+  return (question) => {
+    if (typeof question === "object") return work(question);
+    let answer = known.get(question);
+    if (answer !== undefined) return answer;
+    answer = work(question);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(question, answer);
+    return answer;
+  };
+}
+
 const asIs = (text: string): string => text;
-const bytes: Grammar = { parse: parseBytes, format: formatBytes };
+const bytes: Grammar = { parse: remembered(parseBytes), format: remembered(formatBytes) };
 const list: Grammar = { parse: parseCpuList, format: asIs };
 const flag: Grammar = {
   parse: (value) => (typeof value === "boolean" ? { ok: value ? "1" : "0" } : { bad: "true or false" }),
   format: (text) => (text === "1" ? "true" : "false"),
 };
-const count = (least: bigint, most: bigint): Grammar => ({ parse: (value) => parseCount(value, least, most), format: asIs });
+const count = (least: bigint, most: bigint): Grammar => ({ parse: remembered((value) => parseCount(value, least, most)), format: asIs });
 const burst: Grammar = {
   parse: (value) => {
     const parsed = parseDuration(value);
@@ -79,7 +96,7 @@ function formatIoMax(text: string): string {
 
 /** One grammar per limit. Sources: cgroup-v2.rst; bounds measured on kernels 6.1, 6.12 and 6.18. */
 export const LIMITS = {
-  "cpu.max": { parse: parseCpu, format: formatCpu },
+  "cpu.max": { parse: remembered(parseCpu), format: remembered(formatCpu) },
   "cpu.max.burst": burst,
   "cpu.weight": count(1n, 10000n),
   "cpu.idle": flag,

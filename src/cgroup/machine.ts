@@ -49,6 +49,21 @@ export function tablesOf(controllers: Controllers): ReadonlyMap<string, readonly
   );
 }
 
+const positions = new WeakMap<readonly FileEntry[], ReadonlyMap<string, number>>();
+
+/** Where each file stands in a table. */
+export function positionsIn(table: readonly FileEntry[]): ReadonlyMap<string, number> {
+  const known = positions.get(table) ?? new Map(table.map(({ file }, index) => [file.name, index]));
+  positions.set(table, known);
+  return known;
+}
+
+/** The entry of a file in a table; undefined when the file is of another hierarchy. */
+export function entryIn(table: readonly FileEntry[], name: string): FileEntry | undefined {
+  const position = positionsIn(table).get(name);
+  return position === undefined ? undefined : table[position];
+}
+
 /** How a limit is carried on this machine: controller, hierarchy and spelling; or what is missing. */
 export type Placement =
   | { readonly hierarchy: Hierarchy; readonly controller: string; readonly spelling: Spelling }

@@ -1,6 +1,6 @@
 /** Knows how to see what is there: every cgroup below the root in every hierarchy, and the processes of workloads. */
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
-import type { FileEntry, Machine } from "../cgroup/machine.ts";
+import { entryIn, type FileEntry, type Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
@@ -101,7 +101,7 @@ const NONE: ReadonlySet<string> = new Set();
 /** The files to read of what was written to: some are read back from another file. */
 function filesTouched(touch: Touch | undefined, { id }: Hierarchy, table: readonly FileEntry[]): ReadonlySet<string> | undefined {
   const names = touch && (touch.get(id) ?? NONE);
-  return names && new Set([...names].map((name) => table.find(({ file }) => file.name === name)?.file.readFrom ?? name));
+  return names && new Set([...names].map((name) => entryIn(table, name)?.file.readFrom ?? name));
 }
 
 /** The texts of one directory's files; undefined when there is no such directory. */

@@ -1,6 +1,6 @@
 /** Knows how to carry out each action. Throws a Refusal with file, value, errno and a hint; apply collects it. */
 import { basename } from "node:path";
-import type { FileEntry } from "../cgroup/machine.ts";
+import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
 import { pidsIn } from "./attempts.ts";
@@ -67,9 +67,8 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
     enable: (action) => write(`${directory(action)}/cgroup.subtree_control`, action.controllers.map((controller) => `+${controller}`).join(" ")),
     write: (action) => {
       const file = `${directory(action)}/${action.file}`;
-      const entry = baseOf()
-        .tables.get(action.hierarchy)
-        ?.find((candidate) => candidate.file.name === action.file);
+      const table = baseOf().tables.get(action.hierarchy) ?? [];
+      const entry = entryIn(table, action.file);
       const elsewhere = entry?.file.readFrom;
       let text: string | undefined;
       try {

@@ -1,6 +1,6 @@
 /** Knows how one cgroup's kernel files differ from what is desired, in the files' own units. */
 import type { FileValue } from "../cgroup/kernelFile.ts";
-import type { FileEntry } from "../cgroup/machine.ts";
+import { type FileEntry, positionsIn } from "../cgroup/machine.ts";
 import type { Change } from "../cgroup/order.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { ObservedCgroup } from "./observed.ts";
@@ -22,9 +22,9 @@ const NOTHING: Comparison = { differences: [], missing: [] };
 
 /** The value of a file with one value; undefined when the file is not there. */
 export function scalarOf(table: readonly FileEntry[], texts: readonly (string | undefined)[], name: string): FileValue | undefined {
-  const index = table.findIndex(({ file }) => file.name === name);
-  const text = texts[index];
-  return text === undefined ? undefined : table[index]?.file.entries(text)[0]?.[1];
+  const position = positionsIn(table).get(name) ?? -1;
+  const text = texts[position];
+  return text === undefined ? undefined : table[position]?.file.entries(text)[0]?.[1];
 }
 
 /**
@@ -37,6 +37,7 @@ export function compare(
   observed: ObservedCgroup | undefined,
   inherited: (file: string) => FileValue | undefined,
 ): Comparison {
+  if (!observed) return compareNew(table, desired, inherited);
   // The root cgroup's own limits belong to whoever made it; only what it must hand down (v1 cpusets) is looked after.
   const wholeTable = desired.owner !== undefined;
   let differences: Difference[] | undefined;
@@ -46,10 +47,10 @@ export function compare(
     const { file } = entry;
     const settings = desired.settings.get(file.name);
     if (!wholeTable && !settings) continue;
-    if (observed?.controllers && entry.controller !== "" && !observed.controllers.has(entry.controller) && !settings) continue;
-    const text = observed?.texts[index];
-    if (observed && text === undefined) {
-      const enabled = !observed.controllers || entry.controller === "" || observed.controllers.has(entry.controller);
+    const enabled = !observed.controllers || entry.controller === "" || observed.controllers.has(entry.controller);
+    if (!enabled && !settings) continue;
+    const text = observed.texts[index];
+    if (text === undefined) {
       if (settings && enabled) {
         missing ??= [];
         missing.push(entry);
@@ -57,10 +58,9 @@ export function compare(
       }
       if (!settings) continue;
     }
-    const holder = file.heldBy;
-    if (holder !== undefined && desired.settings.get(holder)?.get("")?.value === "1") continue;
-    const held = holder !== undefined && observed !== undefined && scalarOf(table, observed.texts, holder) === "1";
-    const seen = text === undefined ? [["", inherited(file.name) ?? file.initial("")] as const] : file.entries(text);
+    if (isHeld(entry, desired)) continue;
+    const held = file.heldBy !== undefined && scalarOf(table, observed.texts, file.heldBy) === "1";
+    const seen = text === undefined ? [["", file.initial("")] as const] : file.entries(text);
     const known = text === undefined && settings && !settings.has("") ? [] : seen;
     for (const [key, value] of known) {
       const setting = settings?.get(key);
@@ -82,9 +82,30 @@ export function compare(
   return differences || missing ? { differences: differences ?? [], missing: missing ?? [] } : NOTHING;
 }
 
+/** Only what is declared, or must be inherited, can differ in a directory that is about to be made. */
+function compareNew(table: readonly FileEntry[], desired: DesiredCgroup, inherited: (file: string) => FileValue | undefined): Comparison {
+  const differences: Difference[] = [];
+  const position = positionsIn(table);
+  for (const [name, settings] of desired.settings) {
+    const entry = table[position.get(name) ?? -1];
+    if (!entry || isHeld(entry, desired)) continue;
+    const { file, knob } = entry;
+    for (const [key, { value: to }] of settings) {
+      const from = (key === "" ? inherited(name) : undefined) ?? file.initial(key);
+      if (from !== to && file.settle(from, 1) !== to) differences.push({ file, knob, key, from, to, declared: true });
+    }
+  }
+  return differences.length > 0 ? { differences, missing: [] } : NOTHING;
+}
+
+/** Whether another file is declared so that this one is the kernel's own business. */
+function isHeld({ file }: FileEntry, { settings }: DesiredCgroup): boolean {
+  return file.heldBy !== undefined && settings.get(file.heldBy)?.get("")?.value === "1";
+}
+
 /** What an undeclared value should be: the default; but v2 refuses to clear a populated cpuset, and all of the parent's is as good. */
-function unset({ file }: FileEntry, key: string, observed: ObservedCgroup | undefined, from: FileValue): FileValue {
-  const effective = observed?.parentEffective?.[file.name];
+function unset({ file }: FileEntry, key: string, observed: ObservedCgroup, from: FileValue): FileValue {
+  const effective = observed.parentEffective?.[file.name];
   if (effective !== undefined && from !== "") return effective;
   return file.initial(key);
 }

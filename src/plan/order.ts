@@ -1,23 +1,37 @@
 /** Knows the order in which the writes of many cgroups are safe: widen from the outside in, tighten from the inside out. */
-import { type Change, rankOf, type Step } from "../cgroup/order.ts";
-import { type CgroupPath, depthOf } from "../cgroup/path.ts";
+import { rankOf, type Step } from "../cgroup/order.ts";
+import { depthOf } from "../cgroup/path.ts";
+import type { ActionOf } from "./action.ts";
 
-interface Write {
-  readonly path: CgroupPath;
-  readonly step: Step<Change & { readonly key: string }>;
+type Write = ActionOf<"write">;
+
+/** A write, and where it stands among all writes. */
+export interface PlacedWrite {
+  readonly action: Write;
+  /** 1 widens, -1 tightens: then depth and rank count backwards. */
+  readonly phase: 1 | -1;
+  readonly depth: number;
+  readonly rank: number;
+}
+
+export function placed(action: Write, step: Step<never>["phase"]): PlacedWrite {
+  const phase = step === "widen" ? 1 : -1;
+  return { action, phase, depth: phase * depthOf(action.path), rank: phase * rankOf(action.file) };
 }
 
 /** Sorts writes; the result does not depend on the order in which they come. */
-export function inOrder<W extends Write>(writes: readonly W[]): W[] {
-  const keyed = writes.map(keyOf);
-  keyed.sort((a, b) => b.phase - a.phase || a.depth - b.depth || compareText(a.write.path, b.write.path) || a.rank - b.rank || compareText(a.name, b.name));
-  return keyed.map(({ write }) => write);
-}
-
-function keyOf<W extends Write>(write: W): { write: W; phase: number; depth: number; rank: number; name: string } {
-  const { phase, change } = write.step;
-  const sign = phase === "widen" ? 1 : -1;
-  return { write, phase: sign, depth: sign * depthOf(write.path), rank: sign * rankOf(change.file.name), name: `${change.file.name} ${change.key}` };
+export function inOrder(writes: readonly PlacedWrite[]): Write[] {
+  return [...writes]
+    .sort(
+      (one, other) =>
+        other.phase - one.phase ||
+        one.depth - other.depth ||
+        compareText(one.action.path, other.action.path) ||
+        one.rank - other.rank ||
+        compareText(one.action.file, other.action.file) ||
+        compareText(one.action.key, other.action.key),
+    )
+    .map(({ action }) => action);
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -4,8 +4,8 @@ import { formatBytes } from "../api/quantity.ts";
 import { FORCE_ANNOTATION, type Resource } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
 import { INHERITED_V1, writeText } from "../cgroup/knobs.ts";
-import type { FileEntry } from "../cgroup/machine.ts";
-import { inTheWayOf, type Step, steps } from "../cgroup/order.ts";
+import { entryIn, type FileEntry } from "../cgroup/machine.ts";
+import { inTheWayOf, steps } from "../cgroup/order.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action, ActionOf, Cause } from "./action.ts";
@@ -13,18 +13,11 @@ import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { ObservedCgroup } from "./observed.ts";
-import { inOrder } from "./order.ts";
+import { inOrder, type PlacedWrite, placed } from "./order.ts";
 import type { Inputs } from "./plan.ts";
 
 /** A difference, and why it is there. */
 type Caused = Difference & { readonly cause: Cause };
-
-interface Write {
-  readonly path: CgroupPath;
-  readonly hierarchy: string;
-  readonly owner: Resource | undefined;
-  readonly step: Step<Caused>;
-}
 
 /** `/spec/limits/memory.max` or `/spec/frozen`. */
 export function pointerOf(knob: string): string {
@@ -57,7 +50,7 @@ export function limitWrites(
   absent: ReadonlySet<string>,
   problems: Problem[],
 ): { actions: Action[]; reported: Action[] } {
-  const writes: Write[] = [];
+  const writes: PlacedWrite[] = [];
   const reported: Action[] = [];
   for (const cgroup of sorted) {
     for (const [hierarchy, table] of inputs.observed.machine.tables) {
@@ -67,7 +60,7 @@ export function limitWrites(
       directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, writes, reported, problems);
     }
   }
-  return { actions: inOrder(writes).map(asAction), reported };
+  return { actions: inOrder(writes), reported };
 }
 
 /** One directory of one cgroup. */
@@ -80,7 +73,7 @@ interface Directory {
   readonly absent: ReadonlySet<string>;
 }
 
-function directoryWrites(directory: Directory, writes: Write[], reported: Action[], problems: Problem[]): void {
+function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: Action[], problems: Problem[]): void {
   const { cgroup, hierarchy, table, seen, inputs, absent } = directory;
   const { path, owner } = cgroup;
   const { differences, missing } = compare(table, cgroup, seen, (file) => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file)));
@@ -96,22 +89,23 @@ function directoryWrites(directory: Directory, writes: Write[], reported: Action
     const change: Caused = { ...difference, cause };
     const blocked = seen && shrinkBlocked(owner, path, change, inputs);
     if ((owner?.drift === "Report" && cause === "drift") || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
-      reported.push(asAction({ path, hierarchy, owner, step: { change, phase: "widen" } }));
+      reported.push(asAction(directory, change));
     else if (blocked) problems.push(blocked);
     else wanted.push(change);
   }
-  for (const step of steps(withObstacles(wanted, table, cgroup, seen))) writes.push({ path, hierarchy, owner, step });
+  for (const { change, phase } of steps(withObstacles(wanted, table, cgroup, seen))) writes.push(placed(asAction(directory, change), phase));
 }
 
-function asAction({ path, hierarchy, owner, step }: Write): ActionOf<"write"> {
-  const { file, knob, key, from, to, declared, cause } = step.change;
+function asAction({ cgroup: { path, owner }, hierarchy }: Directory, { file, knob, key, from, to, declared, cause }: Caused): ActionOf<"write"> {
   const text = writeText({ file, key, value: to });
   return { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
 }
 
+const COPIED = new Set(INHERITED_V1.flatMap(({ file, copied }) => (copied ? [file] : [])));
+
 /** A new directory copies some values from its parent, as that is now. */
 function copiedValue({ observed }: Inputs, hierarchy: string, table: readonly FileEntry[], path: string, file: string): string | undefined {
-  if (!INHERITED_V1.some((inherited) => inherited.copied && inherited.file === file)) return undefined;
+  if (!COPIED.has(file)) return undefined;
   for (let above = path; above !== ""; ) {
     above = above.slice(0, Math.max(above.lastIndexOf("/"), 0));
     const seen = observed.cgroups.get(hierarchy)?.get(above as CgroupPath);
@@ -130,7 +124,7 @@ function withObstacles(wanted: readonly Caused[], table: readonly FileEntry[], c
     const there = all[index];
     if (there) all[index] = { ...there, cause };
     else {
-      const entry = table.find((other) => other.file.name === name);
+      const entry = name === undefined ? undefined : entryIn(table, name);
       const value = entry && seen && scalarOf(table, seen.texts, entry.file.name);
       if (entry && value !== undefined)
         all.push({ file: entry.file, knob: entry.knob, key: "", from: value, to: value, declared: cgroup.settings.has(entry.file.name), cause });

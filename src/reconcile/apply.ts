@@ -28,21 +28,24 @@ export async function apply(
     outcomes.push(outcome);
     progress(outcome);
   };
-  const attempt = async (action: Action): Promise<void> => {
+  const refused = (action: Action, error: unknown): void => {
+    const { message, code = "", hint } = error as Refusal;
+    if (action.type === "create") missing.add(`${action.hierarchy}:${action.path}`);
+    // A file that this kernel lacks is told and missed; what the kernel refused holds up every start below.
+    if (action.type === "enable" || (action.type === "write" && code !== "ENOENT")) unlimited.add(action.path);
+    // What ran before must be gone for certain before the same workload runs again.
+    else if ("replica" in action && typeof action.replica === "string") unfinished.add(action.replica);
+    done({ action, error: { code, message, ...(hint ? { hint } : {}) } });
+  };
+  /** Most actions are done when perform() returns: no promise for those. */
+  const attempt = (action: Action): Promise<void> | void => {
     if (dependsOnRefused(action, missing, unlimited) || (action.type === "start" && unfinished.has(action.replica.id))) return done({ action, skipped: true });
     try {
-      // Most actions are done when perform() returns: no turn of the event loop for those.
       const pending = perform(action);
-      if (pending instanceof Promise) await pending;
-      done({ action });
+      const finish = (): void => done({ action });
+      return pending instanceof Promise ? pending.then(finish, (error) => refused(action, error)) : finish();
     } catch (error) {
-      const { message, code = "", hint } = error as Refusal;
-      if (action.type === "create") missing.add(`${action.hierarchy}:${action.path}`);
-      // A file that this kernel lacks is told and missed; what the kernel refused holds up every start below.
-      if (action.type === "enable" || (action.type === "write" && code !== "ENOENT")) unlimited.add(action.path);
-      // What ran before must be gone for certain before the same workload runs again.
-      else if ("replica" in action && typeof action.replica === "string") unfinished.add(action.replica);
-      done({ action, error: { code, message, ...(hint ? { hint } : {}) } });
+      refused(action, error);
     }
   };
   for (let index = 0; index < actions.length; ) {
@@ -51,8 +54,10 @@ export async function apply(
       break;
     }
     const starts = startsFrom(actions, index);
-    if (starts.length === 0) await attempt(actions[index++] as Action);
-    else {
+    if (starts.length === 0) {
+      const pending = attempt(actions[index++] as Action);
+      if (pending instanceof Promise) await pending;
+    } else {
       await Promise.all(starts.map(attempt));
       index += starts.length;
     }

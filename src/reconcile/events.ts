@@ -29,16 +29,17 @@ function sumUp(outcome: Outcome, sums: Sums, resourceOf: ResourceOf): boolean {
   if (isMissingFile(outcome)) return true; // told as a limit that this kernel lacks, if that is what it is
   if (error || skipped) return false;
   const object = action.owner ?? "Host";
-  const add = (reason: Sum["reason"], key: string, part: string): true => {
-    const known = sums[reason].get(key);
-    if (known) known.parts.add(part);
-    else sums[reason].set(key, { reason, object, parts: new Set([part]), outcome });
-    return true;
-  };
-  if (action.type === "create" && action.cause === "pending") return add("Created", object, action.hierarchy);
-  if (action.type === "write" && action.cause === "pending") return add("Configured", object, configured(action, resourceOf(action)));
-  if (action.type === "remove") return add("Pruned", action.path, action.hierarchy);
-  return false;
+  if (action.type === "create" && action.cause === "pending") addTo(sums, "Created", object, object, action.hierarchy, outcome);
+  else if (action.type === "write" && action.cause === "pending") addTo(sums, "Configured", object, object, configured(action, resourceOf(action)), outcome);
+  else if (action.type === "remove") addTo(sums, "Pruned", action.path, object, action.hierarchy, outcome);
+  else return false;
+  return true;
+}
+
+function addTo(sums: Sums, reason: Sum["reason"], key: string, object: Sum["object"], part: string, outcome: Outcome): void {
+  const known = sums[reason].get(key);
+  if (known) known.parts.add(part);
+  else sums[reason].set(key, { reason, object, parts: new Set([part]), outcome });
 }
 
 /**
