@@ -178,9 +178,19 @@ export function isManifestName(name: string): boolean {
   return /\.ya?ml$/.test(name) && !name.startsWith(".") && !name.startsWith("#") && !name.startsWith("~");
 }
 
+/** How directories are shown, by path. */
+const shownDirectories = new Map<string, string>();
+
 function shownPath(file: string): string {
-  const near = relative(process.cwd(), resolve(file));
-  const path = near.startsWith("..") || near === "" || process.cwd() === "/" ? file : near;
+  const name = file.slice(file.lastIndexOf("/") + 1);
+  const directory = file.slice(0, file.length - name.length);
+  let shown = shownDirectories.get(directory);
+  if (shown === undefined) {
+    const near = relative(process.cwd(), resolve(directory));
+    shown = near.startsWith("..") || process.cwd() === "/" ? directory : near && `${near}/`;
+    shownDirectories.set(directory, shown);
+  }
+  const path = shown + name;
   // One problem is one line, whatever a file is called.
   return /\p{Cc}/u.test(path) ? JSON.stringify(path) : path;
 }
@@ -221,10 +231,10 @@ function readWhole(file: string, stat: BigIntStats): FileContent {
   try {
     const descriptor = openSync(file, "r");
     try {
-      const buffer = Buffer.allocUnsafe(Number(stat.size) + 1);
+      const buffer = Buffer.allocUnsafe(Number(stat.size));
       let length = 0;
       for (let count = -1; count !== 0 && length < buffer.length; length += count) count = readSync(descriptor, buffer, length, buffer.length - length, null);
-      return { path, text: buffer.toString("utf8", 0, Math.min(length, Number(stat.size))) };
+      return { path, text: buffer.toString("utf8", 0, length) };
     } finally {
       closeSync(descriptor);
     }

@@ -8,7 +8,7 @@ interface AppliedCgroup {
   readonly hierarchies: readonly string[];
   /** v2 controllers that it hands down. */
   readonly enable: readonly string[];
-  /** `FILE KEY` to the value that was desired. */
+  /** `FILE`, or `FILE KEY`, to the value that was desired. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -16,6 +16,8 @@ interface AppliedCgroup {
 export type AppliedObject = Readonly<Record<string, AppliedCgroup>>;
 
 export type Applied = ReadonlyMap<ObjectKey, AppliedObject>;
+
+const settingName = (file: string, key: string): string => (key === "" ? file : `${file} ${key}`);
 
 /** What will have been applied of these objects once their cgroups are converged. */
 export function appliedObjects(keys: Iterable<ObjectKey>, cgroups: Iterable<DesiredCgroup>): Map<ObjectKey, AppliedObject> {
@@ -25,7 +27,7 @@ export function appliedObjects(keys: Iterable<ObjectKey>, cgroups: Iterable<Desi
     const own = owner && objects.get(owner.key);
     if (!own) continue;
     const values: Record<string, string> = {};
-    for (const [file, byKey] of settings) for (const [key, { value }] of byKey) values[`${file} ${key}`] = value;
+    for (const [file, byKey] of settings) for (const [key, { value }] of byKey) values[settingName(file, key)] = value;
     own[path] = { hierarchies: [...hierarchies], enable: [...enable], settings: values };
   }
   return objects;
@@ -48,7 +50,7 @@ const before = (applied: Applied, owner: Resource | undefined, path: CgroupPath)
 /** Why a value is not what it should be: what should be is what was, so the machine moved; or the manifest did. */
 export function causeOf(applied: Applied, { owner, path, settings }: DesiredCgroup, file: string, key: string): Cause {
   const last = before(applied, owner, path);
-  return last && last.settings[`${file} ${key}`] === settings.get(file)?.get(key)?.value ? "drift" : "pending";
+  return last && last.settings[settingName(file, key)] === settings.get(file)?.get(key)?.value ? "drift" : "pending";
 }
 
 /** Why a directory is missing. */

@@ -85,13 +85,12 @@ export function compare(
 /** Only what is declared, or must be inherited, can differ in a directory that is about to be made. */
 function compareNew(table: readonly FileEntry[], desired: DesiredCgroup, inherited: (file: string) => FileValue | undefined): Comparison {
   const differences: Difference[] = [];
-  const position = positionsIn(table);
-  for (const [name, settings] of desired.settings) {
-    const entry = table[position.get(name) ?? -1];
-    if (!entry || isHeld(entry, desired)) continue;
+  for (const entry of table) {
     const { file, knob } = entry;
-    for (const [key, { value: to }] of settings) {
-      const from = (key === "" ? inherited(name) : undefined) ?? file.initial(key);
+    const settings = desired.settings.get(file.name);
+    if (!settings || isHeld(entry, desired)) continue;
+    for (const { key, value: to } of settings.values()) {
+      const from = (key === "" ? inherited(file.name) : undefined) ?? file.initial(key);
       if (from !== to && file.settle(from, 1) !== to) differences.push({ file, knob, key, from, to, declared: true });
     }
   }

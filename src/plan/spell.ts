@@ -18,31 +18,35 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
   const needs = new Set<string>();
   const settings: Setting[] = [];
   const problems: Problem[] = [];
-  for (const [name, value] of Object.entries(resource.limits) as [LimitName, LimitValue][]) {
-    const pointer = `/spec/limits/${pointerPart(name)}`;
-    const report = (reason: ProblemReason, message: string, hint?: string, at = pointer): void => {
-      problems.push({ reason, object: resource.key, pointer: at, message, ...locate(resource.origin, at, "key"), ...(hint ? { hint } : {}) });
-    };
+  const report: Report = (name, reason, message, hint, below = "") => {
+    const pointer = `/spec/limits/${pointerPart(name)}${below}`;
+    problems.push({ reason, object: resource.key, pointer, message, ...locate(resource.origin, pointer, "key"), ...(hint ? { hint } : {}) });
+  };
+  for (const name of Object.keys(resource.limits) as LimitName[]) {
     const place = placeOf(name, machine);
     if ("missing" in place) {
-      report("KnobUnsupported", place.missing, place.hint);
+      report(name, "KnobUnsupported", place.missing, place.hint);
       continue;
     }
     const { hierarchy, controller, spelling } = place;
-    const devices = Object.keys(resource.limits["io.max"] ?? {});
-    const deviceOf = (device: string): string | undefined => {
-      const fact = machine.devices.get(device);
-      if (fact && "number" in fact) return fact.number;
-      report("DeviceNotFound", fact?.problem ?? `expected a disk, found no ${device}`, fact?.hint, `${pointer}/${devices.indexOf(device)}/device`);
-      return undefined;
-    };
-    const spelled = spelling.spell(value, resource.limits, deviceOf);
+    const spelled = spelling.spell(resource.limits[name] as LimitValue, resource.limits, (device) => deviceOf(resource, machine, device, report));
     if (typeof spelled === "string") {
-      report("KnobUnsupported", spelled);
+      report(name, "KnobUnsupported", spelled);
       continue;
     }
     needs.add(`${hierarchy.id}:${controller}`);
-    for (const setting of spelled) settings.push({ ...setting, value: setting.file.settle(setting.value, machine.pageSize) });
+    for (const { file, key, value } of spelled) settings.push({ file, key, value: file.settle(value, machine.pageSize) });
   }
   return { needs, settings, problems };
+}
+
+type Report = (name: LimitName, reason: ProblemReason, message: string, hint?: string, below?: string) => void;
+
+/** The number of a disk that io.max names. */
+function deviceOf(resource: Resource, machine: Machine, device: string, report: Report): string | undefined {
+  const fact = machine.devices.get(device);
+  if (fact && "number" in fact) return fact.number;
+  const index = Object.keys(resource.limits["io.max"] ?? {}).indexOf(device);
+  report("io.max", "DeviceNotFound", fact?.problem ?? `expected a disk, found no ${device}`, fact?.hint, `/${index}/device`);
+  return undefined;
 }
