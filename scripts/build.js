@@ -1,4 +1,5 @@
-// Builds dist/: the types and validators from schemas/, then the sources as small ESM bundles, one chunk a verb.
+// Builds dist/: the types and validators from schemas/, then the sources as one script, and what V8 makes of it.
+import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,16 +11,18 @@ await validators();
 rmSync(join(top, "dist"), { recursive: true, force: true });
 await build({
   absWorkingDir: top,
-  entryPoints: { main: "src/main.ts", engine: "src/reconcile/engine.ts" },
-  outdir: "dist",
+  entryPoints: ["src/main.ts"],
+  outfile: "dist/main.cjs",
   bundle: true,
-  splitting: true,
-  format: "esm",
+  format: "cjs",
   platform: "node",
   target: "node20",
-  sourcemap: true,
   // Loaded when first needed, from node_modules.
-  external: ["yaml", "pino", "chokidar", "cli-table3", "@bomb.sh/tab"],
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  external: ["yaml", "pino", "cli-table3"],
+  // import() of those becomes require(): from a script that V8 remembers there is no import().
+  supported: { "dynamic-import": false },
+  define: { "import.meta.url": "__url" },
+  banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 });
+execFileSync(process.execPath, ["scripts/code.js"], { cwd: top, stdio: ["ignore", "ignore", 2] });

@@ -80,16 +80,17 @@ export function parseCount(value: unknown, least: bigint, most: bigint): Parsed 
   return { ok: count.toString() };
 }
 
-const DURATION_UNIT: Readonly<Record<string, number>> = { us: 1, µs: 1, μs: 1, ms: 1000, s: 1e6, m: 60e6, h: 3600e6 };
+/** The micro sign and the Greek letter mu both stand for micro. */
+const DURATION_UNIT: Readonly<Record<string, number>> = { us: 1, "\u00b5s": 1, "\u03bcs": 1, ms: 1000, s: 1e6, m: 60e6, h: 3600e6 };
 
 /** A duration in Go's and Kubernetes' notation (`20ms`, `1m30s`), in microseconds. */
 export function parseDuration(value: unknown): Parsed<number> {
   const expected = "a duration such as 20ms, 10s or 1m30s";
   if (value === "0" || value === 0) return { ok: 0 };
   if (/^\d+(\.\d+)?$/.test(String(value))) return { bad: expected, hint: `write a unit: ${value}ms or ${value}s` };
-  if (typeof value !== "string" || !/^(?:\d+(?:\.\d+)?(?:us|µs|μs|ms|s|m|h))+$/.test(value)) return { bad: expected };
+  if (typeof value !== "string" || !/^(?:\d+(?:\.\d+)?(?:us|[\u00b5\u03bc]s|ms|s|m|h))+$/.test(value)) return { bad: expected };
   let microseconds = 0;
-  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(us|[\u00b5\u03bc]s|ms|s|m|h)/g)) {
     microseconds += Number(amount) * (DURATION_UNIT[unit ?? ""] ?? 0);
   }
   if (microseconds > 10 * 365 * 24 * 3600e6) return { bad: "a duration below ten years" };

@@ -21,7 +21,7 @@ export interface Observer {
 export type Scope = ReadonlyMap<CgroupPath, ReadonlySet<string> | undefined>;
 
 /** Names of the files that somebody wrote to, by hierarchy. */
-type Touch = ReadonlyMap<string, ReadonlySet<string>>;
+export type Touch = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What to look at more closely. */
 export interface Attention {
@@ -86,14 +86,21 @@ function remembered(texts: readonly (string | undefined)[], make: () => Observed
 
 const declaredIn = new WeakMap<object, Map<readonly FileEntry[], readonly boolean[]>>();
 
-/** Which files of a table are declared, behind so many others; worked out once for each cgroup. */
+/**
+ * Which files of a table carry a limit, behind so many others; worked out once for each cgroup. What shall be at the
+ * kernel's default, declared or not, is left to events and to the looks at everything.
+ */
 function declaredFiles(desired: Pick<DesiredCgroup, "settings"> | undefined, table: readonly FileEntry[], offset: number): readonly boolean[] | undefined {
   if (!desired) return undefined;
   const known = declaredIn.get(desired) ?? new Map<readonly FileEntry[], readonly boolean[]>();
   declaredIn.set(desired, known);
-  const declared = known.get(table) ?? [...Array<boolean>(offset).fill(true), ...table.map(({ file }) => desired.settings.has(file.name))];
+  const declared = known.get(table) ?? [...Array<boolean>(offset).fill(true), ...table.map((entry) => carriesLimit(entry, desired.settings))];
   known.set(table, declared);
   return declared;
+}
+
+function carriesLimit({ file }: FileEntry, settings: DesiredCgroup["settings"]): boolean {
+  return [...(settings.get(file.name)?.values() ?? [])].some(({ key, value }) => value !== file.initial(key));
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -68,15 +68,18 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   return { resources, problems, held: problems.length > 0 };
 }
 
+/** An object as it was, and as it is. */
+export interface Edit {
+  readonly before: Resource;
+  readonly after: Resource;
+}
+
 /**
  * The short way for the edit of one file: when nothing was broken, and its objects keep their names and places, the others
- * need not be linked again. Tells the objects that are new; undefined when all must be linked.
+ * need not be linked again. Tells the objects that are new, which stand in `manifests` then (a copy of thousands would take
+ * longer than all the rest); undefined, and nothing done, when all must be linked.
  */
-export function amend(
-  manifests: Manifests,
-  before: ReadFile,
-  after: ReadFile,
-): { readonly manifests: Manifests; readonly changed: readonly Resource[] } | undefined {
+export function amend(manifests: Manifests, before: ReadFile, after: ReadFile): readonly Edit[] | undefined {
   if (
     manifests.held ||
     manifests.problems.length > 0 ||
@@ -87,16 +90,16 @@ export function amend(
     before.documents.length !== after.documents.length
   )
     return undefined;
-  const resources = new Map(manifests.resources);
-  const changed: Resource[] = [];
+  const edits: Edit[] = [];
   for (const [index, { resource }] of after.documents.entries()) {
     const old = before.documents[index]?.resource;
-    if (resource === undefined || resource.key !== old?.key || resource.parent !== old.parent || resources.get(resource.key) !== old) return undefined;
-    if (resource === old) continue;
-    resources.set(resource.key, resource);
-    changed.push(resource);
+    if (resource === undefined || resource.key !== old?.key || resource.parent !== old.parent || manifests.resources.get(resource.key) !== old)
+      return undefined;
+    if (resource !== old) edits.push({ before: old, after: resource });
   }
-  return { manifests: { resources, problems: [], held: false }, changed };
+  const resources = manifests.resources as Map<ObjectKey, Resource>;
+  for (const edit of edits) resources.set(edit.after.key, edit.after);
+  return edits;
 }
 
 function duplicates(all: readonly Resource[]): Problem[] {

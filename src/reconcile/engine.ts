@@ -5,7 +5,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Attention } from "../host/observe.ts";
-import type { Manifests } from "../manifest/link.ts";
+import type { Edit, Manifests } from "../manifest/link.ts";
 import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
 import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
@@ -95,17 +95,14 @@ export class Engine {
     this.goal = appliedObjects(this.desired.resources.keys(), this.desired.cgroups.values());
   }
 
-  /** Takes an edit of some objects into force the short way; the cgroups that it concerns, or undefined when it is not that simple. */
-  amend(manifests: Manifests, changed: readonly Resource[]): ReadonlySet<CgroupPath> | undefined {
-    const amended = amendDesired(this.desired, manifests, changed, this.machine);
+  /** Takes an edit of some objects into force the short way; what it concerns, or undefined when it is not that simple. */
+  amend(manifests: Manifests, edits: readonly Edit[]): Attention["touched"] {
+    const amended = amendDesired(this.desired, manifests, edits, this.machine);
     if (!amended) return undefined;
     this.desired = amended.desired;
-    for (const [key, object] of appliedObjects(
-      changed.map(({ key }) => key),
-      amended.cgroups,
-    ))
-      this.goal.set(key, object);
-    return new Set(amended.cgroups.map(({ path }) => path));
+    const keys = edits.map(({ after }) => after.key);
+    for (const [key, object] of appliedObjects(keys, amended.cgroups)) this.goal.set(key, object);
+    return amended.touched;
   }
 
   /** Looks up again what manifests mention (env files, disks); true when something changed. */

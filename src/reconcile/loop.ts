@@ -5,6 +5,7 @@ import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
 import { type ManifestWatch, watchManifests } from "../host/watchManifests.ts";
+import { Agenda } from "./agenda.ts";
 import { changedPaths } from "./changes.ts";
 import type { Convergence, Engine } from "./engine.ts";
 import type { ManifestSet } from "./manifests.ts";
@@ -43,8 +44,7 @@ const SAVE_PER_OBJECT = 2;
 
 export class Loop {
   private readonly options: LoopOptions;
-  /** What to look at; with what was touched there, when that is all that may have changed. */
-  private cgroups = new Map<CgroupPath, Map<string, Set<string>> | undefined>();
+  private readonly agenda = new Agenda();
   private readonly files = new Set<string>();
   private everything = false;
   private allFiles = false;
@@ -105,9 +105,8 @@ export class Loop {
   }
 
   private look(path: CgroupPath, touched?: { hierarchy: string; name: string }): void {
-    const known = this.cgroups.has(path) ? this.cgroups.get(path) : new Map<string, Set<string>>();
-    if (touched && known) known.set(touched.hierarchy, (known.get(touched.hierarchy) ?? new Set()).add(touched.name));
-    this.cgroups.set(path, touched && known);
+    if (touched) this.agenda.addFile(path, touched.hierarchy, touched.name);
+    else this.agenda.add(path);
     this.kick();
   }
 
@@ -120,7 +119,7 @@ export class Loop {
   }
 
   private due(): boolean {
-    return !this.stopped && (this.everything || this.allFiles || this.resyncDue || this.cgroups.size > 0 || this.files.size > 0);
+    return !this.stopped && (this.everything || this.allFiles || this.resyncDue || this.agenda.size > 0 || this.files.size > 0);
   }
 
   private async run(): Promise<void> {
@@ -144,7 +143,7 @@ export class Loop {
       const count = this.resyncs++;
       if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       if (count % LOOK_EVERY === 0) this.everything = true;
-      else for (const path of [...engine.glance(), ...this.runningPaths()]) this.cgroups.set(path, undefined);
+      else this.agenda.addAll([...engine.glance(), ...this.runningPaths()]);
       engine.forgetTold();
       if (this.options.lost()) this.save();
       if (engine.refreshFacts(this.options.set.manifests)) {
@@ -155,15 +154,14 @@ export class Loop {
     // Watch first, look afterwards: nothing can happen in between unseen.
     if (this.allFiles) await this.manifestWatch?.refresh();
     const changed = this.readManifests();
-    const scope = this.everything ? undefined : new Set([...this.cgroups.keys(), ...(changed ?? [])]);
-    this.everything = false;
-    const touched = changed || scope === undefined ? undefined : this.cgroups;
-    this.cgroups = new Map();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
-    if (scope?.size === 0 && changed) scope.add(ROOT);
+    if (changed && this.agenda.size === 0) this.agenda.add(ROOT);
+    const touched = this.agenda.take();
+    const scope = this.everything ? undefined : new Set(touched.keys());
+    this.everything = false;
     if (scope?.size === 0) return;
     const news = engine.news;
-    const convergence = await engine.converge(scope, () => !this.stopped, touched);
+    const convergence = await engine.converge(scope, () => !this.stopped, scope && touched);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
@@ -173,25 +171,29 @@ export class Loop {
     }
   }
 
-  /** Reads what may have changed; the paths that concern it, or undefined when all is as it was. */
-  private readManifests(): ReadonlySet<CgroupPath> | undefined {
+  /** Reads what may have changed, and notes what to look at for it; false when all is as it was. */
+  private readManifests(): boolean {
     const { directory, set, engine } = this.options;
-    if (!this.allFiles && this.files.size === 0) return undefined;
+    if (!this.allFiles && this.files.size === 0) return false;
     const look: Look = (this.allFiles ? undefined : directory.look(this.files)) ?? directory.scan();
     this.allFiles = false;
     this.files.clear();
     if (look.again !== undefined) this.timers.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
     const updated = set.update(look.contents, { part: look.part, calm: look.calmIn === 0 });
     if (set.lingers) this.timers.at("calm", Date.now() + look.calmIn + 1, () => this.allFilesAgain());
-    if (updated === undefined) return undefined;
+    if (updated === undefined) return false;
     const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
-    if (amended) return amended;
+    if (amended) {
+      this.agenda.addTouched(amended);
+      return true;
+    }
     this.structural = true;
     const before = engine.desired;
     engine.load(set.manifests);
     const changed = changedPaths(before, engine.desired);
     if (changed === undefined) this.everything = true;
-    return changed ?? new Set();
+    this.agenda.addAll(changed ?? []);
+    return true;
   }
 
   private allFilesAgain(): void {
@@ -204,10 +206,9 @@ export class Loop {
     for (const { action, error } of outcomes) {
       if (action.type === "create" && !error) {
         this.cgroupWatch?.rearm(action.path);
-        this.cgroups.set(action.path, undefined);
+        this.agenda.add(action.path);
         // What was below a cgroup that had gone has gone with it, and nothing told of that.
-        if (action.cause === "drift")
-          for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.cgroups.set(path, undefined);
+        if (action.cause === "drift") for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.agenda.add(path);
       }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
@@ -218,8 +219,8 @@ export class Loop {
 
   /** Looks at all replicas: a back-off or a grace period is over. */
   private wake(): void {
-    for (const { path } of this.options.engine.desired.replicas.values()) this.cgroups.set(path, undefined);
-    for (const path of this.runningPaths()) this.cgroups.set(path, undefined);
+    for (const { path } of this.options.engine.desired.replicas.values()) this.agenda.add(path);
+    this.agenda.addAll(this.runningPaths());
     this.kick();
   }
 
@@ -227,7 +228,7 @@ export class Loop {
   private watchDesired(): void {
     const { cgroups } = this.options.engine.desired;
     const fresh = this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])), new Set(this.runningPaths())) ?? [];
-    for (const path of fresh) this.cgroups.set(path, undefined);
+    this.agenda.addAll(fresh);
   }
 
   /** Cgroups of workloads that were started, declared or not. */

@@ -1,7 +1,7 @@
 /** Knows the manifests in force: reads what changed, links all, keeps what was good. */
 import type { ObjectKey, Resource } from "../api/resource.ts";
 
-import { amend, link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
+import { amend, type Edit, link, type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import type { FileContent, ReadFile } from "../manifest/read.ts";
 import { readFile } from "../manifest/read.ts";
 import { same } from "../plan/same.ts";
@@ -37,6 +37,8 @@ export class ManifestSet {
   private readonly forcePrune: boolean;
   private before: LastInForce | undefined;
   private started = false;
+  /** Whether something stays in force only until the tree is calm. */
+  lingers = false;
   manifests: Manifests = NO_MANIFESTS;
 
   /**
@@ -56,7 +58,7 @@ export class ManifestSet {
    * Unless the tree is `calm`, what an edit takes away, or would start anew, stays in force as it was: a checkout, a copy
    * or a slow writer may be in the middle of it. Everything else follows at once.
    */
-  update(contents: readonly FileContent[], { part = false, calm = true } = {}): readonly Resource[] | "all" | undefined {
+  update(contents: readonly FileContent[], { part = false, calm = true } = {}): readonly Edit[] | "all" | undefined {
     if (!calm && this.before) this.manifests = this.before.load();
     const edits: { before: ReadFile | undefined; after: ReadFile }[] = [];
     const next = part ? this.files : new Map<string, KnownFile>();
@@ -78,11 +80,9 @@ export class ManifestSet {
     if (sameFiles && edits.length === 0) return undefined;
     const [edit] = edits;
     const amended = sameFiles && edits.length === 1 && edit?.before ? amend(this.manifests, edit.before, edit.after) : undefined;
-    if (amended) {
-      this.manifests = amended.manifests;
-      return amended.changed;
-    }
+    if (amended) return amended;
     const files = [...next.values()].map(({ read }) => read);
+    this.lingers = files.some(({ lingering }) => lingering !== undefined);
     let linked = link(files, this.manifests);
     // What the last controller had in force is read only when something is broken or gone.
     if (this.before && (linked.problems.length > 0 || this.before.keys.some((key) => !linked.resources.has(key)))) {
@@ -92,11 +92,6 @@ export class ManifestSet {
     this.before = undefined;
     this.manifests = this.guard(linked);
     return "all";
-  }
-
-  /** Whether something stays in force only until the tree is calm. */
-  get lingers(): boolean {
-    return [...this.files.values()].some(({ read }) => read.lingering !== undefined);
   }
 
   /** Files of objects in force that are not there any more. */

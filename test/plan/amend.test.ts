@@ -44,12 +44,23 @@ test.each([1, 2] as const)("the short way after an edit says what the long way s
           resources: new Map([...read.resources].map(([key, resource]) => [key, key.endsWith(`/${edited}`) ? resource : (was.resources.get(key) ?? resource)])),
         };
         const machine = host.machine(mentions(is.resources.values()));
-        const changed = [...is.resources.values()].filter(({ name }) => name === edited);
-        const short = amendDesired(desire(was, machine), is, changed, machine);
-        if (!short) return;
+        const edits = [...is.resources.values()].flatMap((resource) => {
+          const old = was.resources.get(resource.key);
+          return resource.name === edited && old ? [{ before: old, after: resource }] : [];
+        });
+        const desired = desire(was, machine);
+        const short = amendDesired(desired, is, edits, machine);
+        if (!short) return expect(desired).toEqual(desire(was, machine));
         amended++;
         expect(short.desired).toEqual(desire(is, machine));
-        expect(short.cgroups.map(({ owner }) => owner?.key)).toEqual(changed.map(({ key }) => key));
+        expect(short.cgroups.map(({ owner }) => owner)).toEqual(edits.map(({ after }) => after));
+        // What is not touched has the settings that it had.
+        const long = desire(was, machine);
+        for (const { path, settings } of short.cgroups) {
+          const touched = new Set([...(short.touched.get(path)?.values() ?? [])].flatMap((files) => [...files]));
+          const old = long.cgroups.get(path)?.settings ?? new Map();
+          for (const file of new Set([...settings.keys(), ...old.keys()])) if (!touched.has(file)) expect(settings.get(file)).toEqual(old.get(file));
+        }
       }),
       { numRuns: 600 },
     );

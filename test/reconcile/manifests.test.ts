@@ -10,7 +10,12 @@ test("an edit of one file tells the objects that are new, and anything more tell
   expect(set.update([a, b])).toBe("all");
   expect(set.update([a, b])).toBeUndefined();
   const edited = file("a.yaml", `${group("a", "{limits: {pids.max: 5}}")}---\n${group("b")}`);
-  expect(set.update([edited, b])).toEqual([expect.objectContaining({ key: "LimitGroup/a", limits: { "pids.max": "5" } })]);
+  expect(set.update([edited, b])).toEqual([
+    {
+      before: expect.objectContaining({ key: "LimitGroup/a", limits: {} }),
+      after: expect.objectContaining({ key: "LimitGroup/a", limits: { "pids.max": "5" } }),
+    },
+  ]);
   expect(set.manifests.resources.get("LimitGroup/a")?.limits).toEqual({ "pids.max": "5" });
   for (const more of [[edited], [edited, b, file("c.yaml", group("c"))], [file("a.yaml", group("a")), b], [file("a.yaml", "x: ["), b]])
     expect(set.update(more)).toBe("all");
