@@ -43,8 +43,7 @@ const NONE: readonly string[] = [];
 
 interface Kept {
   readonly files: (number | undefined)[];
-  /** What each file read last, as bytes: an unchanged reading makes no new string. */
-  readonly bytes: Buffer[];
+  /** What each file read last. */
   texts: readonly (string | undefined)[];
   children: readonly string[] | undefined;
   /** How often the children were asked for since they were listed. */
@@ -85,14 +84,14 @@ export function kernelFiles(keep = 0): CgroupFiles {
   };
   /** Reads the files of a kept cgroup; undefined when it went, perhaps for another of its name. */
   const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, touched }: ReadAll): Kept["texts"] | undefined => {
-    const { files, bytes, texts } = kept;
+    const { files, texts } = kept;
     const first = texts === NONE;
     if (touched?.size === 0 && !first) return texts;
     // At least one: it tells whether the cgroup is still the same one.
     const any = declared?.includes(true);
     let changed: (string | undefined)[] | undefined;
     const found = (index: number, text: string | undefined): void => {
-      changed ??= Array.from(names, (_, at) => texts[at]);
+      changed ??= first ? Array<string | undefined>(names.length) : texts.slice();
       changed[index] = text;
     };
     for (let index = 0; index < names.length; index++) {
@@ -112,16 +111,14 @@ export function kernelFiles(keep = 0): CgroupFiles {
         if (!isGone(error)) throw error;
         return undefined;
       }
-      if (reader.holds(bytes[index], length)) continue;
-      bytes[index] = reader.bytes(length);
-      found(index, reader.text(length));
+      if (!reader.holds(texts[index], length)) found(index, reader.text(length));
     }
     // A controller that was handed down, or is not any more, takes its files along.
     if (census && !first && changed && changed[0] !== texts[0]) return undefined;
     if (changed) kept.texts = changed;
     return kept.texts;
   };
-  const reads = (descriptor: number, before: Buffer | undefined): boolean => {
+  const reads = (descriptor: number, before: string | undefined): boolean => {
     try {
       return reader.holds(before, reader.readInto(descriptor));
     } catch {
@@ -151,7 +148,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       if (again) return again;
       if (known) drop(directory, known);
       if (open < keep && names.length > 0) {
-        const kept: Kept = { files: [], bytes: [], texts: NONE, children: undefined, asked: 0 };
+        const kept: Kept = { files: Array<number | undefined>(names.length), texts: NONE, children: undefined, asked: 0 };
         cgroups.set(directory, kept);
         const texts = readKept(directory, names, kept, how);
         if (texts?.some((text) => text !== undefined)) return texts;
@@ -162,10 +159,10 @@ export function kernelFiles(keep = 0): CgroupFiles {
     },
     changed: () => {
       const directories: string[] = [];
-      for (const [directory, { files, bytes }] of cgroups) {
+      for (const [directory, { files, texts }] of cgroups) {
         for (let index = 0; index < files.length; index++) {
           const descriptor = files[index];
-          if (descriptor === undefined || reads(descriptor, bytes[index])) continue;
+          if (descriptor === undefined || reads(descriptor, texts[index])) continue;
           directories.push(directory);
           break;
         }

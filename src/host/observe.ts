@@ -84,23 +84,19 @@ function remembered(texts: readonly (string | undefined)[], make: () => Observed
   return known;
 }
 
-const declaredIn = new WeakMap<object, Map<readonly FileEntry[], readonly boolean[]>>();
-
 /**
- * Which files of a table carry a limit, behind so many others; worked out once for each cgroup. What shall be at the
- * kernel's default, declared or not, is left to events and to the looks at everything.
+ * Which files of a table carry a limit, behind so many others. What shall be at the kernel's default, declared or not, is
+ * left to events and to the looks at everything.
  */
-function declaredFiles(desired: Pick<DesiredCgroup, "settings"> | undefined, table: readonly FileEntry[], offset: number): readonly boolean[] | undefined {
+function filesWithLimits(desired: Pick<DesiredCgroup, "settings"> | undefined, table: readonly FileEntry[], offset: number): readonly boolean[] | undefined {
   if (!desired) return undefined;
-  const known = declaredIn.get(desired) ?? new Map<readonly FileEntry[], readonly boolean[]>();
-  declaredIn.set(desired, known);
-  const declared = known.get(table) ?? [...Array<boolean>(offset).fill(true), ...table.map((entry) => carriesLimit(entry, desired.settings))];
-  known.set(table, declared);
-  return declared;
+  const carries = table.map((entry) => carriesLimit(entry, desired.settings));
+  return offset > 0 ? [...Array<boolean>(offset).fill(true), ...carries] : carries;
 }
 
 function carriesLimit({ file }: FileEntry, settings: DesiredCgroup["settings"]): boolean {
-  return [...(settings.get(file.name)?.values() ?? [])].some(({ key, value }) => value !== file.initial(key));
+  for (const { key, value } of settings.get(file.name)?.values() ?? []) if (value !== file.initial(key)) return true;
+  return false;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -125,7 +121,7 @@ function observeCgroup(
   const census = hierarchy.version === 2;
   const how = {
     census,
-    declared: declaredFiles(attention?.cgroups.get(path), table, census ? CENSUS.length : 0),
+    declared: filesWithLimits(attention?.cgroups.get(path), table, census ? CENSUS.length : 0),
     touched: filesTouched(attention?.touched?.get(path), hierarchy, table),
   };
   if (!census) {

@@ -40,16 +40,11 @@ export class Reader {
     return this.buffer.toString("latin1", 0, length);
   }
 
-  /** A copy of the bytes that were read. */
-  bytes(length: number): Buffer {
-    return Buffer.from(this.buffer.subarray(0, length));
-  }
-
-  /** Whether what was read is the same as before. */
-  holds(before: Buffer | undefined, length: number): boolean {
+  /** Whether what was read is the same as before: most often it is, and then no string is made. */
+  holds(before: string | undefined, length: number): boolean {
     if (before?.length !== length) return false;
-    if (length > SHORT) return before.compare(this.buffer, 0, length) === 0;
-    for (let at = 0; at < length; at++) if (before[at] !== this.buffer[at]) return false;
+    if (length > SHORT) return before === this.text(length);
+    for (let at = 0; at < length; at++) if (before.charCodeAt(at) !== this.buffer[at]) return false;
     return true;
   }
 

@@ -24,6 +24,10 @@ interface Options {
   readonly exhausted: () => void;
 }
 
+function closeIt(this: FSWatcher): void {
+  this.close();
+}
+
 export function watchCgroups({ controllers, tree, changed, exhausted }: Options): CgroupWatch {
   const watchers = new Map<CgroupPath, FSWatcher[]>();
   const wanted = new Map<CgroupPath, ReadonlySet<string>>();
@@ -37,7 +41,7 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
     if (full) return [];
     try {
       const watcher = watch(file, listener);
-      watcher.on("error", () => watcher.close());
+      watcher.on("error", closeIt);
       return [watcher];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
