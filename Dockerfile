@@ -26,6 +26,9 @@ RUN npm install --no-audit --no-fund
 COPY schemas schemas
 COPY scripts scripts
 COPY src src
+# What V8 makes of the program is kept: it is made by running it.
+COPY bin bin
+COPY manifests manifests
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:20-slim

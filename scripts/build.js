@@ -25,4 +25,4 @@ await build({
   banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 });
-execFileSync(process.execPath, ["scripts/code.js"], { cwd: top, stdio: ["ignore", "ignore", 2] });
+execFileSync(process.execPath, ["scripts/code.js"], { cwd: top, stdio: "pipe" });

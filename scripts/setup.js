@@ -43,6 +43,10 @@ const run = (command, ...args) => execFileSync(command, args, { cwd: top, stdio:
 step("installing dependencies", "node_modules/.holdfast-installed", ["package.json", "package-lock.json"], "node_modules", () =>
   run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error"),
 );
-step("building", "dist/.holdfast-built", ["src", "schemas", "bin/program.js", "scripts/build.js", "scripts/code.js", "scripts/generate.js", "package.json"], "dist/main.cjs", () =>
-  run(process.execPath, "scripts/build.js"),
+step(
+  "building",
+  "dist/.holdfast-built",
+  ["src", "schemas", "bin/program.js", "scripts/build.js", "scripts/code.js", "scripts/generate.js", "package.json"],
+  "dist/main.cjs",
+  () => run(process.execPath, "scripts/build.js"),
 );

@@ -1,8 +1,8 @@
 /** The program as a person runs it, where no root and no cgroups are needed; and where they are, on a root of the test's own. */
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, until, whyNotLive } from "./support/live.ts";
 import { group, workload } from "./support/manifests.ts";
@@ -44,6 +44,37 @@ describe("validate", () => {
   test("a directory that does not exist", () => {
     const { code, stdout } = holdfast("validate", "-f", join(top, "no"));
     expect([code, stdout]).toEqual([1, expect.stringContaining("the manifest directory does not exist")]);
+  });
+});
+
+describe("what V8 remembers of the program", () => {
+  // A copy, so that a damaged one harms nobody else.
+  const copied = (): string => {
+    for (const part of ["bin", "dist", "package.json"]) cpSync(part, join(top, part), { recursive: true });
+    symlinkSync(resolve("node_modules"), join(top, "node_modules"));
+    return join(top, "dist/main.cjs.code");
+  };
+  const version = (): unknown => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(top, "bin/holdfast.js"), "version"], { encoding: "utf8", env });
+    return { status, version: /^\d+\.\d+\.\d+/.test(stdout), stderr };
+  };
+  const refused = (): unknown => {
+    const text = `const { load } = await import(${JSON.stringify(join(top, "bin/program.js"))}); console.log(load(true).script.cachedDataRejected);`;
+    return JSON.parse(spawnSync(process.execPath, ["--input-type=module", "-e", text], { encoding: "utf8", env }).stdout);
+  };
+
+  test("is taken by the same Node", () => {
+    copied();
+    expect(refused()).toBe(false);
+  });
+  test("is done without where it is damaged, made by another Node, or gone", () => {
+    const code = copied();
+    const sound = { status: 0, version: true, stderr: "" };
+    writeFileSync(code, "something else");
+    expect(refused()).toBe(true);
+    expect(version()).toEqual(sound);
+    rmSync(code);
+    expect(version()).toEqual(sound);
   });
 });
 

@@ -67,7 +67,7 @@ export function openHost(options: HostOptions): Host {
     options,
     machine: (mentions) => lookUp(base, mentions),
     observe: (machine, scope, attention) => observe({ files, tree, records, processes }, machine, scope, attention),
-    perform: performer({ files, tree, processes, records }, () => base),
+    perform: performer({ files, tree, processes, records }, base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
     lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),

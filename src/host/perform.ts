@@ -31,8 +31,8 @@ export interface Hands {
 }
 
 /** The performers of one machine, made once. */
-export function performer(hands: Hands, baseOf: () => Base): (action: Action) => Promise<void> | void {
-  const table = performers(hands, baseOf) as Record<Action["type"], (action: Action) => Promise<void> | void>;
+export function performer(hands: Hands, base: Base): (action: Action) => Promise<void> | void {
+  const table = performers(hands, base) as Record<Action["type"], (action: Action) => Promise<void> | void>;
   return (action) => table[action.type](action);
 }
 
@@ -41,9 +41,10 @@ function refused(what: string, file: string, error: unknown): Refusal {
   return new Refusal(`${what}: ${code || message}`, code, refusalHint(basename(file), code));
 }
 
-function performers({ files, tree, processes, records }: Hands, baseOf: () => Base): PerAction<Promise<void> | void> {
+function performers({ files, tree, processes, records }: Hands, base: Base): PerAction<Promise<void> | void> {
+  const byId = new Map(base.controllers.all.map((hierarchy) => [hierarchy.id, hierarchy]));
   const hierarchyOf = (id: string) => {
-    const hierarchy = baseOf().controllers.all.find((candidate) => candidate.id === id);
+    const hierarchy = byId.get(id);
     if (!hierarchy) throw new Error(`no hierarchy ${id}`);
     return hierarchy;
   };
@@ -67,7 +68,7 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
     enable: (action) => write(`${directory(action)}/cgroup.subtree_control`, action.controllers.map((controller) => `+${controller}`).join(" ")),
     write: (action) => {
       const file = `${directory(action)}/${action.file}`;
-      const table = baseOf().tables.get(action.hierarchy) ?? [];
+      const table = base.tables.get(action.hierarchy) ?? [];
       const entry = entryIn(table, action.file);
       const elsewhere = entry?.file.readFrom;
       let text: string | undefined;
@@ -83,7 +84,7 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
       if (entry && text !== undefined) checkReadBack(file, action, entry, text);
     },
     place: (action) => {
-      const { core } = baseOf().controllers;
+      const { core } = base.controllers;
       // Its children belong with it; the core cgroup tells who they are.
       const pids = action.hierarchy === core.id ? [action.pid] : [...new Set([action.pid, ...pidsIn(files, tree.directory(core, action.path))])];
       for (const pid of pids) {
@@ -97,7 +98,6 @@ function performers({ files, tree, processes, records }: Hands, baseOf: () => Ba
     start: async (action) => {
       const { replica, record, hierarchies } = action;
       const { run, name } = replica.resource;
-      const base = baseOf();
       const startedAt = new Date().toISOString();
       const meta = {
         workload: name,

@@ -1,5 +1,4 @@
 /** Knows how to start, signal, end and release workloads. Signals go only to pids that a holder pins, or to whole cgroups. */
-import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
 import type { RunSpec } from "../api/resource.ts";
 import { type Controllers, endsSafely } from "../cgroup/hierarchy.ts";
@@ -64,7 +63,7 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
   return {
     attempts: (wanted) => attempts(files, controllers, tree, wanted),
     start: async ({ replica, workload, ordinal, run, env, meta, hierarchies }) => {
-      const attempt = `${replica}@${Date.now().toString(36)}${randomBytes(2).toString("hex")}`;
+      const attempt = `${replica}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
       // Holders stay outside every limit, so that neither can hurt the other.
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),

@@ -1,5 +1,6 @@
 /** Knows how objects become desired cgroups: paths, the hierarchies they need, and the settings of this machine's files. */
-import { createHash } from "node:crypto";
+import type * as Crypto from "node:crypto";
+import { createRequire } from "node:module";
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
@@ -11,6 +12,11 @@ import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cg
 import type { Manifests } from "../manifest/link.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
+
+const require = createRequire(import.meta.url);
+
+/** Loaded when first needed: a host without workloads never pays for it. */
+const crypto = (): typeof Crypto => require("node:crypto");
 
 /** What must be looked up on the machine before desire() can be asked. */
 export function mentions(resources: Iterable<Resource>): Mentions {
@@ -202,5 +208,5 @@ function startOf(resource: WorkloadResource, machine: Machine): { env: (readonly
 }
 
 function digest(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+  return crypto().createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
