@@ -36,9 +36,10 @@ if (mode === "cold") {
   process.stdout.write(`${JSON.stringify({ ms, cpuMs: (cpu.user + cpu.system) / 1000, actions: outcomes.length })}\n`);
   host.close();
 } else {
-  /** What a resync does: a glance at what is kept open, a look at what is beyond the budget. */
+  /** What a resync does: a glance at what is kept open, a look at a part of what is beyond the budget. */
+  let turn = 0;
   const audit = () => {
-    const worth = engine.glance();
+    const worth = engine.glance(turn++);
     const { actions } = worth.size > 0 ? engine.plan(worth) : { actions: [] };
     if (actions.length > 0) throw new Error(`an audit found something to do: ${JSON.stringify(actions[0])}`);
   };

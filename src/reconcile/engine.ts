@@ -114,9 +114,9 @@ export class Engine {
     return true;
   }
 
-  /** What is worth a look, at a glance. */
-  glance(): Set<CgroupPath> {
-    return glance(this.host, this.machine, this.desired, this.lastPlan, this.failures.keys());
+  /** What is worth a look, at a glance; `turn` counts the glances. */
+  glance(turn: number): Set<CgroupPath> {
+    return glance(this.host, this.machine, this.desired, this.lastPlan, this.failures.keys(), turn);
   }
 
   /** Looks and decides; touches nothing. */

@@ -14,17 +14,30 @@ function directoriesOf({ cgroups }: Desired): number {
   return known;
 }
 
+/** Opening files to read them is five times as dear as reading open ones: cgroups that are not kept open take turns. */
+const TURNS = 6;
+
 /**
- * Cgroups of which a declared value reads otherwise than last time, or is not kept open; all workloads, whose processes
- * tell of little by themselves; and what the last plan left in trouble, or could not do (`failed`).
+ * Cgroups of which a limit reads otherwise than last time; of those that are not kept open the ones whose turn it is; all
+ * workloads, whose processes tell of little by themselves; and what the last plan left in trouble, or could not do (`failed`).
  */
-export function glance({ files, tree }: Host, { controllers: { all } }: Machine, desired: Desired, last: Plan, failed: Iterable<string>): Set<CgroupPath> {
+export function glance(
+  { files, tree }: Host,
+  { controllers: { all } }: Machine,
+  desired: Desired,
+  last: Plan,
+  failed: Iterable<string>,
+  turn: number,
+): Set<CgroupPath> {
   const worth = new Set([...failed, ...last.problems.flatMap(({ cgroup }) => cgroup ?? []), ...last.reported.map(({ path }) => path)] as CgroupPath[]);
   const { directories, kept } = files.changed();
   for (const directory of directories) worth.add(tree.pathOf(all, directory));
   for (const { path } of desired.replicas.values()) worth.add(path);
   if (kept >= directoriesOf(desired)) return worth;
-  for (const [path, { hierarchies }] of desired.cgroups)
+  let index = 0;
+  for (const [path, { hierarchies }] of desired.cgroups) {
+    if (index++ % TURNS !== turn % TURNS) continue;
     for (const hierarchy of all) if (hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path))) worth.add(path);
+  }
   return worth;
 }

@@ -143,7 +143,7 @@ export class Loop {
       const count = this.resyncs++;
       if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
       if (count % LOOK_EVERY === 0) this.everything = true;
-      else this.agenda.addAll([...engine.glance(), ...this.runningPaths()]);
+      else this.agenda.addAll([...engine.glance(count), ...this.runningPaths()]);
       engine.forgetTold();
       if (this.options.lost()) this.save();
       if (engine.refreshFacts(this.options.set.manifests)) {

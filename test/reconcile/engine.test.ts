@@ -63,3 +63,18 @@ test("what was in force is known again from the status file: file, line of the d
   expect(resource).toMatchObject({ limits: { "pids.max": "5" }, annotations: { "holdfast.dev/force": "true" } });
   expect(lineOf(resource?.origin as Origin, "/spec/limits/pids.max")).toBe("a.yaml:3");
 });
+
+test("what is not kept open is looked at in turns, each cgroup once in six glances", async () => {
+  simulation = simulate(2);
+  const names = Array.from({ length: 15 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 5}}")).join("---\n"));
+  await simulation.converge();
+  const glances = [0, 1, 2, 3, 4, 5].map((turn) => [...simulation.engine.glance(turn)]);
+  for (const glance of glances) expect(glance.length).toBeLessThanOrEqual(3);
+  expect(glances.flat().sort()).toEqual(["", ...names].sort());
+  // What was in trouble is looked at every time.
+  writeFileSync(join(simulation.directory("pids", "g3"), "pids.max"), "7");
+  simulation.load(names.map((name) => group(name, "{drift: Report, limits: {pids.max: 5}}")).join("---\n"));
+  await simulation.converge();
+  for (const turn of [0, 1, 2, 3, 4, 5]) expect(simulation.engine.glance(turn)).toContain("g3");
+});
