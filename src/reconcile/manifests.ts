@@ -77,12 +77,12 @@ export class ManifestSet {
     const sameFiles = part || (this.started && next.size === this.files.size && [...next.keys()].every((path) => this.files.has(path)));
     this.files = next;
     this.started = true;
+    this.lingers = [...next.values()].some(({ read }) => read.lingering !== undefined);
     if (sameFiles && edits.length === 0) return undefined;
     const [edit] = edits;
     const amended = sameFiles && edits.length === 1 && edit?.before ? amend(this.manifests, edit.before, edit.after) : undefined;
     if (amended) return amended;
     const files = [...next.values()].map(({ read }) => read);
-    this.lingers = files.some(({ lingering }) => lingering !== undefined);
     let linked = link(files, this.manifests);
     // What the last controller had in force is read only when something is broken or gone.
     if (this.before && (linked.problems.length > 0 || this.before.keys.some((key) => !linked.resources.has(key)))) {
