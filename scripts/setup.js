@@ -15,19 +15,23 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 /** Runs a step unless the digest of its inputs is the one that its stamp remembers. */
 function step(name, stamp, inputs, output, run) {
+  const file = join(top, stamp);
+  if (existsSync(join(top, output)) && existsSync(file) && readFileSync(file, "utf8") === digestOf(inputs)) return;
+  console.error(`holdfast: ${name} …`);
+  run();
+  mkdirSync(dirname(file), { recursive: true });
+  // Of what there is now: npm may have written its lock file again.
+  writeFileSync(file, digestOf(inputs));
+}
+
+function digestOf(inputs) {
   const hash = createHash("sha256");
   for (const file of inputs.flatMap(filesOf))
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(top, file)))
       .update("\0");
-  const digest = hash.digest("hex");
-  const file = join(top, stamp);
-  if (existsSync(join(top, output)) && existsSync(file) && readFileSync(file, "utf8") === digest) return;
-  console.error(`holdfast: ${name} …`);
-  run();
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, digest);
+  return hash.digest("hex");
 }
 
 function filesOf(path) {

@@ -50,7 +50,8 @@ export function parseBytes(value: unknown): Parsed {
   if (typeof value === "number" && value > Number.MAX_SAFE_INTEGER)
     return { bad: "less than 2^53 without quotes", hint: "write it with a suffix, in quotes, or max" };
   if (text === "max") return { ok: "max" };
-  if (/\d[ ]+[A-Za-z]|^\s|\s$/.test(text)) return { bad: "a quantity without blanks", hint: `write ${text.replaceAll(/\s/g, "")}` };
+  if (/\d[ ]+[A-Za-z]|^\s|\s$/.test(text))
+    return { bad: "a quantity without blanks", ...(text.trim() === "" ? {} : { hint: `write ${text.replaceAll(/\s/g, "")}` }) };
   if (/\dm$/.test(text)) return { bad: "bytes, and m means one thousandth", hint: `write ${text.slice(0, -1)}Mi or ${text.slice(0, -1)}M` };
   const iB = /^([\d.]+)([kKmMgGtTpPeE])(i?)([bB]?)$/.exec(text);
   const amount = rational(text);

@@ -48,6 +48,8 @@ interface Kept {
   children: readonly string[] | undefined;
   /** How often the children were asked for since they were listed. */
   asked: number;
+  /** This program has written to a file since: what the files read last is out of date. */
+  written: boolean;
 }
 
 /**
@@ -83,8 +85,10 @@ export function kernelFiles(keep = 0): CgroupFiles {
     return descriptor;
   };
   /** Reads the files of a kept cgroup; undefined when it went, perhaps for another of its name. */
-  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, touched }: ReadAll): Kept["texts"] | undefined => {
+  const readKept = (directory: string, names: readonly string[], kept: Kept, { census, declared, touched: told }: ReadAll): Kept["texts"] | undefined => {
     const { files, texts } = kept;
+    const touched = kept.written ? undefined : told;
+    kept.written = false;
     const first = texts === NONE;
     if (touched?.size === 0 && !first) return texts;
     // At least one: it tells whether the cgroup is still the same one.
@@ -125,6 +129,10 @@ export function kernelFiles(keep = 0): CgroupFiles {
       return false; // it is gone, or cannot be read: a proper look tells which
     }
   };
+  const noteWrite = (file: string): void => {
+    const kept = cgroups.get(file.slice(0, file.lastIndexOf("/")));
+    if (kept) kept.written = true;
+  };
   const forgetChildren = (directory: string): void => {
     const above = cgroups.get(directory.slice(0, directory.lastIndexOf("/")));
     if (above) above.children = undefined;
@@ -148,7 +156,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       if (again) return again;
       if (known) drop(directory, known);
       if (open < keep && names.length > 0) {
-        const kept: Kept = { files: Array<number | undefined>(names.length), texts: NONE, children: undefined, asked: 0 };
+        const kept: Kept = { files: Array<number | undefined>(names.length), texts: NONE, children: undefined, asked: 0, written: false };
         cgroups.set(directory, kept);
         const texts = readKept(directory, names, kept, how);
         if (texts?.some((text) => text !== undefined)) return texts;
@@ -171,6 +179,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
     },
     isKept: (directory) => cgroups.has(directory),
     write: (file, text) => {
+      noteWrite(file);
       const descriptor = openSync(file, constants.O_WRONLY);
       try {
         writeSync(descriptor, text);
@@ -179,6 +188,7 @@ export function kernelFiles(keep = 0): CgroupFiles {
       }
     },
     writeAndRead: (file, text) => {
+      noteWrite(file);
       const descriptor = openSync(file, constants.O_RDWR);
       try {
         writeSync(descriptor, text);

@@ -13,11 +13,13 @@ export class RootInUse extends Error {
 
   constructor({ pid, namespace }: LockHolder, root: string, directory: string) {
     const foreign = namespace !== pidNamespace();
-    const who = foreign ? "in another pid namespace" : commandLineOf(pid).slice(0, 6).join(" ").trim();
+    const who = foreign ? "in another pid namespace" : shortened(commandLineOf(pid).join(" ").trim());
     super(`the root cgroup ${root} is already converged by process ${pid} (${who})${foreign ? `: if that is gone for certain, rmdir ${directory}` : ""}`);
     this.pid = pid;
   }
 }
+
+const shortened = (text: string): string => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
 
 /** The live controller of a root, if there is one. */
 export function controllerOfRoot(files: CgroupFiles, core: Hierarchy, tree: Tree): number | undefined {

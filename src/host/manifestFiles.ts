@@ -227,7 +227,7 @@ function readWhole(file: string, stat: BigIntStats): FileContent {
   });
   if (!stat.isFile()) return problem("FileUnreadable", "expected a regular file", "it is a device, a pipe or a socket");
   if (stat.size > LARGEST_FILE)
-    return problem("FileTooLarge", `expected at most 1 MiB, found ${(Number(stat.size) / 1048576).toFixed(1)} MiB`, "split it into several files");
+    return problem("FileTooLarge", `expected at most 1 MiB, found ${(Number(stat.size) / 1048576).toFixed(2)} MiB`, "split it into several files");
   try {
     const descriptor = openSync(file, "r");
     try {

@@ -21,7 +21,7 @@ describe("bytes", () => {
     ["10 Mi", /blanks/, "write 10Mi"],
     ["-1", /not negative/, undefined],
     ["", /quantity/, undefined],
-    ["\n", /blanks/, expect.anything()],
+    ["\n", /blanks/, undefined],
     ["0.5", /whole number/, undefined],
     ["16E", /8Ei/, "write max"],
     ["18446744073709551616", /8Ei/, "write max"],

@@ -51,6 +51,17 @@ describe("the files of a cgroup", () => {
     expect(files.readAll(top, NAMES, { declared, touched: new Set(["c"]) })).toEqual(["a2", "b2", "c2", undefined]);
   });
 
+  test("are read again once this program has written to one of them, whatever an event tells", () => {
+    files.readAll(top, NAMES, { declared });
+    files.write(`${top}/a`, "a2");
+    files.write(`${top}/c`, "c2");
+    expect(files.readAll(top, NAMES, { declared, touched: new Set() })).toEqual(["a2", "b1", "c2", undefined]);
+    write("b", "b2");
+    expect(files.readAll(top, NAMES, { declared, touched: new Set() })).toEqual(["a2", "b1", "c2", undefined]);
+    expect(files.writeAndRead(`${top}/b`, "b3")).toBe("b3");
+    expect(files.readAll(top, NAMES, { declared, touched: new Set() })).toEqual(["a2", "b3", "c2", undefined]);
+  });
+
   test("beyond the budget are opened and closed each time", () => {
     const none = kernelFiles(0);
     expect(none.readAll(top, NAMES, { declared })).toEqual(["a1", "b1", "c1", undefined]);

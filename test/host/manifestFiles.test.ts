@@ -34,7 +34,7 @@ test("all manifests of the tree count, and nothing that an editor leaves", () =>
 describe("what cannot be read is a problem, not an exception and not a hang", () => {
   test.each([
     ["a pipe", () => execFileSync("mkfifo", [join(top, "x.yaml")]), /FileUnreadable: expected a regular file/],
-    ["10 MB", () => write("x.yaml", "#".repeat(10 * 1024 * 1024)), /FileTooLarge: expected at most 1 MiB, found 10\.0 MiB/],
+    ["10 MB", () => write("x.yaml", "#".repeat(10 * 1024 * 1024)), /FileTooLarge: expected at most 1 MiB, found 10\.00 MiB/],
     ["a broken link", () => symlinkSync("nowhere", join(top, "x.yaml")), /FileUnreadable: the file does not exist \(a broken link\)/],
     ["a link to itself", () => symlinkSync("x.yaml", join(top, "x.yaml")), /FileUnreadable/],
   ])("%s", (_, make, expected) => {
