@@ -74,6 +74,22 @@ function fields(file, skip = new Set()) {
   return table(["Field", "Type", "Default", "Meaning"], rows(resolve({ $ref: file }, file), "", false, skip));
 }
 
+/** Fields whose parts stand in another table. */
+const TABLES_OF_THEIR_OWN = [
+  "spec.limits",
+  "spec.startupProbe",
+  "spec.livenessProbe",
+  "spec.readinessProbe",
+  "spec.lifecycle.postStart",
+  "spec.lifecycle.preStop",
+];
+
+/** The parts of a definition that several fields of a Workload share. */
+function definition(name) {
+  const file = "workload.schema.json";
+  return table(["Field", "Type", "Default", "Meaning"], rows(resolve({ $ref: `${file}#/$defs/${name}` }, file), "", false, new Set()));
+}
+
 /** Limits have dots in their names, and stand without a prefix. */
 const limits = () => fields("limits.schema.json");
 
@@ -116,7 +132,8 @@ async function blocks() {
   const sources = await fromSources();
   return (name) => {
     const [what, argument] = name.split(" ");
-    if (what === "fields") return fields(`${argument}.schema.json`, new Set(["spec.limits"]));
+    if (what === "fields") return fields(`${argument}.schema.json`, new Set(TABLES_OF_THEIR_OWN));
+    if (what === "definition") return definition(argument);
     if (what === "limits") return limits();
     if (what === "knobs") return knobs(sources);
     if (what === "options") return sharedOptions(sources);

@@ -83,17 +83,32 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     "explain workload.spec.backoff",
     "explain limitgroup.spec.limits.memory.max",
   ]).action(async (field) => done((await import("./cli/explain.ts")).explain(field)));
-  verb("logs <workload>", "Print what a workload wrote.", ["logs web", "logs web --tail 20 -f", "logs pool --replica 2"], "--filename <path>")
+  verb(
+    "logs <workload>",
+    "Print what a workload wrote, since its last start.",
+    ["logs web", "logs web --tail 20 -f", "logs pool --replica 2", "logs web --since 1h"],
+    "--filename <path>",
+  )
     .option("-f, --follow", "go on as it is written")
     .option("--tail <lines>", "the last lines only")
-    .option("--replica <ordinal>", "which replica", "0")
-    .option("-p, --previous", "the file that was put aside last")
+    .option("--since <duration>", "what was written since then, over all attempts; to within ten seconds")
+    .option("--replica <ordinal>", "one replica; without it all of them")
+    .option("--prefix", "the replica's name before each line (the default for several replicas)")
+    .option("-p, --previous", "what the attempt before the last one wrote")
     .action(async (name, options) => done(await (await import("./cli/logs.ts")).logs(name, options)));
+  verb("restart <workload>", "Start a workload's processes anew, as many at a time as its strategy allows; of a schedule, begin a run now.", [
+    "restart web",
+  ]).action(async (name, options) => done((await import("./cli/restart.ts")).restart(name, options)));
   // Carried out by the completion library, which is loaded when it is asked for (main).
-  if (!completing) program.command("completion <shell>").description("Print a completion script: bash, zsh, fish or powershell.");
+  if (!completing)
+    program
+      .command("completion <shell>")
+      .description("Print a completion script: bash, zsh, fish or powershell.")
+      .addHelpText("after", "\nExamples:\n  $ holdfast completion bash >/etc/bash_completion.d/holdfast\n  $ source <(holdfast completion zsh)");
   program
     .command("version")
     .description("Print the version.")
+    .addHelpText("after", "\nExamples:\n  $ holdfast version")
     .action(() => {
       process.stdout.write(`${version()}\n`);
       done(0);
@@ -129,7 +144,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       const gone = error.code === "EPIPE";
       if (!gone) complain(`what there is to say could not be written: ${error.message}`);
       // A full disk is no reason for a controller to leave its host alone.
-      if (gone ? !process.emit("SIGTERM", "SIGTERM") : process.listenerCount("SIGTERM") === 0) process.exit(gone ? 0 : failed);
+      if (gone ? !process.emit("SIGPIPE", "SIGPIPE") : process.listenerCount("SIGTERM") === 0) process.exit(gone ? 0 : failed);
     });
   }
   let code = 0;

@@ -19,6 +19,7 @@ export type ProblemReason =
   | "Blocked"
   | "WriteRefused"
   | "StartFailed"
+  | "ProgressDeadlineExceeded"
   | "PruneHeld";
 
 export interface Problem {
@@ -38,11 +39,17 @@ export interface Problem {
   readonly hint?: string;
 }
 
+/** Takes a problem of one object's manifest; its place is found by the pointer. */
+export type Report = (reason: ProblemReason, pointer: string, message: string, hint?: string) => void;
+
+/** A pointer as long as a person's eye takes it: a key may be a megabyte. */
+const shortened = (pointer: string): string => (pointer.length > 200 ? `${pointer.slice(0, 197)}...` : pointer);
+
 /** `manifests/a.yaml:3:7: UnknownField: …`, the form that editors and CI systems recognise. */
 export function problemLine(problem: Problem): string {
   const place = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
   const hint = problem.hint ? ` (${problem.hint})` : "";
   const object = problem.object ? `${problem.object}: ` : "";
-  const field = problem.pointer ? `${problem.pointer}: ` : "";
+  const field = problem.pointer ? `${shortened(problem.pointer)}: ` : "";
   return `${place}: ${problem.reason}: ${object}${field}${problem.message}${hint}`;
 }

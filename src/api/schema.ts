@@ -6,6 +6,10 @@ export type Hugetlb = string | number;
 /** One argument, as text. */
 export type Argument = string;
 export type Text = string;
+/** A name or a number. */
+export type Account = string | number;
+/** A number, or unlimited. */
+export type Rlimit = number | string;
 
 /** A cgroup with limits, and a parent for Workloads and other LimitGroups. */
 export interface LimitGroup {
@@ -117,21 +121,49 @@ export interface Workload {
     drift?: "Repair" | "Report";
     /** How many copies run. Each has its own cgroup NAME@ORDINAL and finds its number in HOLDFAST_ORDINAL. */
     replicas?: number;
+    /** How a change of what the processes are started with reaches the replicas: a few at a time, the highest ordinals first. */
+    strategy?: {
+      /** How many replicas may be unavailable at a time: a number, or a percentage of replicas (rounded down, at least one). */
+      maxUnavailable?: number | string;
+      /** How long a replica must have been ready before it counts as available. */
+      minReadySeconds?: number;
+      /** Without progress for this long, the rollout is told to have failed; the replicas that still run as before are left alone. */
+      progressDeadlineSeconds?: number;
+    };
     /**
-     * The program and its first arguments; no shell. A program without a slash is looked up in the workload's PATH.
+     * The program and its first arguments; no shell. A program without a slash is looked up in the workload's PATH. $(NAME) stands for a variable of env or envFrom, $$ for a dollar sign.
      *
      * @minItems 1
      */
-    command: [Argument, ...Argument[]];
+    command: Argument[];
     /** More arguments, appended to command. */
     args?: Argument[];
-    /** Environment variables. The workload gets these, envFrom's, PATH, and nothing of the controller's own environment. */
+    /**
+     * Commands that run one after the other, each to completion, before every start of the main one: in its cgroup, as its user, into its log.
+     *
+     * @maxItems 20
+     *
+     * Items: One such command.
+     */
+    initCommands?: {
+      /** Its name, for status and events. */
+      name: string;
+      /**
+       * The program and its first arguments.
+       *
+       * @minItems 1
+       */
+      command: Argument[];
+      /** More arguments, appended to command. */
+      args?: Argument[];
+    }[];
+    /** Environment variables. The workload gets these, envFrom's, PATH, and nothing of the controller's own environment. $(NAME) in a value stands for a variable above it. */
     env?: {
       /** Name of the variable. */
       name: string;
       value?: Text;
     }[];
-    /** Files of NAME=value lines; env wins over them, a later file over an earlier one. A file that changes restarts the workload at the next resync. */
+    /** Files of NAME=value lines; env wins over them, a later file over an earlier one. A file that changes restarts the workload. */
     envFrom?: {
       /** Absolute path of the file. */
       file: string;
@@ -140,8 +172,86 @@ export interface Workload {
     }[];
     /** Directory the command starts in, an absolute path. */
     workingDir?: string;
-    /** When to start again after the command ended. */
+    user?: Account;
+    group?: Account;
+    /** All further groups; none is inherited. Default: those that the group database gives the user. */
+    supplementaryGroups?: Account[];
+    /** Permissions that new files do not get, in octal and in quotes (umask(2)). */
+    umask?: string;
+    /** Nice value (setpriority(2)): lower is more important. */
+    nice?: number;
+    /** Priority at the disk (ioprio_set(2)); the names are the OCI runtime specification's. */
+    ioPriority?: {
+      /** Real time, best effort or idle. */
+      class: "IOPRIO_CLASS_RT" | "IOPRIO_CLASS_BE" | "IOPRIO_CLASS_IDLE";
+      /** Within the class, 0 is the most important. */
+      priority?: number;
+    };
+    /** CPU scheduling (sched(7)); the names are the OCI runtime specification's. */
+    schedulingPolicy?: {
+      /** The scheduling policy. */
+      policy: "SCHED_OTHER" | "SCHED_BATCH" | "SCHED_IDLE" | "SCHED_FIFO" | "SCHED_RR";
+      /** For SCHED_FIFO and SCHED_RR: 99 is the most important. */
+      priority?: number;
+    };
+    /** CPUs that the command may use at first (sched_setaffinity(2)). It may widen this itself; limits: {cpuset.cpus} it may not. */
+    cpuAffinity?: string;
+    /** Inclination of the kernel's OOM killer to take it (proc(5), oom_score_adj). */
+    oomScoreAdj?: number;
+    /**
+     * Resource limits of each single process (setrlimit(2)); the names are the OCI runtime specification's.
+     *
+     * Items: One limit.
+     */
+    rlimits?: {
+      /** Which limit. */
+      type:
+        | "RLIMIT_AS"
+        | "RLIMIT_CORE"
+        | "RLIMIT_CPU"
+        | "RLIMIT_DATA"
+        | "RLIMIT_FSIZE"
+        | "RLIMIT_LOCKS"
+        | "RLIMIT_MEMLOCK"
+        | "RLIMIT_MSGQUEUE"
+        | "RLIMIT_NICE"
+        | "RLIMIT_NOFILE"
+        | "RLIMIT_NPROC"
+        | "RLIMIT_RSS"
+        | "RLIMIT_RTPRIO"
+        | "RLIMIT_RTTIME"
+        | "RLIMIT_SIGPENDING"
+        | "RLIMIT_STACK";
+      soft: Rlimit;
+      hard?: Rlimit;
+    }[];
+    /** When to start again after the command ended. Default: Always; beside schedule OnFailure. */
     restartPolicy?: "Always" | "OnFailure" | "Never";
+    /**
+     * Exit codes that start the command again whatever restartPolicy says, as in Kubernetes.
+     *
+     * @maxItems 20
+     *
+     * Items: The first rule that matches counts.
+     */
+    restartPolicyRules?: {
+      /** What to do. */
+      action: "Restart";
+      /** Which exit codes. */
+      exitCodes: {
+        /** Whether the exit code must be one of the values, or none of them. */
+        operator: "In" | "NotIn";
+        /**
+         * Exit codes.
+         *
+         * @minItems 1
+         * @maxItems 255
+         *
+         * Items: An exit code.
+         */
+        values: number[];
+      };
+    }[];
     /** Pause before a restart, as in Kubernetes: the first restart is immediate, then initial, growing by factor up to max. */
     backoff?: {
       /** First pause. */
@@ -153,18 +263,167 @@ export interface Workload {
       /** A run that lasted this long starts the count anew. */
       resetAfter?: string;
     };
+    /** So many restarts within so much time, and no more: then it stays down until its manifest changes or somebody restarts it. Default: no such limit. */
+    maxRestarts?: {
+      /** Number of restarts. */
+      count: number;
+      /** Time in which they are counted. Default: since the first start of this revision. */
+      window?: string;
+    };
     /** Seconds between the stop signal and the kill of the whole cgroup. */
     terminationGracePeriodSeconds?: number;
     /** Signal that asks the main process to end. */
     stopSignal?: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGWINCH" | "SIGKILL";
-    /** Where standard output and error go: files that the workload appends to, which outlive the controller. A file over maxSize is put aside when the workload next starts. */
-    logs?: {
-      /** Absolute directory of the log files. Default: a folder of the workload's name below the controller's log directory. */
-      directory?: string;
-      /** Size above which a file is put aside at the next start. */
-      maxSize?: string | number;
-      /** How many files are kept, the live one included. */
-      maxFiles?: number;
+    /** Mixed: the stop signal goes to the main process, and what is left when it has ended is killed. ControlGroup: the signal goes to all processes of the cgroup. Process: only the main process is asked and ended; what it leaves behind runs on for as long as the workload is declared. As systemd.kill(5). */
+    killMode?: "Mixed" | "ControlGroup" | "Process";
+    startupProbe?: Probe;
+    livenessProbe?: Probe;
+    readinessProbe?: Probe;
+    /** What to do after a start and before a stop. */
+    lifecycle?: {
+      postStart?: Handler;
+      preStop?: Handler;
     };
+    /**
+     * Workloads that must be so far before this one starts. They are stopped after it.
+     *
+     * @maxItems 50
+     *
+     * Items: One workload.
+     */
+    dependsOn?: {
+      /** metadata.name of the workload. */
+      name: string;
+      /** Started: it runs. Ready: all its replicas are ready. Completed: it ran to completion. */
+      condition?: "Started" | "Ready" | "Completed";
+    }[];
+    /** Makes it a job that runs at these times: minute, hour, day of month, month, day of week (crontab(5)), or @hourly, @daily, @weekly, @monthly, @yearly. */
+    schedule?: string;
+    /** Time zone of the schedule, by its name in the IANA database. Default: the host's. */
+    timeZone?: string;
+    /** When a run is due while the last one is still at work. Forbid: it waits for its end, as long as startingDeadlineSeconds allows. Replace: the last one is stopped. */
+    concurrencyPolicy?: "Forbid" | "Replace";
+    /** How late a run may start (the controller was down, or the last run still at work). Default: however late. */
+    startingDeadlineSeconds?: number;
+    /** No new run of a schedule begins. */
+    suspend?: boolean;
+    /** A run, with its retries, that takes longer is stopped and has failed. Not with restartPolicy Always. */
+    activeDeadlineSeconds?: number;
+    /** How many times a failed run is tried again. Not with restartPolicy Always. Default: 6 for a schedule, else without end. */
+    backoffLimit?: number;
+    /** How many successful runs of a schedule the status keeps. */
+    successfulJobsHistoryLimit?: number;
+    /** How many failed runs of a schedule the status keeps. */
+    failedJobsHistoryLimit?: number;
+    /** Where standard output and error go: files that the workload itself appends to, which outlive the controller; or, written as the one word journald, systemd's journal. */
+    logs?:
+      | {
+          /** Absolute directory of the log files. Default: a folder of the workload's name below the controller's log directory. */
+          directory?: string;
+          /** Size above which the beginning of a file is put aside, while the workload writes on. */
+          maxSize?: string | number;
+          /** How many files are kept, the live one included. */
+          maxFiles?: number;
+        }
+      | string;
+  };
+}
+/** One way to look, and how often. */
+export interface Probe {
+  /** A command inside the workload's cgroup, as its user; exit code 0 is success. */
+  exec?: {
+    /**
+     * The program and its arguments; no shell.
+     *
+     * @minItems 1
+     */
+    command: Argument[];
+  };
+  /** An HTTP request; a status from 200 to 399 is success. */
+  httpGet?: {
+    /** Host to connect to. */
+    host?: string;
+    /** Number of the port. */
+    port: number;
+    /** Path of the request. */
+    path?: string;
+    /** HTTPS: the certificate is not checked, as in Kubernetes. */
+    scheme?: "HTTP" | "HTTPS";
+    /**
+     * Headers of the request.
+     *
+     * Items: One header.
+     */
+    httpHeaders?: {
+      /** Name. */
+      name: string;
+      /** Value. */
+      value: string;
+    }[];
+  };
+  /** A TCP connection; that it opens is success. */
+  tcpSocket?: {
+    /** Host to connect to. */
+    host?: string;
+    /** Number of the port. */
+    port: number;
+  };
+  /** Time after the start before the first look. */
+  initialDelaySeconds?: number;
+  /** Time between two looks. */
+  periodSeconds?: number;
+  /** A look that takes longer has failed. */
+  timeoutSeconds?: number;
+  /** So many successes in a row after a failure count as success; 1 for liveness and startup. */
+  successThreshold?: number;
+  /** So many failures in a row count as failure. */
+  failureThreshold?: number;
+  /** Grace period of a stop that this probe asks for; not for readiness. Default: the workload's. */
+  terminationGracePeriodSeconds?: number;
+}
+/** One of the ways to act. */
+export interface Handler {
+  /** A command inside the workload's cgroup, as its user; exit code 0 is success. */
+  exec?: {
+    /**
+     * The program and its arguments; no shell.
+     *
+     * @minItems 1
+     */
+    command: Argument[];
+  };
+  /** An HTTP request; a status from 200 to 399 is success. */
+  httpGet?: {
+    /** Host to connect to. */
+    host?: string;
+    /** Number of the port. */
+    port: number;
+    /** Path of the request. */
+    path?: string;
+    /** HTTPS: the certificate is not checked, as in Kubernetes. */
+    scheme?: "HTTP" | "HTTPS";
+    /**
+     * Headers of the request.
+     *
+     * Items: One header.
+     */
+    httpHeaders?: {
+      /** Name. */
+      name: string;
+      /** Value. */
+      value: string;
+    }[];
+  };
+  /** A TCP connection; that it opens is success. */
+  tcpSocket?: {
+    /** Host to connect to. */
+    host?: string;
+    /** Number of the port. */
+    port: number;
+  };
+  /** A pause. */
+  sleep?: {
+    /** Its length. */
+    seconds: number;
   };
 }

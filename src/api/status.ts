@@ -32,8 +32,23 @@ export interface ReplicaStatus {
   readonly cgroup: string;
   readonly ready: boolean;
   readonly restartCount: number;
+  /** What a probe found wrong. */
+  readonly message?: string;
   readonly state: ContainerState;
   readonly lastState?: ContainerState;
+}
+
+/** One run of a schedule, as in a CronJob's Jobs. */
+export interface JobRun {
+  readonly scheduledTime: string;
+  readonly startTime: string;
+  readonly completionTime: string;
+  readonly succeeded: boolean;
+  /** Completed, or why it failed. */
+  readonly reason: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly retries: number;
 }
 
 export interface DriftStatus {
@@ -51,6 +66,15 @@ export interface ObjectStatus {
   readonly drift?: DriftStatus;
   readonly replicas?: number;
   readonly readyReplicas?: number;
+  /** Replicas that run the revision that is declared. */
+  readonly updatedReplicas?: number;
+  /** Replicas that have been ready for minReadySeconds. */
+  readonly availableReplicas?: number;
+  /** Of a schedule, RFC 3339. */
+  readonly lastScheduleTime?: string;
+  readonly nextScheduleTime?: string;
+  /** Runs of a schedule that are over, the latest last. */
+  readonly history?: readonly JobRun[];
   readonly restartCount?: number;
   readonly replicaStatuses?: readonly ReplicaStatus[];
 }

@@ -9,10 +9,18 @@ export type DeviceFact = { readonly number: string } | { readonly problem: strin
 /** The content of an env file, or why it cannot be read; undefined when it does not exist. */
 export type EnvFileFact = { readonly variables: readonly (readonly [string, string])[] } | { readonly problem: string } | undefined;
 
+/** A user or group of the machine's database, or why it is none. */
+export type AccountFact =
+  | { readonly uid: number; readonly gid: number | undefined; readonly groups: readonly number[]; readonly name?: string; readonly home?: string }
+  | { readonly gid: number }
+  | { readonly problem: string };
+
 /** What must be looked up on the machine because manifests mention it. */
 export interface Mentions {
   readonly devices: ReadonlySet<string>;
   readonly envFiles: ReadonlySet<string>;
+  /** `user:backup`, `group:33`. */
+  readonly accounts: ReadonlySet<string>;
 }
 
 /** A kernel file, the limit (or `frozen`) it carries, and the controller whose presence brings it. */
@@ -31,6 +39,8 @@ export interface Machine {
   readonly inherited: ReadonlyMap<string, string>;
   readonly devices: ReadonlyMap<string, DeviceFact>;
   readonly envFiles: ReadonlyMap<string, EnvFileFact>;
+  /** By `user:backup`, `group:33`. */
+  readonly accounts: ReadonlyMap<string, AccountFact>;
   /** Changes with every boot; pids and start times mean something within one boot only. */
   readonly bootId: string;
 }

@@ -23,7 +23,7 @@ export class Account {
     this.lines++;
     if (type === "Normal" && this.lines > MOST_LINES) return;
     const shown = type === "Warning" ? colour.yellow(reason.padEnd(13)) : GOOD.has(reason) ? colour.green(reason.padEnd(13)) : reason.padEnd(13);
-    out(`${this.clock ? `${time(eventTime)}  ` : ""}${object.padEnd(22)}  ${shown}  ${text}${source ? colour.dim(`  ${source}`) : ""}`);
+    out(`${this.clock ? `${time(eventTime)}  ` : ""}${object.padEnd(24)}  ${shown}  ${text}${source ? colour.dim(`  ${source}`) : ""}`);
   }
 
   /** Ends a row of events of one kind. */

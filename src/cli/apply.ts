@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { closeInherited } from "../host/inherited.ts";
 import { RootInUse } from "../host/lock.ts";
+import { begun, isAlive } from "../plan/health.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { saveController } from "../reconcile/state.ts";
@@ -55,6 +56,13 @@ export function lockOrExplain(lock: () => () => void): () => void {
   }
 }
 
+/** Whether a replica is on its way out: asked to end, or not declared any more and still there. */
+function isEnding({ host, desired }: Engine, replica: string): boolean {
+  const record = host.records.read(replica);
+  if (!record?.current || !isAlive(record)) return false;
+  return begun(record, record.current.attempt) !== undefined || (!desired.held && !desired.replicas.has(replica));
+}
+
 /** Converges until only time (a back-off) or a refusal is left; waits for workloads that are stopping. */
 export async function convergeFully(engine: Engine): Promise<{ done: number; plan: Plan }> {
   let done = 0;
@@ -66,10 +74,9 @@ export async function convergeFully(engine: Engine): Promise<{ done: number; pla
         !skipped &&
         (action.type === "write" || action.type === "create" || action.type === "start" || action.type === "remove" || action.type === "signal"),
     ).length;
-    const { records } = engine.host;
-    const stopping = records.list().some((replica) => records.read(replica)?.stopping?.spared === undefined && records.read(replica)?.stopping);
+    const stopping = engine.host.records.list().some((replica) => isEnding(engine, replica));
     const stuck = plan.actions.some(({ type }) => type === "kill" || type === "signal" || type === "signalAll");
-    if (!stopping || stuck || (outcomes.length === 0 && plan.wakeAt === undefined)) return { done, plan };
+    if (!stopping || stuck || (outcomes.length === 0 && plan.wakes.size === 0)) return { done, plan };
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

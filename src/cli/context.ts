@@ -1,9 +1,11 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
 import { type Host, NoCgroups, openHost, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { suggest } from "../manifest/suggest.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState } from "../reconcile/state.ts";
@@ -65,6 +67,19 @@ export function readManifests(path: string, forcePrune = false, before?: LastInF
   const set = new ManifestSet(path, { forcePrune, before });
   set.update(new ManifestDirectory(resolve(path)).scan().contents);
   return set;
+}
+
+/** The workload that a person means: `web` or `workload/web`. */
+export function workloadNamed(written: string, options: GlobalOptions, places: Places): WorkloadResource {
+  const { resources } = readManifests(manifestDirectory(options, places.runDirectory)).manifests;
+  const name = written.replace(/^(?:workloads?|wl)\//i, "");
+  const workload = resources.get(`Workload/${name}`);
+  if (workload?.kind === "Workload") return workload;
+  const hint = suggest(
+    name,
+    [...resources.values()].flatMap((resource) => (resource.kind === "Workload" ? [resource.name] : [])),
+  );
+  throw new UsageError(`Workload ${name} not found${hint ? ` (${hint})` : ""}`);
 }
 
 export function openKernel(places: Places, keep?: number): Host {

@@ -1,7 +1,9 @@
 /** Knows `holdfast diff`: all that apply would do, and why. */
+import type { ObjectKey } from "../api/resource.ts";
 import { lineOf } from "../manifest/locate.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
+import { type FieldChange, fieldChanges } from "../plan/fieldChanges.ts";
 import type { Plan } from "../plan/plan.ts";
 import { pointerOf } from "../plan/writes.ts";
 import type { Engine } from "../reconcile/engine.ts";
@@ -30,8 +32,18 @@ export function actionJson(action: Action, source: string | undefined): unknown 
   return { type, object: owner, cgroup: path, ...more, description: describe(action), source };
 }
 
-/** That a record is missing is no difference between what is declared and what is. */
-export const withoutAdoption = (plan: Plan): Plan => ({ ...plan, actions: plan.actions.filter(({ type }) => type !== "adopt") });
+/** What only Holdfast's own memory lacks is no difference between what is declared and what is. */
+const MEMORY: ReadonlySet<Action["type"]> = new Set<Action["type"]>(["adopt", "health", "note"]);
+
+export const withoutAdoption = (plan: Plan): Plan => ({ ...plan, actions: plan.actions.filter(({ type }) => !MEMORY.has(type)) });
+
+/** Per field, what an edit that is not in force yet comes to. */
+function changesIn(engine: Engine): (FieldChange & { readonly object: ObjectKey })[] {
+  return [...engine.desired.resources.values()].flatMap((resource) => {
+    const before = engine.specBefore(resource.key);
+    return before === undefined ? [] : fieldChanges(before, resource).map((change) => ({ object: resource.key, ...change }));
+  });
+}
 
 /** 0 no differences, 1 differences, 2 when the manifests themselves are broken: then the differences are not the whole story. */
 const exitOf = (plan: Plan, set: ManifestSet): number => (set.manifests.problems.length > 0 ? 2 : plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
@@ -42,10 +54,13 @@ export function diff(options: GlobalOptions & { output: "text" | "json" }): numb
   const source = sourceIn(engine);
   if (options.output === "json") {
     const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));
-    out(JSON.stringify({ actions: list(plan.actions), reported: list(plan.reported), problems: plan.problems }, null, 2));
+    out(JSON.stringify({ actions: list(plan.actions), reported: list(plan.reported), fields: changesIn(engine), problems: plan.problems }, null, 2));
     return exitOf(plan, set);
   }
   if (plan.actions.length > 0) out(actionList(plan.actions, source));
+  const edited = changesIn(engine);
+  if (edited.length > 0)
+    out(`Fields that changed since they were last in force:\n${edited.map(({ object, field, effect }) => `  ${object} ${field}: ${effect}`).join("\n")}`);
   if (plan.reported.length > 0) out(`Drift that is only reported (drift: Report):\n${actionList(plan.reported, source)}`);
   for (const problem of plan.problems) note(problemText(problem));
   const objects = new Set([...plan.actions, ...plan.reported].map(({ owner, path }) => owner ?? path)).size;

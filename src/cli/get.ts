@@ -85,7 +85,7 @@ export async function get(
   else await tables(views, (key) => engine.desired.resources.get(key), options.output === "wide");
   if (views.length === 0) note(`no ${target.kind ?? "object"}s in ${directory}`);
   for (const problem of set.manifests.problems) note(problemText(problem));
-  return 0;
+  return set.manifests.problems.length > 0 ? 1 : 0;
 }
 
 async function tables(views: readonly ObjectView[], resourceOf: (key: ObjectKey) => Resource | undefined, wide: boolean): Promise<void> {

@@ -1,109 +1,117 @@
 /** Knows `holdfast logs`: what a workload wrote. */
-import { closeSync, openSync, readSync, statSync, watch } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { statSync } from "node:fs";
+import { parseDuration } from "../api/quantity.ts";
+import type { WorkloadResource } from "../api/resource.ts";
+import { replicaName } from "../cgroup/path.ts";
+import { layoutOf } from "../host/logIndex.ts";
+import { attemptRange, positionAt, type Range, readLog, startOfTail } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
-import { suggest } from "../manifest/suggest.ts";
-import { type GlobalOptions, manifestDirectory, placesOf, readManifests, UsageError } from "./context.ts";
-import { parseTarget } from "./get.ts";
+import { type GlobalOptions, type Places, placesOf, UsageError, workloadNamed } from "./context.ts";
 import { note } from "./print.ts";
 
 export interface LogOptions extends GlobalOptions {
   readonly follow?: boolean;
   readonly tail?: string;
-  readonly replica: string;
+  readonly replica?: string;
   readonly previous?: boolean;
+  readonly since?: string;
+  readonly prefix?: boolean;
 }
 
-const CHUNK = 64 * 1024;
+/** How often a followed log is looked at, ms. */
+const LOOK = 100;
+
+/** The log of one replica. */
+interface Source {
+  readonly file: string;
+  readonly name: string;
+}
 
 export async function logs(name: string, options: LogOptions): Promise<number> {
   const places = placesOf(options);
-  const { resources } = readManifests(manifestDirectory(options, places.runDirectory)).manifests;
-  const target = name.includes("/") ? (parseTarget(name, undefined).name ?? "") : name;
-  const workload = resources.get(`Workload/${target}`);
-  if (workload?.kind !== "Workload") {
-    const names = [...resources.values()].filter(({ kind }) => kind === "Workload").map((resource) => resource.name);
-    throw new UsageError(`Workload ${target} not found${((hint) => (hint ? ` (${hint})` : ""))(suggest(target, names))}`);
-  }
-  const ordinal = Number(options.replica);
-  if (!Number.isInteger(ordinal) || ordinal < 0) throw new UsageError(`--replica: expected a number from 0, found ${options.replica}`);
+  const workload = workloadNamed(name, options, places);
   const tail = options.tail === undefined ? undefined : Number(options.tail);
   if (tail !== undefined && (!Number.isInteger(tail) || tail < 0)) throw new UsageError(`--tail: expected a number of lines, found ${options.tail}`);
-  const live = logFile(places.logDirectory, workload.name, ordinal, workload.run.logs);
-  const file = options.previous ? `${live}.1` : live;
-  if (!statSync(file, { throwIfNoEntry: false })) {
-    if (!options.follow) {
-      note(
-        options.previous
-          ? `${file} does not exist: no log was put aside yet`
-          : `${file} does not exist: ${target}@${ordinal} has not started yet, or somebody removed its log`,
-      );
-      return 1;
+  const since = options.since === undefined ? undefined : parseDuration(options.since);
+  if (since && "bad" in since) throw new UsageError(`--since: expected ${since.bad}, found ${options.since}`);
+  const sources = sourcesOf(workload, places, options.replica);
+  if (workload.run.logs.journald) return journal(sources, options);
+  const prefixed = options.prefix ?? sources.length > 1;
+  const ranges = new Map<Source, Range>();
+  let missing = 0;
+  for (const source of sources) {
+    const { file } = source;
+    const layout = layoutOf(file);
+    const there = statSync(file, { throwIfNoEntry: false }) !== undefined;
+    const attempt = attemptRange(layout, options.previous ? 1 : 0);
+    if (options.previous ? !attempt : !there && !options.follow) {
+      const why = !there ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log` : `${source.name} has not run before`;
+      note(why);
+      missing++;
+      continue;
     }
+    const whole = since
+      ? { from: positionAt(layout, Date.now() - since.ok / 1000), to: undefined }
+      : (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined });
+    ranges.set(source, tail === undefined ? whole : { ...whole, from: await startOfTail(file, whole, tail) });
   }
-  let position = copy(file, tail === undefined ? 0 : startOfTail(file, tail));
-  if (!options.follow) return 0;
-  await new Promise<void>((resolve) => {
-    // A shrunk or replaced file was put aside: go on with the new one from its start.
-    const more = (): void => {
-      const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-      position = copy(file, size < position ? 0 : position);
+  const printers = new Map(sources.map((source) => [source, printer(prefixed ? `${source.name} | ` : "")]));
+  for (const [source, range] of ranges) {
+    const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
+    ranges.set(source, { from, to: undefined });
+  }
+  if (options.follow) await follow(ranges, printers);
+  return missing > 0 && missing === sources.length ? 1 : 0;
+}
+
+function sourcesOf({ name, run }: WorkloadResource, places: Places, replica: string | undefined): Source[] {
+  const ordinal = Number(replica);
+  if (replica !== undefined && (!Number.isInteger(ordinal) || ordinal < 0)) throw new UsageError(`--replica: expected a number from 0, found ${replica}`);
+  const ordinals = replica === undefined ? Array.from({ length: Math.max(1, run.replicas) }, (_, index) => index) : [ordinal];
+  return ordinals.map((each) => ({ file: logFile(places.logDirectory, name, each, run.logs), name: replicaName(name, each) }));
+}
+
+/** Prints what comes as it is, or whole lines with a prefix each. */
+function printer(prefix: string): (bytes: Buffer) => void {
+  if (prefix === "") return (bytes) => void process.stdout.write(Buffer.from(bytes));
+  let rest = "";
+  return (bytes) => {
+    const lines = (rest + bytes.toString("latin1")).split("\n");
+    rest = lines.pop() ?? "";
+    if (lines.length > 0) process.stdout.write(Buffer.from(lines.map((line) => `${prefix}${line}\n`).join(""), "latin1"));
+  };
+}
+
+function follow(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes: Buffer) => void>): Promise<void> {
+  return new Promise((resolve) => {
+    let ended = false;
+    const more = async (): Promise<void> => {
+      for (const [source, range] of ranges) {
+        const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
+        ranges.set(source, { from, to: undefined });
+      }
+      if (!ended) timer = setTimeout(() => void more(), LOOK);
     };
-    const timer = setInterval(more, 500);
-    let watcher: ReturnType<typeof watch> | undefined;
-    try {
-      watcher = watch(file, more);
-    } catch {
-      watcher = undefined; // not there yet: the timer finds it
-    }
+    let timer = setTimeout(() => void more(), LOOK);
     process.once("SIGINT", () => {
-      clearInterval(timer);
-      watcher?.close();
+      ended = true;
+      clearTimeout(timer);
       resolve();
     });
   });
-  return 0;
 }
 
-/** Copies a file to stdout from a position on; returns where it ended. */
-function copy(file: string, from: number): number {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, "r");
-  } catch {
-    return 0;
-  }
-  try {
-    const buffer = Buffer.allocUnsafe(CHUNK);
-    let at = from;
-    for (let count = readSync(descriptor, buffer, 0, CHUNK, at); count > 0; count = readSync(descriptor, buffer, 0, CHUNK, at)) {
-      process.stdout.write(Buffer.from(buffer.subarray(0, count)));
-      at += count;
-    }
-    return at;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Where the last lines of a file begin, read backwards. */
-function startOfTail(file: string, lines: number): number {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (lines === 0 || size === 0) return size;
-  const descriptor = openSync(file, "r");
-  try {
-    const buffer = Buffer.allocUnsafe(CHUNK);
-    let found = 0;
-    for (let end = size; end > 0; ) {
-      const start = Math.max(0, end - CHUNK);
-      readSync(descriptor, buffer, 0, end - start, start);
-      for (let index = end - start - 1; index >= 0; index--) {
-        const lastByte = start + index === size - 1;
-        if (buffer[index] === 10 && !lastByte && ++found === lines) return start + index + 1;
-      }
-      end = start;
-    }
-    return 0;
-  } finally {
-    closeSync(descriptor);
-  }
+/** What went to the journal is the journal's to show. */
+function journal(sources: readonly Source[], { follow: following, tail, since, previous }: LogOptions): number {
+  if (previous) throw new UsageError("--previous: the journal does not know where an attempt begins; use --since");
+  const words = [
+    ...sources.flatMap(({ name }) => ["--identifier", name]),
+    ...(following ? ["--follow"] : ["--no-pager"]),
+    ...(tail === undefined ? [] : ["--lines", tail]),
+    ...(since === undefined ? [] : ["--since", `-${since}`]),
+  ];
+  const { status, error } = spawnSync("journalctl", words, { stdio: "inherit" });
+  if (error) throw new UsageError(`the log is in the journal, and journalctl cannot be run: ${error.message}`);
+  return status ?? 1;
 }

@@ -1,6 +1,6 @@
 /** Knows `holdfast run`: the controller, from start to signal. */
-import { readFileSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
@@ -49,7 +49,7 @@ async function tellerFor(format: "text" | "json"): Promise<Teller> {
   const { pino, destination } = await import("pino").then((module) => ({ pino: module.pino, destination: module.destination }));
   const target = destination({ fd: 1, sync: true });
   // Whoever reads has gone: end in order. A full disk is no reason to leave a host alone.
-  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && process.emit("SIGTERM", "SIGTERM"));
+  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && process.emit("SIGPIPE", "SIGPIPE"));
   const log = pino({ base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } }, target);
   return {
     event: ({ note: message, type, eventTime: _, ...fields }) => log[type === "Warning" ? "warn" : "info"](fields, message),
@@ -145,17 +145,21 @@ function refuseOthers(host: Host, unlock: () => void): void {
   );
 }
 
-/** The first signal ends the controller in order; a second one at once, and harms nothing either. */
+/** Signals that come together mean one thing: npm passes on what the terminal has sent already, ms. */
+const TOGETHER = 1000;
+
+/** The first signal ends the controller in order; a second one at once, and harms nothing either. A reader that went away is no second one. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolved) => {
-    let first = true;
+    let first: number | undefined;
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(name, () => {
-        if (!first) process.exit(130);
-        first = false;
+        if (first !== undefined && Date.now() - first > TOGETHER) process.exit(130);
+        first ??= Date.now();
         resolved(name);
       });
     }
+    process.on("SIGPIPE", () => resolved("SIGPIPE"));
   });
 }
 
@@ -180,4 +184,9 @@ function removeTraces(host: Host): void {
     }
   }
   rmSync(host.options.runDirectory, { recursive: true, force: true });
+  try {
+    rmdirSync(dirname(host.options.runDirectory));
+  } catch {
+    // other roots have theirs there
+  }
 }

@@ -2,8 +2,9 @@
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
-import { META_INDEX } from "./launch.ts";
-import { cgroupsOf, childrenOf, commandLineOf, hasEnded, statOf } from "./procfs.ts";
+import { whyNotExecuted } from "./diagnose.ts";
+import { INIT_STAGE, META_INDEX } from "./launch.ts";
+import { cgroupsOf, childrenOf, commandLineOf, hasEnded, type ProcessStat, statOf } from "./procfs.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** Pids of a cgroup, from its cgroup.procs. A process of another pid namespace reads 0: it is nobody to us. */
@@ -36,14 +37,25 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   if (!holder) return { id, replica, holder: undefined, meta: undefined, main: undefined };
   const meta = parseMeta(commandLineOf(holder.pid)[META_INDEX]);
   const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
+  const stage = main && stageOf(main, meta);
+  const exitCode = main ? (main.waitStatus >> 8) & 0xff : 0;
+  const failed = (exitCode === 126 || exitCode === 127) && typeof stage !== "number" && (main?.neverExeced || stage !== undefined);
   const observedMain: ObservedMain | undefined = main && {
     pid: main.pid,
     exited: hasEnded(main),
     waitStatus: main.waitStatus,
     neverExeced: main.neverExeced,
+    stage,
+    ...(failed && meta?.command ? { notExecuted: whyNotExecuted(meta.command, meta.workingDir ?? "/", exitCode) } : {}),
     strayed: hasEnded(main) || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
   };
   return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
+}
+
+/** Until it is the command itself, a main process has the name of the init command that it runs, or of a program of its wrap. */
+function stageOf({ comm, neverExeced, state }: ProcessStat, meta: AttemptMeta | undefined): number | string | undefined {
+  if (neverExeced) return comm.startsWith(INIT_STAGE) ? Number(comm.slice(INIT_STAGE.length)) : undefined;
+  return state === "Z" && meta?.wrap?.some(([tool]) => tool === comm) && meta.command !== comm ? comm : undefined;
 }
 
 function parseMeta(text: string | undefined): AttemptMeta | undefined {

@@ -13,6 +13,7 @@ import { type Base, lookUp, probe } from "./probe.ts";
 import { kernelProcesses, type Processes } from "./processes.ts";
 import { fileRecords, type Records } from "./records.ts";
 import { type SimulatedMachine, simulatedMachine, simulatedProcesses } from "./simulated.ts";
+import { Tasks } from "./tasks.ts";
 import { Tree } from "./tree.ts";
 
 export interface HostOptions {
@@ -30,6 +31,7 @@ export interface Host {
   readonly files: CgroupFiles;
   readonly processes: Processes;
   readonly records: Records;
+  readonly tasks: Tasks;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
@@ -58,16 +60,18 @@ export function openHost(options: HostOptions): Host {
   const { core } = base.controllers;
   const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, options.logDirectory);
   const records = fileRecords(options.runDirectory, base.bootId);
+  const tasks = new Tasks();
   return {
     base,
     tree,
     files,
     processes,
     records,
+    tasks,
     options,
     machine: (mentions) => lookUp(base, mentions),
-    observe: (machine, scope, attention) => observe({ files, tree, records, processes }, machine, scope, attention),
-    perform: performer({ files, tree, processes, records }, base),
+    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks }, machine, scope, attention),
+    perform: performer({ files, tree, processes, records, tasks }, base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
     lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),

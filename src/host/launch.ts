@@ -5,41 +5,47 @@
  */
 import { spawn } from "node:child_process";
 import { statOf } from "./procfs.ts";
+import { DEFAULT_PATH, ENVIRONMENT, environmentWords, PLACE, type Surroundings } from "./shell.ts";
 
 /**
  * $1: cgroup.procs of the holder; whoever removes that cgroup first has voided the attempt.
  * $2: metadata, read back from the holder's command line. Then lists, each ended by `--`: more cgroup.procs files for the
- * holder; those of the workload; the working directory and names of variables of the shell, each of which has one variable
- * of the workload as its value (everybody may read a command line, and the shell itself must not obey them); the command.
- * Node raises its own soft limit of open files: the workload gets the usual 1024 back, and may raise it to the hard one.
- * "0" is "myself" to cgroup.procs. The subshell is in the foreground because `&` would leave SIGINT and SIGQUIT ignored.
+ * holder; those of the workload; its directory, umask, OOM score and variables (shell.ts); the init commands one after the
+ * other, each of which is the main process' name while it runs; the command.
+ * What the holder itself has to say of an end ("Killed") is not the workload's output.
+ * The subshell is in the foreground because `&` would leave SIGINT and SIGQUIT ignored.
  */
-const HOLDER_SCRIPT = `
+function holderScript(initLengths: readonly number[]): string {
+  const inits = initLengths.map((length, index) => {
+    const words = Array.from({ length }, (_, word) => `"\${${word + 1}}"`).join(" ");
+    return `  echo ${INIT_STAGE}${index} >/proc/self/comm; ${words} || exit; shift ${length}\n`;
+  });
+  return `
 echo 0 >"$1" || exit 125
 shift 2
-while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift
+${PLACE}
 { echo -999 >/proc/self/oom_score_adj; } 2>/dev/null
 trap "" HUP INT QUIT TERM
-( trap - HUP INT QUIT TERM
+exec 3>&2 2>/dev/null
+( exec 2>&3 3>&-
+  trap - HUP INT QUIT TERM
   { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
-  while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift
+  ${PLACE}
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
-  cd -- "$1" || exit 124
-  ulimit -S -n 1024 2>/dev/null
-  unset OLDPWD SHLVL
-  shift
-  while [ "$1" != -- ]; do eval "export \\"\\$$1\\""; unset "$1"; shift; done; shift
-  exec "$@" )
+${ENVIRONMENT}
+${inits.join("")}${inits.length > 0 ? "  echo sh >/proc/self/comm\n" : ""}  exec "$@" )
 exit $?
 `;
+}
+
+/** What the main process calls itself while an init command runs: `init:0`. */
+export const INIT_STAGE = "init:";
 
 /** argv[0] of the script: how holders show in ps. */
 const HOLDER_NAME = "holdfast-holder";
 /** Where the metadata stands in the holder's command line: sh -c SCRIPT NAME PROCS META. */
 export const META_INDEX = 5;
-
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Milliseconds; a launch takes about four. Under a busy host it may take long, but not for ever. */
 const LONGEST_LAUNCH = 30_000;
@@ -49,25 +55,23 @@ export interface Launch {
   readonly meta: string;
   readonly moreHolderProcs: readonly string[];
   readonly procs: readonly string[];
-  readonly workingDir: string;
-  readonly env: readonly (readonly [string, string])[];
+  readonly surroundings: Surroundings;
+  readonly inits: readonly (readonly string[])[];
   readonly argv: readonly string[];
   /** Descriptor that standard output and error append to. */
   readonly output: number;
 }
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
-export async function launch({ holderProcs, meta, moreHolderProcs, procs, workingDir, env, argv, output }: Launch): Promise<number> {
-  let prefix = "_holdfast_";
-  while (env.some(([name]) => name.startsWith(prefix))) prefix += "_";
-  const variables = Object.fromEntries(env.map(([name, value], index) => [`${prefix}${index}`, `${name}=${value}`]));
+export async function launch({ holderProcs, meta, moreHolderProcs, procs, surroundings, inits, argv, output }: Launch): Promise<number> {
+  const { words, variables } = environmentWords(surroundings);
   const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
-  const args = ["-c", HOLDER_SCRIPT, HOLDER_NAME, ...homes, workingDir, ...Object.keys(variables), "--", ...argv];
+  const args = ["-c", holderScript(inits.map(({ length }) => length)), HOLDER_NAME, ...homes, ...words, ...inits.flat(), ...argv];
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
   const child = trySpawn("/bin/sh", args, {
     detached: true,
     stdio: ["ignore", output, output],
-    env: { PATH: DEFAULT_PATH, PWD: workingDir, ...variables },
+    env: { PATH: DEFAULT_PATH, PWD: surroundings.workingDir, ...variables },
     cwd: "/",
   });
   const ended = new Promise<never>((_, reject) => {

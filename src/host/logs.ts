@@ -1,29 +1,37 @@
 /** Knows where a workload's output goes: plain files opened for appending, which outlive the controller. */
 import { constants, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { RunSpec } from "../api/resource.ts";
+import type { Logs } from "../api/resource.ts";
+import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
 
 /** The live log file of one replica. */
-export function logFile(logDirectory: string, workload: string, ordinal: number, logs: RunSpec["logs"]): string {
+export function logFile(logDirectory: string, workload: string, ordinal: number, logs: Logs): string {
   return join(logs.directory ?? join(logDirectory, workload), `${workload}.${ordinal}.log`);
 }
 
 /**
- * Opens a log for a process that is about to start. A file over its size is put aside first (`.1`, `.2`, …): nobody
- * writes to it at that moment, so no line is lost. Mode 0640: output may hold what is not everybody's business.
+ * Opens a log for a process that is about to start, and notes where it begins. A file over its size is put aside first (`.1`,
+ * `.2`, …): nobody writes to it at that moment. Mode 0640: output may hold what is not everybody's business.
  */
-export function openLog(file: string, { maxBytes, maxFiles }: RunSpec["logs"]): number {
+export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   makePath(dirname(file));
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > maxBytes) {
+  const live = layoutOf(file).pieces.at(-1);
+  const size = live ? live.to - live.from : 0;
+  // A file that begins with a hole is put aside by whoever looks after logs.
+  if (live && size > maxBytes && live.offset === 0) {
     rmSync(`${file}.${maxFiles - 1}`, { force: true });
     for (let index = maxFiles - 2; index >= 1; index--) {
       if (statSync(`${file}.${index}`, { throwIfNoEntry: false })) renameSync(`${file}.${index}`, `${file}.${index + 1}`);
     }
     if (maxFiles > 1) renameSync(file, `${file}.1`);
     else rmSync(file);
+    addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
+    tidyIndex(file);
   }
-  return openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
+  const descriptor = openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
+  const position = live?.to ?? 0;
+  addMark(file, { what: "start", time: Date.now(), position, offset: 0 });
+  return descriptor;
 }
 
 /** mkdir -p, a directory at a time: Node's own never returns below /proc. */

@@ -8,6 +8,7 @@ import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { Processes } from "./processes.ts";
 import type { Records } from "./records.ts";
+import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
 
 export interface Observer {
@@ -15,6 +16,7 @@ export interface Observer {
   readonly tree: Tree;
   readonly records: Records;
   readonly processes: Processes;
+  readonly tasks: Tasks;
 }
 
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
@@ -32,7 +34,8 @@ export interface Attention {
 }
 
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
-export function observe({ files, tree, records, processes }: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
+export function observe(observer: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
+  const { files, tree, records, tasks } = observer;
   const cgroups = new Map<string, Map<CgroupPath, ObservedCgroup>>();
   for (const hierarchy of machine.controllers.all) {
     const found = new Map<CgroupPath, ObservedCgroup>();
@@ -49,7 +52,10 @@ export function observe({ files, tree, records, processes }: Observer, machine: 
   return {
     machine,
     cgroups,
-    replicas: observeReplicas({ files, tree, records, processes }, machine, cgroups, scope),
+    replicas: observeReplicas(observer, machine, cgroups, scope),
+    record: records.read,
+    remembered: records.list,
+    task: tasks.state,
     oomKills: (path) => oomKills(files, tree, machine, path),
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],

@@ -3,12 +3,14 @@ import { basename } from "node:path";
 import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
+import { currentOfStart } from "../plan/replica.ts";
 import { pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { oomKills } from "./observe.ts";
 import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
 import type { Records } from "./records.ts";
+import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
 
 /** An action that the machine refused. */
@@ -28,6 +30,7 @@ export interface Hands {
   readonly tree: Tree;
   readonly processes: Processes;
   readonly records: Records;
+  readonly tasks: Tasks;
 }
 
 /** The performers of one machine, made once. */
@@ -41,7 +44,7 @@ function refused(what: string, file: string, error: unknown): Refusal {
   return new Refusal(`${what}: ${code || message}`, code, refusalHint(basename(file), code));
 }
 
-function performers({ files, tree, processes, records }: Hands, base: Base): PerAction<Promise<void> | void> {
+function performers({ files, tree, processes, records, tasks }: Hands, base: Base): PerAction<Promise<void> | void> {
   const byId = new Map(base.controllers.all.map((hierarchy) => [hierarchy.id, hierarchy]));
   const hierarchyOf = (id: string) => {
     const hierarchy = byId.get(id);
@@ -108,13 +111,16 @@ function performers({ files, tree, processes, records }: Hands, base: Base): Per
         oomKills: oomKills(files, tree, base, replica.path),
         stopSignal: run.stopSignal,
         gracePeriodSeconds: run.gracePeriodSeconds,
+        command: replica.argv[0] ?? "",
+        workingDir: run.workingDir,
+        ...(replica.wrap.length > 0 ? { wrap: replica.wrap } : {}),
+        ...(replica.initCommands.length > 0 ? { inits: replica.initCommands.map((init) => init.name) } : {}),
       };
       try {
         const missing = hierarchies.find((id) => files.children(tree.directory(hierarchyOf(id), replica.path)) === undefined);
         if (missing !== undefined) throw new Refusal(`its cgroup is missing in ${missing}`, "ENOENT", undefined);
-        const attempt = await processes.start({ replica: replica.id, workload: name, ordinal: replica.ordinal, run, env: replica.env, meta, hierarchies });
-        const { path, revision, stopSignal, gracePeriodSeconds } = meta;
-        records.write(replica.id, { ...record, current: { attempt, revision, path, startedAt, stopSignal, gracePeriodSeconds } });
+        const attempt = await processes.start({ replica, meta, hierarchies });
+        records.write(replica.id, { ...record, current: currentOfStart(attempt, startedAt, replica) });
       } catch (error) {
         const { failed, ...refused } = action.refused;
         records.write(replica.id, { ...refused, failed: { revision: replica.revision, ...failed, message: (error as Error).message } });
@@ -130,6 +136,14 @@ function performers({ files, tree, processes, records }: Hands, base: Base): Per
       records.write(action.replica, action.record);
       await processes.signalAll(action.path, action.signal);
     },
+    hook: ({ key, path, replica, target, handler, timeout, record }) => {
+      if (record) records.write(replica, record);
+      tasks.begin(key, path, processes.handle(target, handler, timeout));
+    },
+    complain: () => {},
+    health: (action) => records.write(action.replica, action.record),
+    conclude: (action) => records.write(action.replica, action.record),
+    note: (action) => records.write(action.replica, action.record),
     adopt: (action) => records.write(action.replica, action.record),
     spare: (action) => records.write(action.replica, action.record),
     kill: (action) => processes.kill(action.path),

@@ -5,12 +5,13 @@ import { parseEnv } from "node:util";
 import { type CgroupMount, type Controllers, controllersOf, type Hierarchy, parseMounts, UNIFIED } from "../cgroup/hierarchy.ts";
 import { INHERITED_V1 } from "../cgroup/knobs.ts";
 import { type EnvFileFact, type Machine, type Mentions, tablesOf } from "../cgroup/machine.ts";
+import { findAccount } from "./accounts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { findDevice } from "./devices.ts";
 import { bootId } from "./procfs.ts";
 
 /** The lasting part of a machine: what does not depend on the manifests. */
-export type Base = Omit<Machine, "devices" | "envFiles">;
+export type Base = Omit<Machine, "devices" | "envFiles" | "accounts">;
 
 const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).filter(Boolean);
 
@@ -59,11 +60,12 @@ function pageSize(): number {
 }
 
 /** Looks up what the manifests mention. */
-export function lookUp(base: Base, { devices, envFiles }: Mentions): Machine {
+export function lookUp(base: Base, { devices, envFiles, accounts }: Mentions): Machine {
   return {
     ...base,
     devices: new Map([...devices].map((name) => [name, findDevice(name)])),
     envFiles: new Map([...envFiles].map((file) => [file, envFile(file)])),
+    accounts: new Map([...accounts].map((name) => [name, findAccount(name)])),
   };
 }
 

@@ -1,23 +1,23 @@
 /** Knows how to start, signal, end and release workloads. Signals go only to pids that a holder pins, or to whole cgroups. */
-import { closeSync } from "node:fs";
-import type { RunSpec } from "../api/resource.ts";
+import { closeSync, existsSync, openSync } from "node:fs";
+import type { Handler } from "../api/resource.ts";
 import { type Controllers, endsSafely } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import type { Target } from "../plan/action.ts";
+import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, ObservedAttempt } from "../plan/observed.ts";
 import { attempts, pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
+import { type Result, runHandler } from "./handlers.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
 import { childrenOf, hasEnded, statOf } from "./procfs.ts";
+import { wrapWords } from "./shell.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** What is needed to start an attempt. */
 interface Start {
-  readonly replica: string;
-  readonly workload: string;
-  readonly ordinal: number;
-  readonly run: RunSpec;
-  readonly env: readonly (readonly [string, string])[];
+  readonly replica: DesiredReplica;
   readonly meta: AttemptMeta;
   /** Ids of the hierarchies in which the cgroup has a directory. */
   readonly hierarchies: readonly string[];
@@ -29,6 +29,8 @@ export interface Processes {
   /** Starts an attempt in its cgroups and tells its id. Rejects when nothing runs. */
   start(start: Start): Promise<string>;
   signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
+  /** Carries out a hook or a probe of an attempt; `timeout` in ms. Never rejects. */
+  handle(target: Target, handler: Handler, timeout: number): Promise<Result>;
   /** Signals every process of a cgroup and below it, while they are frozen: so that none of the pids can be somebody else's. */
   signalAll(path: CgroupPath, signal: NodeJS.Signals): Promise<void>;
   /** Ends every process of a cgroup and below it; resolves when it is empty. */
@@ -62,13 +64,17 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
 
   return {
     attempts: (wanted) => attempts(files, controllers, tree, wanted),
-    start: async ({ replica, workload, ordinal, run, env, meta, hierarchies }) => {
-      const attempt = `${replica}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
+    start: async ({ replica, meta, hierarchies }) => {
+      const { resource, ordinal, env, argv, initCommands } = replica;
+      const { run, name } = resource;
+      const { umask, oomScoreAdj } = run.identity;
+      const wrap = wrapWords([...(run.logs.journald ? [journalCommand(replica.id)] : []), ...replica.wrap]);
+      const attempt = `${replica.id}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
       // Holders stay outside every limit, so that neither can hurt the other.
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
       );
-      const output = openLog(logFile(logDirectory, workload, ordinal, run.logs), run.logs);
+      const output = run.logs.journald ? openSync("/dev/null", "w") : openLog(logFile(logDirectory, name, ordinal, run.logs), run.logs);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
       files.makeDirectory(holderDirectory(attempt));
       try {
@@ -77,9 +83,9 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
           meta: JSON.stringify(meta),
           moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
           procs: controllers.all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => `${tree.directory(hierarchy, meta.path)}/cgroup.procs`),
-          workingDir: run.workingDir,
-          env,
-          argv: run.argv,
+          surroundings: { workingDir: run.workingDir, env, umask, oomScoreAdj },
+          inits: initCommands.map((init) => [...wrap, ...init.argv]),
+          argv: [...wrap, ...argv],
           output,
         });
       } catch (error) {
@@ -96,6 +102,11 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       // The holder is stopped and never waits: as long as it is there, the pid of its child is its child's.
       if (holder === undefined || statOf(holder)?.state !== "T") throw new Error(`process ${pid} is not held by ${attempt} any more`);
       process.kill(pid, signal);
+    },
+    handle: (target, handler, timeout) => {
+      const homes = controllers.all.map((hierarchy) => tree.directory(hierarchy, target.path)).filter((directory) => files.children(directory) !== undefined);
+      const procs = homes.map((directory) => `${directory}/cgroup.procs`);
+      return runHandler(handler, target, timeout, procs);
     },
     signalAll: (path, signal) => signalFrozen(files, controllers, tree.directory(core, path), signal),
     kill: async (path) => {
@@ -118,6 +129,14 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
     },
     void: removeHolder,
   };
+}
+
+const JOURNAL = "/run/systemd/journal/stdout";
+
+/** Connects standard output and error to the journal, and executes what follows (systemd-cat(1)). */
+function journalCommand(identifier: string): readonly string[] {
+  if (!existsSync(JOURNAL)) throw new Error(`logs: journald: there is no ${JOURNAL}: systemd-journald does not run here`);
+  return ["systemd-cat", `--identifier=${identifier}`];
 }
 
 /** cgroup.kill is write-only: whether it exists shows in a write of nothing, which does nothing. */

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 /** What /proc/PID/stat tells (proc(5)). */
 export interface ProcessStat {
   readonly pid: number;
+  /** Name of the program, or what it calls itself; at most 15 bytes. */
+  readonly comm: string;
   readonly state: string;
   readonly parent: number;
   /** Never reached exec since it was forked (PF_FORKNOEXEC). */
@@ -24,6 +26,7 @@ export function statOf(pid: number): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return {
     pid,
+    comm: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0] ?? "",
     parent: Number(fields[1]),
     neverExeced: (Number(fields[6]) & PF_FORKNOEXEC) !== 0,

@@ -192,16 +192,16 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
   return {
     attempts: (wanted) => [...known.values()].filter(({ replica }) => !wanted || wanted(replica)),
     start: async ({ replica, meta, hierarchies }) => {
-      const id = `${replica}@${nextPid}`;
+      const id = `${replica.id}@${nextPid}`;
       const [holder, pid] = [nextPid++, nextPid++];
       for (const hierarchy of controllers.all)
         if (hierarchies.includes(hierarchy.id)) files.write(join(tree.directory(hierarchy, meta.path), "cgroup.procs"), String(pid));
       known.set(id, {
         id,
-        replica,
+        replica: replica.id,
         meta,
         holder: { pid: holder, stopped: true },
-        main: { pid, exited: false, waitStatus: 0, neverExeced: false, strayed: [] },
+        main: { pid, exited: false, waitStatus: 0, neverExeced: false, stage: undefined, strayed: [] },
       });
       return id;
     },
@@ -209,6 +209,7 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
     signalAll: async (path) => endAll(path, 0),
     kill: async (path) => endAll(path, 9),
     release: async (attempt) => void known.delete(attempt),
+    handle: async () => ({ ok: true }),
     hold: () => {},
     void: (attempt) => void known.delete(attempt),
   };

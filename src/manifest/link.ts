@@ -1,9 +1,11 @@
 /** Knows how objects belong together: unique names, references that lead somewhere, no cycles; and what stays in force. */
 import type { Problem } from "../api/problem.ts";
-import { type LimitGroupResource, LONGEST_PATH, type ObjectKey, type Resource } from "../api/resource.ts";
+import { type LimitGroupResource, LONGEST_PATH, type ObjectKey, type Origin, type Resource } from "../api/resource.ts";
+import { breakCycles } from "./cycles.ts";
+import { settleDependencies } from "./dependencies.ts";
 import { locate } from "./locate.ts";
-import type { ReadFile } from "./read.ts";
-import { suggest } from "./suggest.ts";
+import type { ReadDocument, ReadFile } from "./read.ts";
+import { notFound } from "./references.ts";
 
 /** The objects in force. */
 export interface Manifests {
@@ -26,11 +28,18 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   const declared = new Map<ObjectKey, Resource[]>();
   const brokenFiles = new Set<string>();
   const brokenKeys = new Set<string>();
+  const broken: ReadDocument[] = [];
+  /** Files in which anything may have stood that cannot be read now. */
+  const unknown = new Set<string>();
   for (const file of files) {
     if (file.problem) brokenFiles.add(file.path);
-    for (const { resource, key } of file.documents) {
+    if (file.problem) unknown.add(file.path);
+    for (const document of file.documents) {
+      const { resource, key } = document;
       if (!resource && key) brokenKeys.add(key);
+      if (!resource && !key) unknown.add(file.path);
       if (!resource) brokenFiles.add(file.path);
+      if (!resource) broken.push(document);
       else declared.set(resource.key, [...(declared.get(resource.key) ?? []), resource]);
     }
   }
@@ -49,11 +58,15 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   };
   for (const [key, [first, ...others]] of declared) {
     if (!first) continue;
-    if (others.length === 0) resources.set(key, first);
-    else {
-      problems.push(...duplicates([first, ...others]));
+    const elsewhere = broken.filter((document) => document.key === key);
+    const before = previous.resources.get(key)?.origin.file;
+    if (others.length > 0 || elsewhere.length > 0) {
+      problems.push(...duplicates(key, [first, ...others, ...elsewhere]));
       keepPrevious(key);
-    }
+    } else if (before !== undefined && before !== first.origin.file && unknown.has(before)) {
+      problems.push(perhapsTwice(first, before));
+      keepPrevious(key);
+    } else resources.set(key, first);
   }
   // What cannot be read may be a directory: then all that was below it stays.
   const unread = (file: string): boolean => brokenFiles.has(file) || [...brokenFiles].some((broken) => file.startsWith(`${broken}/`));
@@ -63,9 +76,26 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   // A group that is brought back may stand below one that now stands below it: until nothing is loose, look for circles.
   for (let loose = true; loose; ) {
     problems.push(...breakCycles(resources, keepPrevious), ...tooLong(resources));
-    loose = settleReferences(resources, previous, brokenKeys, problems);
+    const groups = settleReferences(resources, previous, brokenKeys, problems);
+    const workloads = settleDependencies(resources, previous, brokenKeys, problems);
+    loose = groups || workloads;
   }
+  problems.push(...looseEnds(broken, resources, declared, brokenKeys));
   return { resources, problems, held: problems.length > 0 };
+}
+
+/** References to nothing in documents that are broken anyway: all that is wrong with them is told at once. */
+function looseEnds(
+  broken: readonly ReadDocument[],
+  resources: ReadonlyMap<ObjectKey, Resource>,
+  declared: ReadonlyMap<ObjectKey, unknown>,
+  brokenKeys: ReadonlySet<string>,
+): Problem[] {
+  return broken.flatMap(({ key, origin, references }) =>
+    references
+      .filter(({ to }) => !resources.has(to) && !declared.has(to) && !brokenKeys.has(to))
+      .map((reference) => notFound(key, reference, origin, declared.keys())),
+  );
 }
 
 /** An object as it was, and as it is. */
@@ -102,69 +132,55 @@ export function amend(manifests: Manifests, before: ReadFile, after: ReadFile): 
   return edits;
 }
 
-function duplicates(all: readonly Resource[]): Problem[] {
-  const places = all.map((resource) => locate(resource.origin, "/metadata/name"));
-  return all.map((resource, index) => {
-    const others = places.filter((_, other) => other !== index).map(({ file, line }) => `${file}:${line}`);
+function duplicates(key: ObjectKey, all: readonly { readonly origin: Origin }[]): Problem[] {
+  const places = all.map(({ origin }) => locate(origin, "/metadata/name"));
+  return places.map((place) => {
+    const others = places.filter((other) => other !== place).map(({ file, line }) => `${file}:${line}`);
     return {
       reason: "DuplicateName",
-      object: resource.key,
+      object: key,
       pointer: "/metadata/name",
-      message: `expected one ${resource.key}, found another at ${others.join(" and ")}`,
+      message: `expected one ${key}, found another at ${others.join(" and ")}`,
       hint: "rename or remove one; until then what was in force stays",
-      ...(places[index] ?? locate(resource.origin, "")),
+      ...place,
     };
   });
+}
+
+/** An object that moved out of a file may still stand there, too: that file cannot be read now. */
+function perhapsTwice({ key, origin }: Resource, before: string): Problem {
+  const pointer = "/metadata/name";
+  return {
+    reason: "DuplicateName",
+    object: key,
+    pointer,
+    message: `expected one ${key}, and ${before}, where it stood before, cannot be read now`,
+    hint: "mend or remove that file; until then what was in force stays",
+    ...locate(origin, pointer),
+  };
 }
 
 const groupOf = (resources: ReadonlyMap<ObjectKey, Resource>, name: string): LimitGroupResource | undefined =>
   resources.get(`LimitGroup/${name}`) as LimitGroupResource | undefined;
 
-/** Takes the members of parentRef cycles out (or back to what they were), and says the cycle as a path. */
-function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (key: ObjectKey) => boolean): Problem[] {
-  const problems: Problem[] = [];
-  const settled = new Set<ObjectKey>();
-  for (const start of [...resources.values()]) {
-    const path: Resource[] = [];
-    let here: Resource | undefined = start;
-    while (here && !settled.has(here.key) && !path.includes(here)) {
-      path.push(here);
-      here = here.parent === undefined ? undefined : groupOf(resources, here.parent);
-    }
-    for (const { key } of path) settled.add(key);
-    const from = here ? path.indexOf(here) : -1;
-    if (from < 0) continue;
-    const cycle = path.slice(from);
-    const names = [...cycle, cycle[0]].map((member) => member?.name).join(" → ");
-    for (const member of cycle) {
-      problems.push({
-        reason: "ReferenceCycle",
-        object: member.key,
-        pointer: "/spec/parentRef/name",
-        message: `expected a tree, found the cycle ${names}`,
-        ...locate(member.origin, "/spec/parentRef/name"),
-      });
-      resources.delete(member.key);
-      keepPrevious(member.key);
-    }
-  }
-  return problems;
-}
-
-/** Takes out what is nested so deep that its path is longer than the kernel takes. */
+/** Takes out what is nested so deep that its path is longer than the kernel takes; told once, where it begins to be. */
 function tooLong(resources: Map<ObjectKey, Resource>): Problem[] {
   const problems: Problem[] = [];
-  const lengths = new Map<string, number>();
-  const lengthOf = ({ name, kind, parent }: Resource): number => {
-    const above = parent === undefined ? undefined : groupOf(resources, parent);
-    const own = name.length + (kind === "Workload" ? "@9999".length : 0);
-    const length = above ? (lengths.get(above.name) ?? lengthOf(above)) + 1 + own : own;
-    if (kind === "LimitGroup") lengths.set(name, length);
-    return length;
-  };
+  const lengths = new Map<ObjectKey, number>();
+  const ownLength = ({ name, kind }: Resource): number => name.length + (kind === "Workload" ? "@9999".length : 0);
   for (const resource of resources.values()) {
-    const length = lengthOf(resource);
-    if (length <= LONGEST_PATH) continue;
+    // From here up to what is known, and down again: chains may be long.
+    const chain: Resource[] = [];
+    for (let here: Resource | undefined = resource; here && !lengths.has(here.key); here = parentOf(resources, here)) chain.push(here);
+    for (const each of chain.reverse()) {
+      const above = parentOf(resources, each);
+      lengths.set(each.key, ownLength(each) + (above ? (lengths.get(above.key) ?? 0) + 1 : 0));
+    }
+  }
+  for (const resource of [...resources.values()]) {
+    const length = lengths.get(resource.key) ?? 0;
+    const above = parentOf(resources, resource);
+    if (length <= LONGEST_PATH || (above && (lengths.get(above.key) ?? 0) > LONGEST_PATH)) continue;
     problems.push({
       reason: "InvalidValue",
       object: resource.key,
@@ -174,9 +190,12 @@ function tooLong(resources: Map<ObjectKey, Resource>): Problem[] {
       ...locate(resource.origin, refField(resource)),
     });
   }
-  for (const { object } of problems) resources.delete(object as ObjectKey);
+  for (const [key, length] of lengths) if (length > LONGEST_PATH) resources.delete(key);
   return problems;
 }
+
+const parentOf = (resources: ReadonlyMap<ObjectKey, Resource>, { parent }: Resource): LimitGroupResource | undefined =>
+  parent === undefined ? undefined : groupOf(resources, parent);
 
 /** Reports references to nothing; true when there were any. The referrer stays while the group that it means was in force; else it waits. */
 function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifests, brokenKeys: ReadonlySet<string>, problems: Problem[]): boolean {
@@ -187,21 +206,13 @@ function settleReferences(resources: Map<ObjectKey, Resource>, previous: Manifes
       if (resource.parent === undefined || resources.has(`LimitGroup/${resource.parent}`)) continue;
       again = true;
       loose = true;
-      const names = [...resources.values()].filter(({ kind }) => kind === "LimitGroup").map(({ name }) => name);
       const last = groupOf(previous.resources, resource.parent);
       if (last) resources.set(last.key, last);
       else resources.delete(resource.key);
       // The group is declared, and what is wrong with it was told: that is enough.
       if (brokenKeys.has(`LimitGroup/${resource.parent}`)) continue;
-      const hint = last ? "the group as it was stays in force" : suggest(resource.parent, names);
-      problems.push({
-        reason: "ReferenceNotFound",
-        object: resource.key,
-        pointer: refField(resource),
-        message: `expected the name of a LimitGroup, found no LimitGroup ${resource.parent}`,
-        ...locate(resource.origin, refField(resource)),
-        ...(hint ? { hint } : {}),
-      });
+      const reference = { to: `LimitGroup/${resource.parent}` as const, pointer: refField(resource) };
+      problems.push(notFound(resource.key, reference, resource.origin, resources.keys(), last !== undefined));
     }
   }
   return loose;

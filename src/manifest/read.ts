@@ -2,14 +2,17 @@
 import type { Problem } from "../api/problem.ts";
 import type { Origin, Resource } from "../api/resource.ts";
 import { parseDocument } from "./parse.ts";
+import { type Reference, referencesIn } from "./references.ts";
 import { splitDocuments } from "./split.ts";
 import { type Validated, validate } from "./validate.ts";
 
 /** A manifest file's content, or why it could not be read. `whole`: it came in one piece, nobody is writing it. */
 export type FileContent = { readonly path: string; readonly whole?: boolean } & ({ readonly text: string } | { readonly problem: Problem });
 
-interface ReadDocument extends Validated {
+export interface ReadDocument extends Validated {
   readonly origin: Origin;
+  /** The other objects that it names. */
+  readonly references: readonly Reference[];
 }
 
 export interface ReadFile {
@@ -33,7 +36,7 @@ export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
     problem: { reason, file: file.path, line, column, pointer: "", message, ...(hint ? { hint } : {}) },
   });
   if (file.text.length > LARGEST_FILE)
-    return whole("FileTooLarge", `expected at most 1 MiB, found ${(file.text.length / 1024 / 1024).toFixed(1)} MiB`, "split it into several files");
+    return whole("FileTooLarge", `expected at most 1 MiB, found ${(file.text.length / 1024 / 1024).toFixed(2)} MiB`, "split it into several files");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what makes it no text
   const odd = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\uFFFD]/.exec(file.text);
   if (odd) {
@@ -47,7 +50,8 @@ export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
     if (same) return same;
     const origin: Origin = { file: file.path, line, text };
     const parsed = parseDocument(origin);
-    return "problems" in parsed ? { key: undefined, resource: undefined, problems: parsed.problems, origin } : { ...validate(parsed.value, origin), origin };
+    if ("problems" in parsed) return { key: undefined, resource: undefined, problems: parsed.problems, origin, references: [] };
+    return { ...validate(parsed.value, origin), origin, references: referencesIn(parsed.value) };
   });
   return { path: file.path, documents };
 }

@@ -15,6 +15,12 @@ const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
   ["^[^\\u0000]", "text without NUL characters"],
 ];
 
+/** The first part of a description, to go on after a bracket. */
+function sentenceStart(description: string): string {
+  const [first = ""] = description.split(/[.;:]/);
+  return first.charAt(0).toLowerCase() + first.slice(1);
+}
+
 interface Finding {
   readonly reason: ProblemReason;
   readonly pointer: string;
@@ -66,7 +72,13 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     case "required": {
       const field = String(params["missingProperty"]);
       const description = schemaAt(kind, `${pointer}/${pointerPart(field)}`)?.schema.description;
-      return { reason: "MissingField", pointer, at: "key", message: `expected the field ${field}`, hint: description?.split(/[.;:]/)[0]?.toLowerCase() };
+      return {
+        reason: "MissingField",
+        pointer,
+        at: "key",
+        message: `expected the field ${field}`,
+        hint: description === undefined ? undefined : sentenceStart(description),
+      };
     }
     case "type": {
       const types = [params["type"] as string | string[]].flat().map((type) => TYPE_WORDS[type] ?? type);
@@ -116,5 +128,5 @@ export function schemaProblems(kind: Kind, object: string | undefined, document:
       ...(hint ? { hint } : {}),
     });
   }
-  return [...problems.values()];
+  return [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }

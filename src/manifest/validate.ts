@@ -1,12 +1,13 @@
 /** Knows what makes a parsed document a valid object: its schema, the grammar of its limits, its defaults. */
 import { LimitGroup as validLimitGroup, Workload as validWorkload } from "../../generated/validators.js";
 import { contradiction, LIMITS, type LimitName, type Limits, type LimitValue } from "../api/limits.ts";
-import type { Problem, ProblemReason } from "../api/problem.ts";
+import type { Problem, ProblemReason, Report } from "../api/problem.ts";
 import { type Parsed, parseBytes, parseDuration } from "../api/quantity.ts";
-import type { Kind, ObjectKey, Origin, Resource, RunSpec } from "../api/resource.ts";
+import type { Kind, ObjectKey, Origin, Resource } from "../api/resource.ts";
 import type { LimitGroup, Workload, Limits as WrittenLimits } from "../api/schema.ts";
 import { API_VERSION, KINDS, pointerPart } from "../api/schemas.ts";
 import { locate } from "./locate.ts";
+import { runSpec } from "./runSpec.ts";
 import { schemaProblems, shown } from "./schemaProblems.ts";
 import { suggest } from "./suggest.ts";
 
@@ -58,8 +59,6 @@ export function validate(value: unknown, origin: Origin): Validated {
   return { key, resource: problems.length > 0 ? undefined : resource, problems };
 }
 
-type Report = (reason: ProblemReason, pointer: string, message: string, hint?: string) => void;
-
 function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resource {
   const { metadata, spec = {} } = manifest;
   if (metadata.name === RESERVED) report("InvalidValue", "/metadata/name", `expected another name: ${RESERVED} is a kernel file of every cgroup v1 directory`);
@@ -68,31 +67,7 @@ function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resou
 
 function workload(manifest: Workload, origin: Origin, report: Report): Resource {
   const { spec } = manifest;
-  const value = <T>(pointer: string, parsed: Parsed<T>, otherwise: T): T => {
-    if ("ok" in parsed) return parsed.ok;
-    report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
-    return otherwise;
-  };
-  const milliseconds = (field: "initial" | "max" | "resetAfter", otherwise: string): number =>
-    value(`/spec/backoff/${field}`, parseDuration(spec.backoff?.[field] ?? otherwise), 0) / 1000;
-  const size = value("/spec/logs/maxSize", parseBytes(spec.logs?.maxSize ?? "10Mi"), "max");
-  const run: RunSpec = {
-    replicas: spec.replicas ?? 1,
-    argv: [...spec.command, ...(spec.args ?? [])],
-    env: (spec.env ?? []).map((variable) => [variable.name, variable.value ?? ""] as const),
-    envFrom: (spec.envFrom ?? []).map(({ file, optional = false }) => ({ file, optional })),
-    workingDir: spec.workingDir ?? "/",
-    restartPolicy: spec.restartPolicy ?? "Always",
-    backoff: {
-      initial: milliseconds("initial", "10s"),
-      factor: spec.backoff?.factor ?? 2,
-      max: milliseconds("max", "5m"),
-      resetAfter: milliseconds("resetAfter", "10m"),
-    },
-    gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
-    stopSignal: spec.stopSignal ?? "SIGTERM",
-    logs: { directory: spec.logs?.directory, maxBytes: size === "max" ? Number.POSITIVE_INFINITY : Number(size), maxFiles: spec.logs?.maxFiles ?? 5 },
-  };
+  const run = runSpec(spec, report);
   return { kind: "Workload", ...common(manifest, spec, spec.limitGroupRef?.name, origin, report), run };
 }
 

@@ -1,9 +1,10 @@
 /** Knows every effect Holdfast can have, as data: the plan's line, the log record and the test's expectation in one. */
 import type { LimitName } from "../api/limits.ts";
-import type { ObjectKey } from "../api/resource.ts";
+import type { Handler, ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { DesiredReplica } from "./desired.ts";
-import type { ReplicaRecord, Terminated } from "./observed.ts";
+import type { Health, ReplicaRecord, Terminated } from "./observed.ts";
+import type { StartReason, StopReason } from "./reasons.ts";
 
 /** Why a value is written: the machine moved away from what was converged, or the manifest asks for something new. */
 export type Cause = "drift" | "pending";
@@ -72,6 +73,33 @@ interface Effects {
     readonly terminated: Terminated;
     readonly record: ReplicaRecord;
   };
+  /** Begin a hook, in the background; whoever looks next finds its state. */
+  hook: {
+    readonly path: CgroupPath;
+    readonly replica: string;
+    readonly which: "postStart" | "preStop";
+    readonly key: string;
+    readonly target: Target;
+    readonly handler: Handler;
+    /** ms */
+    readonly timeout: number;
+    /** Undefined: nothing is to be remembered. */
+    readonly record: ReplicaRecord | undefined;
+  };
+  /** Tell that a hook failed where that alone ends nothing. */
+  complain: { readonly path: CgroupPath; readonly replica: string; readonly note: string };
+  /** Write down how well it is. */
+  health: { readonly path: CgroupPath; readonly replica: string; readonly before: Health | undefined; readonly health: Health; readonly record: ReplicaRecord };
+  /** Write down how a run of a schedule went, or that it was missed. */
+  conclude: {
+    readonly path: CgroupPath;
+    readonly replica: string;
+    readonly outcome: "JobComplete" | "JobFailed" | "MissedSchedule";
+    readonly note: string;
+    readonly record: ReplicaRecord;
+  };
+  /** Write down what need not be told. */
+  note: { readonly path: CgroupPath; readonly replica: string; readonly record: ReplicaRecord };
   /** Let the holder reap its child and go. */
   release: { readonly path: CgroupPath; readonly replica: string; readonly attempt: string; readonly holder: number };
   /** An attempt that never started: take its lock away, so that it never will. */
@@ -84,8 +112,17 @@ interface Effects {
   forget: { readonly path: CgroupPath; readonly replica: string };
 }
 
-export type StartReason = "first start" | "new revision" | "restart";
-export type StopReason = "not declared any more" | "new revision" | "started twice";
+/** What a handler is run for: an attempt whose main process is pinned by its holder. */
+export interface Target {
+  readonly attempt: string;
+  readonly pid: number;
+  readonly path: string;
+  readonly workingDir: string;
+  /** Undefined: as the main process was started with. */
+  readonly env: readonly (readonly [string, string])[] | undefined;
+  readonly umask: string | undefined;
+  readonly wrap: readonly (readonly string[])[];
+}
 
 type ActionType = keyof Effects;
 /** A distributive union: `{type: "write", path, …} | {type: "create", …} | …`, each with its owner. */
@@ -95,4 +132,17 @@ export type ActionOf<T extends ActionType> = Extract<Action, { type: T }>;
 export type PerAction<R> = { readonly [T in ActionType]: (action: ActionOf<T>) => R };
 
 /** Kinds of actions that change nothing of what is declared: they are no differences. */
-export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>(["record", "release", "void", "hold", "forget", "adopt", "spare"]);
+export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>([
+  "record",
+  "release",
+  "void",
+  "hold",
+  "forget",
+  "adopt",
+  "spare",
+  "hook",
+  "complain",
+  "health",
+  "conclude",
+  "note",
+]);

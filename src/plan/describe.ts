@@ -29,6 +29,11 @@ const WORDS: PerAction<string> = {
   void: ({ replica }) => `clear a start of ${replica} that never began`,
   hold: ({ replica, holder }) => `stop the holder ${holder} of ${replica} again`,
   remove: ({ hierarchy }) => `remove the cgroup (${hierarchy})`,
+  hook: ({ replica, which }) => `run the ${which} hook of ${replica}`,
+  complain: ({ note }) => note,
+  health: ({ replica, health }) => `${replica} is ${health.ready ? "ready" : "not ready"}`,
+  conclude: ({ note }) => note,
+  note: ({ replica }) => `remember ${replica}`,
   forget: ({ replica }) => `forget ${replica}`,
 };
 

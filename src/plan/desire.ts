@@ -1,32 +1,30 @@
 /** Knows how objects become desired cgroups: paths, the hierarchies they need, and the settings of this machine's files. */
-import type * as Crypto from "node:crypto";
-import { createRequire } from "node:module";
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
-import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import type { ObjectKey, Resource } from "../api/resource.ts";
 import { endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
 import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
+import { commandOf } from "./command.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
+import { accountsOf } from "./identity.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
-
-const require = createRequire(import.meta.url);
-
-/** Loaded when first needed: a host without workloads never pays for it. */
-const crypto = (): typeof Crypto => require("node:crypto");
 
 /** What must be looked up on the machine before desire() can be asked. */
 export function mentions(resources: Iterable<Resource>): Mentions {
   const devices = new Set<string>();
   const envFiles = new Set<string>();
+  const accounts = new Set<string>();
   for (const resource of resources) {
     for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
-    if (resource.kind === "Workload") for (const { file } of resource.run.envFrom) envFiles.add(file);
+    if (resource.kind !== "Workload") continue;
+    for (const { file } of resource.run.envFrom) envFiles.add(file);
+    for (const account of accountsOf(resource.run.identity)) accounts.add(account);
   }
-  return { devices, envFiles };
+  return { devices, envFiles, accounts };
 }
 
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
@@ -94,8 +92,6 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       continue;
     }
     const parent = groupDraft(resource.parent);
-    const start = startOf(resource, machine);
-    const obstacle = start.obstacle ?? (endsSafely(machine.controllers) ? undefined : NO_SAFE_END);
     for (let ordinal = 0; ordinal < resource.run.replicas; ordinal++) {
       const id = replicaName(resource.name, ordinal);
       const path = childPath(parent.path, id);
@@ -106,9 +102,9 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
         above = parentPath(above);
         for (const need of drafts.get(above)?.own ?? []) own.add(need);
       }
-      const env = [...start.env, ["HOLDFAST_ORDINAL", String(ordinal)] as const];
-      const revision = digest([path, resource.run.argv, env, resource.run.workingDir, resource.run.logs.directory]);
-      replicas.set(id, { id, path, resource, ordinal, env, revision, obstacle });
+      const command = commandOf(resource, ordinal, path, machine);
+      const obstacle = command.obstacle ?? (endsSafely(machine.controllers) ? undefined : NO_SAFE_END);
+      replicas.set(id, { id, path, resource, ordinal, ...command, obstacle });
     }
   }
 
@@ -191,22 +187,4 @@ class Inheritance {
       if (declared === undefined) shared.set(draft, { file, key: "", value });
     }
   }
-}
-
-/** The environment of a workload's processes, or why it cannot be worked out. */
-function startOf(resource: WorkloadResource, machine: Machine): { env: (readonly [string, string])[]; obstacle: string | undefined } {
-  const env = new Map<string, string>();
-  let obstacle: string | undefined;
-  for (const { file, optional } of resource.run.envFrom) {
-    const fact = machine.envFiles.get(file);
-    if (fact && "variables" in fact) for (const [name, value] of fact.variables) env.set(name, value);
-    else if (fact) obstacle = `envFrom: ${file}: ${fact.problem}`;
-    else if (!optional) obstacle = `envFrom: ${file} does not exist`;
-  }
-  for (const [name, value] of resource.run.env) env.set(name, value);
-  return { env: [...env], obstacle };
-}
-
-function digest(value: unknown): string {
-  return crypto().createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }

@@ -25,7 +25,11 @@ export interface DesiredReplica {
   readonly path: CgroupPath;
   readonly resource: WorkloadResource;
   readonly ordinal: number;
+  readonly argv: readonly string[];
+  readonly initCommands: readonly { readonly name: string; readonly argv: readonly string[] }[];
   readonly env: readonly (readonly [name: string, value: string])[];
+  /** Programs through which it is started, each with its options. */
+  readonly wrap: readonly (readonly string[])[];
   /** Digest of everything that the process is started with: another digest means another revision. */
   readonly revision: string;
   /** Why it cannot be started now. */

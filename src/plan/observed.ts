@@ -1,6 +1,9 @@
 /** Knows what "observed" is: what the kernel says now about the cgroups below the root and the processes in them. */
+import type { Handler, RunSpec } from "../api/resource.ts";
+import type { JobRun } from "../api/status.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import type { StopReason } from "./reasons.ts";
 
 /** One directory of one hierarchy. */
 export interface ObservedCgroup {
@@ -25,6 +28,13 @@ export interface AttemptMeta {
   readonly oomKills: number;
   readonly stopSignal: NodeJS.Signals;
   readonly gracePeriodSeconds: number;
+  /** The first word of the command. */
+  readonly command?: string;
+  readonly workingDir?: string;
+  /** Programs through which it was started (plan/identity.ts). */
+  readonly wrap?: readonly (readonly string[])[];
+  /** Names of its init commands. */
+  readonly inits?: readonly string[];
 }
 
 /** The main process of an attempt; its pid stays allocated until the holder is released. */
@@ -35,6 +45,10 @@ export interface ObservedMain {
   readonly waitStatus: number;
   /** Exited without ever reaching exec (PF_FORKNOEXEC). */
   readonly neverExeced: boolean;
+  /** What it is on its way to the command: the number of an init command, or the program of its wrap that ended. */
+  readonly stage: number | string | undefined;
+  /** Why the command could not be executed, once that has ended it. */
+  readonly notExecuted?: string;
   /** Hierarchies in which it is not in its cgroup any more. */
   readonly strayed: readonly string[];
 }
@@ -52,11 +66,40 @@ export interface ObservedAttempt {
 export interface Terminated {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError" | "ExitStatusUnknown";
+  readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError" | "InitError" | "DeadlineExceeded" | "ExitStatusUnknown";
   readonly message?: string;
   readonly startedAt: string;
   /** When it was seen to have ended; earlier when the controller was not running. */
   readonly finishedAt: string;
+}
+
+/** How well an attempt is, once its init commands are done. */
+export interface Health {
+  readonly attempt: string;
+  /** Its postStart hook has succeeded, or it has none. */
+  readonly hooked: boolean;
+  /** Its startup probe has succeeded, or it has none. */
+  readonly started: boolean;
+  readonly ready: boolean;
+  /** Ready since then, ms since the epoch. */
+  readonly since?: number;
+  /** What a probe found wrong, from its first failure to its next success. */
+  readonly complaint?: string;
+}
+
+/** An end that was begun. */
+export interface Stopping {
+  readonly attempt: string;
+  /** ms since the epoch. */
+  readonly since: number;
+  readonly reason?: StopReason;
+  readonly message?: string;
+  /** Its grace period, ms, where that is not the workload's. */
+  readonly grace?: number;
+  /** The preStop hook is at work; the stop signal comes after it. */
+  readonly hook?: boolean;
+  /** Since then it is declared again. */
+  readonly spared?: boolean;
 }
 
 /** What is remembered of a replica across restarts of the controller: small, one file each, in the run directory. */
@@ -66,16 +109,48 @@ export interface ReplicaRecord {
   readonly restarts: number;
   /** Ends in a row without a long enough run: the exponent of the back-off. */
   readonly streak: number;
-  readonly current?: { readonly attempt: string; readonly revision: string } & Pick<AttemptMeta, "path" | "startedAt" | "stopSignal" | "gracePeriodSeconds">;
-  /** `asked`: it was told to end, so its end says nothing about what it would have done. */
-  readonly last?: Terminated & { readonly attempt: string; readonly revision: string; readonly asked?: boolean };
+  readonly current?: Current;
+  /** `asked`: it was told to end, so its end says nothing about what it would have done; `why` by what. */
+  readonly last?: Terminated & { readonly attempt: string; readonly revision: string; readonly asked?: boolean; readonly why?: StopReason };
   /** Earliest time of the next start, ms since the epoch. */
   readonly notBefore?: number;
   /** The last start of this revision was refused: nothing ran. */
   readonly failed?: { readonly revision: string; readonly message: string };
-  /** Asked to stop at this time, ms since the epoch; `attempt` says which one. `spared`: since then it is declared again. */
-  readonly stopping?: { readonly attempt: string; readonly since: number; readonly spared?: boolean };
+  readonly stopping?: Stopping;
+  readonly health?: Health;
+  /** Since the first start of this revision or, with a schedule (`due`), for that time; ms since the epoch. */
+  readonly run?: { readonly since: number; readonly retries: number; readonly due?: number };
+  /** Times of the latest restarts of this run, as far as maxRestarts asks for them. */
+  readonly restartTimes?: readonly number[];
+  /** All times up to `from` (ms since the epoch) of this schedule have been dealt with. */
+  readonly schedule?: { readonly expression: string; readonly from: number };
+  readonly history?: readonly JobRun[];
 }
+
+/** What runs, and how to end it as it was declared last. */
+export interface Current extends Ending {
+  readonly attempt: string;
+  readonly revision: string;
+  readonly path: string;
+  readonly startedAt: string;
+  /** Names of the workloads that it depends on: they end after it. */
+  readonly dependsOn?: readonly string[];
+  /** Its probes, as they were declared last for this revision. */
+  readonly probes?: RunSpec["probes"];
+  /** Running is not enough for it to be ready: its health tells. */
+  readonly watched?: boolean;
+}
+
+/** How to end an attempt. */
+export interface Ending {
+  readonly stopSignal: NodeJS.Signals;
+  readonly gracePeriodSeconds: number;
+  readonly killMode?: RunSpec["killMode"];
+  readonly preStop?: Handler | undefined;
+}
+
+/** A hook that was begun by this controller: still at work, or how it went. */
+export type TaskState = "running" | { readonly ok: true } | { readonly ok: false; readonly message: string };
 
 export interface ObservedReplica {
   readonly attempts: readonly ObservedAttempt[];
@@ -89,6 +164,12 @@ export interface Observed {
   /** By hierarchy id, then path. A missing path has no directory there. */
   readonly cgroups: ReadonlyMap<string, ReadonlyMap<CgroupPath, ObservedCgroup>>;
   readonly replicas: ReadonlyMap<string, ObservedReplica>;
+  /** What is remembered of any replica, looked at or not. */
+  readonly record: (replica: string) => ReplicaRecord | undefined;
+  /** Ids of all replicas that are remembered. */
+  readonly remembered: () => readonly string[];
+  /** The state of a hook, by its key. */
+  readonly task: (key: string) => TaskState | undefined;
   /** Count of OOM kills among the processes of a cgroup. */
   readonly oomKills: (path: CgroupPath) => number;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */

@@ -1,6 +1,5 @@
 /** Knows the decision: desired and observed in, actions in a safe order out. One walk, pure; every verb asks here. */
 import type { Problem } from "../api/problem.ts";
-import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
 import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
@@ -8,8 +7,10 @@ import type { Action, Cause } from "./action.ts";
 import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
+import type { Findings } from "./health.ts";
 import type { Observed } from "./observed.ts";
-import { decide, type ReplicaState } from "./replica.ts";
+import type { ReplicaState } from "./question.ts";
+import { replicas } from "./replicas.ts";
 import { limitWrites, notHandedDown } from "./writes.ts";
 
 export interface Plan {
@@ -18,8 +19,8 @@ export interface Plan {
   readonly reported: readonly Action[];
   readonly problems: readonly Problem[];
   readonly states: ReadonlyMap<string, ReplicaState>;
-  /** When time alone will change the plan (a back-off, a grace period), ms since the epoch. */
-  readonly wakeAt: number | undefined;
+  /** When time alone will change the plan (a back-off, a grace period), by the cgroup to look at; ms since the epoch. */
+  readonly wakes: ReadonlyMap<CgroupPath, number>;
 }
 
 export interface Inputs {
@@ -27,12 +28,16 @@ export interface Inputs {
   readonly observed: Observed;
   readonly applied: Applied;
   readonly now: number;
+  /** What probes have found, by replica. */
+  readonly findings?: ReadonlyMap<string, Findings>;
+  /** Workloads that somebody asked to restart, and when; ms since the epoch. */
+  readonly restartAfter?: ReadonlyMap<string, number>;
   /** Only these cgroups were observed; undefined: all. */
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }
 
 /** True for paths within the scope. */
-type InScope = (path: CgroupPath) => boolean;
+export type InScope = (path: CgroupPath) => boolean;
 
 export function plan(inputs: Inputs): Plan {
   const { desired, scope } = inputs;
@@ -47,7 +52,7 @@ export function plan(inputs: Inputs): Plan {
   const structure = creations(sorted, inputs, reported);
   const writes = limitWrites(sorted, inputs, structure.absent, problems);
   reported.push(...writes.reported);
-  const lives = replicas(inputs, inScope, structure.absent);
+  const lives = replicas(inputs, inScope, structure.absent, problems);
   const removals = prune(inputs, inScope, lives.busy, problems);
   const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
   // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
@@ -56,7 +61,7 @@ export function plan(inputs: Inputs): Plan {
   return {
     actions: [
       ...thaws(inputs, inScope, lives.busy),
-      ...of("void", "hold", "adopt", "spare", "signal", "signalAll", "record", "release", "kill"),
+      ...of("void", "hold", "adopt", "spare", "hook", "complain", "signal", "signalAll", "record", "release", "kill", "health", "conclude", "note"),
       ...structure.actions,
       ...writes.actions,
       ...places,
@@ -67,7 +72,7 @@ export function plan(inputs: Inputs): Plan {
     reported,
     problems,
     states: lives.states,
-    wakeAt: lives.wakeAt,
+    wakes: lives.wakes,
   };
 }
 
@@ -102,39 +107,6 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
     }
   }
   return { actions, absent };
-}
-
-/** What to do about every replica that is declared or found. `busy`: cgroups that processes still live in. */
-function replicas({ desired, observed, now, scope }: Inputs, inScope: InScope, absent: ReadonlySet<string>) {
-  const actions: Action[] = [];
-  const states = new Map<string, ReplicaState>();
-  const busy = new Set<CgroupPath>();
-  let wakeAt: number | undefined;
-  // A look at some cgroups has seen their replicas, and no others.
-  for (const id of scope ? observed.replicas.keys() : new Set([...desired.replicas.keys(), ...observed.replicas.keys()])) {
-    const wanted = desired.replicas.get(id);
-    const seen = observed.replicas.get(id);
-    for (const [path, pids] of seen?.members ?? []) if (pids.length > 0) busy.add(path);
-    for (const { meta, main } of seen?.attempts ?? []) if (meta && main && !main.exited) busy.add(meta.path as CgroupPath);
-    if (!wanted && desired.held) continue; // a broken manifest never looks like a deleted one
-    const paths = [
-      ...(wanted ? [wanted.path] : []),
-      ...(seen?.members.keys() ?? []),
-      ...(seen?.attempts.flatMap(({ meta }) => (meta ? [meta.path as CgroupPath] : [])) ?? []),
-    ];
-    if (paths.length > 0 && !paths.some(inScope)) continue;
-    const owner: ObjectKey = wanted?.resource.key ?? `Workload/${id.slice(0, id.lastIndexOf("@"))}`;
-    const cgroup = wanted && desired.cgroups.get(wanted.path);
-    const frozen = cgroup?.frozen ?? false;
-    const hierarchies = cgroup?.hierarchies ?? new Set<string>();
-    const lacking = wanted && [...hierarchies].find((hierarchy) => absent.has(`${hierarchy}:${wanted.path}`));
-    const obstacle = wanted?.obstacle ?? (lacking && `its cgroup is missing in ${lacking}, and drift is only reported`);
-    const decision = decide({ id, obstacle, desired: wanted, observed: seen, owner, frozen, hierarchies, oomKills: observed.oomKills, now });
-    actions.push(...decision.actions);
-    states.set(id, decision.state);
-    if (decision.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, decision.wakeAt);
-  }
-  return { actions, states, busy, wakeAt };
 }
 
 /** What a workload makes below its own cgroup is its own for as long as it is declared or lives. */

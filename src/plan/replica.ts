@@ -1,45 +1,23 @@
 /** Knows what to do about one replica: the life cycle of a workload, decided afresh from what is there. */
-import type { ObjectKey } from "../api/resource.ts";
+import type { RunSpec } from "../api/resource.ts";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
-import type { Action, StartReason } from "./action.ts";
-import { nextStreak, pause, restarts } from "./backoff.ts";
+import type { Action } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
+import { endsAt, whyStop } from "./ending.ts";
 import { terminated } from "./exit.ts";
-import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } from "./observed.ts";
+import { healthOf, needsHealth, nextHealth } from "./health.ts";
+import { next } from "./next.ts";
+import type { AttemptMeta, Current, Ending, ObservedAttempt, ReplicaRecord, Terminated } from "./observed.ts";
+import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
+import { isFailure } from "./reasons.ts";
+import { nextStreak, pause } from "./restart.ts";
+import { same } from "./same.ts";
 import { stop, stopOrphans } from "./stop.ts";
-
-/** What a replica is doing, as status.state shows it. */
-export type ReplicaState =
-  | { readonly running: { readonly pid: number; readonly startedAt: string } }
-  | { readonly waiting: { readonly reason: string; readonly message: string } }
-  | { readonly terminated: NonNullable<ReplicaRecord["last"]> };
-
-export interface Decision {
-  readonly actions: readonly Action[];
-  readonly state: ReplicaState;
-  /** When to look again, ms since the epoch. */
-  readonly wakeAt?: number;
-}
-
-export interface Question {
-  readonly id: string;
-  /** Undefined: it is not declared any more. */
-  readonly desired: DesiredReplica | undefined;
-  readonly observed: ObservedReplica | undefined;
-  readonly owner: ObjectKey | undefined;
-  readonly frozen: boolean;
-  /** The hierarchies in which its cgroup has a directory, and its processes belong. */
-  readonly hierarchies: ReadonlySet<string>;
-  /** Why it cannot be started now. */
-  readonly obstacle: string | undefined;
-  readonly oomKills: (path: CgroupPath) => number;
-  readonly now: number;
-}
+import { targetOf } from "./target.ts";
 
 const EMPTY: ReplicaRecord = { starts: 0, restarts: 0, streak: 0 };
-const waiting = (reason: string, message: string): ReplicaState => ({ waiting: { reason, message } });
-/** When to look again at what takes a moment, ms. */
-const SOON = 20;
+/** Nothing tells when an init command has ended: how often to look, ms. */
+const INIT_LOOK = 100;
 
 export function decide(question: Question): Decision {
   const { id: replica, desired, observed, owner, now } = question;
@@ -57,9 +35,11 @@ export function decide(question: Question): Decision {
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
     } else if (attempt.main.exited) {
       if (record.last?.attempt !== attempt.id) {
-        const asked = record.stopping?.attempt === attempt.id;
-        const end = terminated(attempt.main, attempt.meta, asked ? 0 : question.oomKills(path), now);
-        record = afterEnd(record, attempt, { ...end, ...(asked ? { asked } : {}) }, desired, now);
+        const { stopping } = record;
+        const stopped = stopping?.attempt === attempt.id ? stopping : undefined;
+        const asked = stopped !== undefined && !isFailure(stopped.reason);
+        const end = terminated(attempt.main, attempt.meta, stopped, question.oomKills(path), now);
+        record = afterEnd(record, attempt, end, asked, desired, now);
         actions.push({ type: "record", ...named, asked, terminated: end, record });
       }
       ended.add(path);
@@ -73,30 +53,13 @@ export function decide(question: Question): Decision {
   const voided = actions.some(({ type }) => type === "void");
   const [first, ...twins] = alive.sort((a, b) => ((a.meta?.startedAt ?? "") < (b.meta?.startedAt ?? "") ? -1 : 1));
   const left = [...(observed?.members ?? [])].filter(([path, pids]) => pids.length > 0 && alive.every(({ meta }) => meta?.path !== path));
-  for (const [path] of left) if (first || ended.has(path)) actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
-  const [twin] = twins;
-  if (first?.main && first.meta) {
-    const state: ReplicaState = { running: { pid: first.main.pid, startedAt: first.meta.startedAt } };
-    const current = currentOf(first.id, first.meta, desired, record.current);
-    if (
-      record.current?.attempt !== first.id ||
-      record.current.gracePeriodSeconds !== current.gracePeriodSeconds ||
-      record.current.stopSignal !== current.stopSignal
-    ) {
-      record = { ...record, starts: Math.max(record.starts, 1), current };
-      actions.push({ type: "adopt", owner, path: current.path as CgroupPath, replica, record });
-    }
-    if (twin) return stop(twin, "started twice", question, record, actions, state);
-    if (!desired || (first.meta.revision !== desired.revision && question.obstacle === undefined))
-      return stop(first, desired ? "new revision" : "not declared any more", question, record, actions, state);
-    if (record.stopping?.attempt === first.id && !record.stopping.spared)
-      actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...record.stopping, spared: true } } });
-    const { pid, strayed } = first.main;
-    for (const hierarchy of strayed)
-      if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
-    return { actions, state };
-  }
-  const orphans = left.filter(([path]) => !ended.has(path));
+  const spares = desired?.resource.run.killMode === "Process";
+  for (const [path] of left)
+    if ((first || ended.has(path)) && !(spares && path === desired?.path))
+      actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
+  if (first?.main && first.meta) return running(first, twins[0], question, record, actions);
+  const known = record.current !== undefined && record.last?.attempt !== record.current.attempt;
+  const orphans = left.filter(([path]) => !ended.has(path) && !(spares && !known && path === desired?.path));
   if (orphans.length > 0) return stopOrphans(orphans, question, record, actions);
   // Its cgroup is being emptied: whatever starts next starts in an empty one.
   if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + SOON };
@@ -104,91 +67,107 @@ export function decide(question: Question): Decision {
   return { ...next(question, record, actions), actions };
 }
 
-/** What is to be known of a run when it is declared no more: how to stop it as it was declared last. */
-function currentOf(
-  attempt: string,
-  { path, revision, startedAt, stopSignal, gracePeriodSeconds }: AttemptMeta,
-  desired: DesiredReplica | undefined,
-  before: ReplicaRecord["current"],
-): NonNullable<ReplicaRecord["current"]> {
-  const last = desired?.resource.run ?? (before?.attempt === attempt ? before : { stopSignal, gracePeriodSeconds });
-  return { attempt, path, revision, startedAt, stopSignal: last.stopSignal, gracePeriodSeconds: last.gracePeriodSeconds };
+/** What to do about a main process that lives. */
+function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, question: Question, before: ReplicaRecord, actions: Action[]): Decision {
+  const { id: replica, desired, owner, now } = question;
+  const { main, meta } = first;
+  if (!main || !meta) return { actions, state: waiting("Starting", "the launching shell is at work") };
+  let record = before;
+  const initializing = typeof main.stage === "number";
+  const state: ReplicaState = initializing
+    ? waiting(`Init:${main.stage}/${meta.inits?.length ?? 0}`, `init command ${meta.inits?.[main.stage as number] ?? main.stage} is at work`)
+    : { running: { pid: main.pid, startedAt: meta.startedAt } };
+  const current = currentOf(first.id, meta, desired, record.current);
+  if (!same(record.current, current)) {
+    record = { ...record, starts: Math.max(record.starts, 1), current };
+    actions.push({ type: "adopt", owner, path: current.path as CgroupPath, replica, record });
+  }
+  if (twin) return stop(twin, { reason: "started twice" }, question, record, actions, state);
+  const why = whyStop(first, question, record);
+  if (why?.reason === "not declared any more" && question.dependents)
+    return { actions, state: waiting("Stopping", "workloads that depend on it end first"), wakeAt: now + INIT_LOOK };
+  if (why || !desired) return stop(first, why ?? { reason: "not declared any more" }, question, record, actions, state);
+  if (record.stopping?.attempt === first.id && !record.stopping.spared)
+    actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...record.stopping, spared: true } } });
+  const { pid, strayed } = main;
+  for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
+  if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };
+  lookAfter(first, before.current?.attempt === first.id && !before.current.watched, question, record, actions);
+  const wakeAt = endsAt(question, record);
+  return { actions, state, ...(wakeAt === undefined ? {} : { wakeAt }) };
+}
+
+/** The postStart hook, and what hooks and probes say of its health. `plain`: it was ready just by running, until now. */
+function lookAfter(
+  first: ObservedAttempt,
+  plain: boolean,
+  { id: replica, desired, owner, findings, task, now }: Question,
+  record: ReplicaRecord,
+  actions: Action[],
+): void {
+  if (!record.current?.watched || !desired) return;
+  const { path, resource } = desired;
+  const { postStart } = resource.run;
+  const startedAt = Date.parse(record.current.startedAt);
+  const before = healthOf(record) ?? (plain ? { attempt: first.id, hooked: true, started: true, ready: true, since: startedAt } : undefined);
+  const key = `${first.id}/postStart`;
+  const hook = task(key);
+  const hooked = postStart === undefined || before?.hooked === true || (typeof hook === "object" && hook.ok);
+  const target = targetOf(first, desired);
+  if (!hooked && hook === undefined && postStart && target)
+    actions.push({ type: "hook", owner, path, replica, which: "postStart", key, target, handler: postStart, timeout: LONGEST_HOOK, record: undefined });
+  const health = nextHealth(record.current.probes ?? {}, first.id, before, hooked, findings, now);
+  if (!same(record.health, health)) actions.push({ type: "health", owner, path, replica, before, health, record: { ...record, health } });
+}
+
+/** A postStart hook that takes longer has failed, ms. */
+const LONGEST_HOOK = 600_000;
+
+/** What is to be known of a run: how to stop it as it was declared last, and how to tell how it is. */
+function currentOf(attempt: string, meta: AttemptMeta, desired: DesiredReplica | undefined, before: ReplicaRecord["current"]): Current {
+  const { path, revision, startedAt, stopSignal, gracePeriodSeconds } = meta;
+  const known = before?.attempt === attempt ? before : undefined;
+  if (!desired) return known ?? { attempt, path, revision, startedAt, stopSignal, gracePeriodSeconds };
+  // An older revision is ended as it is declared now, and probed as it was declared then.
+  const { probes, watched } = revision === desired.revision ? watchOf(desired.resource.run) : (known ?? {});
+  return { attempt, path, revision, startedAt, ...endingOf(desired.resource.run), ...(probes ? { probes } : {}), ...(watched ? { watched } : {}) };
+}
+
+/** How to end it, with what is not the usual. */
+function endingOf({ stopSignal, gracePeriodSeconds, killMode, preStop, dependsOn }: RunSpec): Ending & Pick<Current, "dependsOn"> {
+  return {
+    stopSignal,
+    gracePeriodSeconds,
+    ...(killMode === "Mixed" ? {} : { killMode }),
+    ...(preStop ? { preStop } : {}),
+    ...(dependsOn.length > 0 ? { dependsOn: dependsOn.map(({ name }) => name) } : {}),
+  };
+}
+
+function watchOf(run: RunSpec): Pick<Current, "probes" | "watched"> {
+  return { ...(Object.keys(run.probes).length > 0 ? { probes: run.probes } : {}), ...(needsHealth(run) ? { watched: true } : {}) };
+}
+
+/** What is to be known of an attempt that was started as it is declared. */
+export function currentOfStart(attempt: string, startedAt: string, { path, revision, resource }: DesiredReplica): Current {
+  return { attempt, path, revision, startedAt, ...endingOf(resource.run), ...watchOf(resource.run) };
 }
 
 /** The record after an end. */
 function afterEnd(
   record: ReplicaRecord,
   attempt: ObservedAttempt,
-  end: Omit<NonNullable<ReplicaRecord["last"]>, "attempt" | "revision">,
+  end: Terminated,
+  asked: boolean,
   desired: DesiredReplica | undefined,
   now: number,
 ): ReplicaRecord {
-  const { current: _, stopping: __, notBefore: ___, ...rest } = record;
-  const last = { ...end, attempt: attempt.id, revision: attempt.meta?.revision ?? "" };
+  const { current: _, stopping, notBefore: __, health: ___, ...rest } = record;
+  const why = stopping?.attempt === attempt.id ? stopping.reason : undefined;
+  const last = { ...end, ...(asked ? { asked } : {}), ...(why === undefined ? {} : { why }), attempt: attempt.id, revision: attempt.meta?.revision ?? "" };
   // Asked to end: that is no crash, and the next start owes no pause.
-  if (end.asked || !desired) return { ...rest, streak: 0, last };
+  if (asked || !desired) return { ...rest, streak: 0, last };
   const { backoff } = desired.resource.run;
   const streak = nextStreak(backoff, record.streak, now - Date.parse(end.startedAt));
   return { ...rest, streak: streak + 1, last, notBefore: now + pause(backoff, streak) };
-}
-
-/** Nothing runs: start, wait, or rest. */
-function next(
-  { id: replica, desired, observed, owner, frozen, hierarchies, obstacle, now }: Question,
-  record: ReplicaRecord,
-  actions: Action[],
-): { state: ReplicaState; wakeAt?: number } {
-  const { last } = record;
-  if (!desired) {
-    if (observed?.record && actions.length === 0) actions.push({ type: "forget", owner, path: ROOT, replica });
-    return { state: last ? { terminated: last } : waiting("Stopped", "not declared any more") };
-  }
-  const { backoff, restartPolicy } = desired.resource.run;
-  const start = (reason: StartReason, changes: Partial<ReplicaRecord> = {}): { state: ReplicaState; wakeAt?: number } => {
-    if (obstacle !== undefined) return { state: waiting("StartBlocked", obstacle) };
-    if (frozen) return { state: waiting("Frozen", "its LimitGroup is frozen; it starts when that is thawed") };
-    const { failed: _, stopping: __, ...since } = { ...record, ...changes };
-    const refused = {
-      ...record,
-      streak: record.streak + 1,
-      notBefore: now + pause(backoff, record.streak + 1),
-      failed: { revision: desired.revision, message: "" },
-    };
-    actions.push({
-      type: "start",
-      owner,
-      path: desired.path,
-      replica: desired,
-      hierarchies: [...hierarchies],
-      reason,
-      record: { ...since, starts: since.starts + 1 },
-      refused,
-    });
-    return { state: waiting("Starting", reason) };
-  };
-  // A start recorded but no trace left: the holder and its process are gone without their exit status.
-  if (record.current && last?.attempt !== record.current.attempt) {
-    const { attempt, revision, startedAt } = record.current;
-    const asked = record.stopping?.attempt === attempt;
-    const lost = { exitCode: null, signal: null, reason: "ExitStatusUnknown", startedAt, finishedAt: new Date(now).toISOString() } as const;
-    const { current: _, stopping: __, ...rest } = record;
-    const after: ReplicaRecord = {
-      ...rest,
-      last: { ...lost, ...(asked ? { asked } : {}), attempt, revision },
-      streak: asked ? 0 : record.streak + 1,
-      notBefore: asked ? now : now + pause(backoff, record.streak),
-    };
-    actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked, terminated: lost, record: after });
-    return { state: { terminated: { ...lost, attempt, revision } }, wakeAt: now + SOON };
-  }
-  const notBefore = record.notBefore ?? 0;
-  const soonest = (): string => `${Math.ceil((notBefore - now) / 1000)}s`;
-  if (record.failed?.revision === desired.revision && now < notBefore)
-    return { state: waiting("StartFailed", `${record.failed.message}; tried again in ${soonest()}`), wakeAt: notBefore };
-  if (!last) return start("first start");
-  if (last.revision !== desired.revision) return start("new revision", { streak: 0 });
-  if (last.asked) return start("restart");
-  if (!restarts(restartPolicy, last.reason !== "Completed")) return { state: { terminated: last } };
-  if (now < notBefore) return { state: waiting("CrashLoopBackOff", `${last.reason}: restarts in ${soonest()}`), wakeAt: notBefore };
-  return start("restart", { restarts: record.restarts + 1 });
 }

@@ -29,7 +29,8 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
       continue;
     }
     const { hierarchy, controller, spelling } = place;
-    const spelled = spelling.spell(resource.limits[name] as LimitValue, resource.limits, (device) => deviceOf(resource, machine, device, report));
+    const disks = new Map<string, string>();
+    const spelled = spelling.spell(resource.limits[name] as LimitValue, resource.limits, (device) => deviceOf(resource, machine, device, disks, report));
     if (typeof spelled === "string") {
       report(name, "KnobUnsupported", spelled);
       continue;
@@ -42,11 +43,19 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
 
 type Report = (name: LimitName, reason: ProblemReason, message: string, hint?: string, below?: string) => void;
 
-/** The number of a disk that io.max names. */
-function deviceOf(resource: Resource, machine: Machine, device: string, report: Report): string | undefined {
+/** The number of a disk that io.max names; `disks`: those named so far. */
+function deviceOf(resource: Resource, machine: Machine, device: string, disks: Map<string, string>, report: Report): string | undefined {
   const fact = machine.devices.get(device);
-  if (fact && "number" in fact) return fact.number;
   const index = Object.keys(resource.limits["io.max"] ?? {}).indexOf(device);
+  if (fact && "number" in fact) {
+    const other = disks.get(fact.number);
+    if (other === undefined || other === device) {
+      disks.set(fact.number, device);
+      return fact.number;
+    }
+    report("io.max", "InvalidLimit", `expected each disk once: ${device} is ${other}`, "what is declared first is in force", `/${index}/device`);
+    return undefined;
+  }
   report("io.max", "DeviceNotFound", fact?.problem ?? `expected a disk, found no ${device}`, fact?.hint, `/${index}/device`);
   return undefined;
 }

@@ -1,33 +1,83 @@
-/** Knows how a workload is ended: asked first, given its grace period, and only then killed. */
+/** Knows how a workload is ended: its preStop hook, then asked, given its grace period, and only then killed. */
 import type { CgroupPath } from "../cgroup/path.ts";
-import type { Action, StopReason } from "./action.ts";
-import type { ObservedAttempt, ReplicaRecord } from "./observed.ts";
-import type { Decision, Question, ReplicaState } from "./replica.ts";
+import type { Action } from "./action.ts";
+import { begun } from "./health.ts";
+import type { Ending, ObservedAttempt, ReplicaRecord, Stopping } from "./observed.ts";
+import type { Decision, Question, ReplicaState } from "./question.ts";
+import type { StopReason } from "./reasons.ts";
+import { targetOf } from "./target.ts";
 
-/** Signal, wait for the grace period, kill. */
-export function stop(
-  attempt: ObservedAttempt,
-  reason: StopReason,
-  { id: replica, desired, owner, now }: Question,
-  record: ReplicaRecord,
-  actions: Action[],
-  state: ReplicaState,
-): Decision {
+/** Why an attempt must end, and what is special about that end. */
+export type Why = Pick<Stopping, "message" | "grace"> & { readonly reason: StopReason };
+
+/** What a preStop hook that outlasts the grace period leaves the process to end in, ms, as in Kubernetes. */
+const LAST_CHANCE = 2000;
+
+/** Hook, signal, wait for the grace period, kill. */
+export function stop(attempt: ObservedAttempt, why: Why, question: Question, record: ReplicaRecord, actions: Action[], state: ReplicaState): Decision {
+  const { id: replica, desired, owner, now } = question;
   const { meta, main } = attempt;
   if (!meta || !main) return { actions, state };
   const path = meta.path as CgroupPath;
-  const run = desired?.resource.run ?? (record.current?.attempt === attempt.id ? record.current : meta);
-  const grace = run.gracePeriodSeconds * 1000;
-  const ask = (signal: NodeJS.Signals): void => {
-    actions.push({ type: "signal", owner, path, replica, attempt: attempt.id, pid: main.pid, signal, reason, record: stopping(record, attempt.id, now) });
+  const run = endingOf(attempt, question, record);
+  const grace = why.grace ?? run.gracePeriodSeconds * 1000;
+  const alone = why.reason === "started twice" || run.killMode === "Process";
+  const signal = (name: NodeJS.Signals, stopping: Stopping): void => {
+    const to = { owner, path, replica, signal: name, reason: why.reason, record: { ...record, stopping } };
+    if (run.killMode === "ControlGroup" && !alone) actions.push({ type: "signalAll", ...to });
+    else actions.push({ type: "signal", ...to, attempt: attempt.id, pid: main.pid });
   };
-  const deadline = deadlineOf(record, attempt.id, grace);
-  if (deadline === undefined) ask(run.stopSignal);
-  else if (now < deadline) return { actions, state, wakeAt: deadline };
-  // A second copy shares its cgroup with the first one: only its main process can be told from that.
-  else if (reason === "started twice") ask("SIGKILL");
+  const known = begun(record, attempt.id);
+  if (!known) {
+    const stopping: Stopping = { attempt: attempt.id, since: now, ...why };
+    if (!run.preStop || typeof main.stage === "number" || why.reason === "started twice") signal(run.stopSignal, stopping);
+    else preStop({ ...stopping, hook: true });
+    return { actions, state, wakeAt: now + grace };
+  }
+  const deadline = known.since + grace;
+  if (known.hook) {
+    const task = question.task(keyOf(known));
+    if (now < deadline && task === undefined) preStop(known);
+    if (now < deadline && (task === undefined || task === "running")) return { actions, state, wakeAt: deadline };
+    if (typeof task === "object" && !task.ok)
+      actions.push({ type: "complain", owner, path, replica, note: `${replica}: preStop hook failed: ${task.message}` });
+    const { hook: _, ...stopping } = known;
+    const since = now < deadline ? known.since : now + LAST_CHANCE - grace;
+    signal(run.stopSignal, { ...stopping, since });
+    return { actions, state, wakeAt: since + grace };
+  }
+  if (now < deadline) return { actions, state, wakeAt: deadline };
+  // A second copy shares its cgroup with the first one, and what is to outlive the main process with that.
+  if (alone) signal("SIGKILL", known);
   else actions.push({ type: "kill", owner, path, replica, reason: "grace period over" });
-  return { actions, state, wakeAt: now + grace };
+  return { actions, state, wakeAt: now + Math.max(grace, 1000) };
+
+  function preStop(stopping: Stopping): void {
+    const handler = run.preStop;
+    const target = targetOf(attempt, desired);
+    if (!handler || !target) return;
+    const timeout = Math.max(1, stopping.since + grace - now);
+    actions.push({
+      type: "hook",
+      owner,
+      path,
+      replica,
+      which: "preStop",
+      key: keyOf(stopping),
+      target,
+      handler,
+      timeout,
+      record: { ...record, stopping },
+    });
+  }
+}
+
+/** Each end that is begun has a hook of its own. */
+const keyOf = ({ attempt, since }: Stopping): string => `${attempt}/preStop/${since}`;
+
+/** As it is declared, or was declared last, or was when it started. */
+function endingOf(attempt: ObservedAttempt, { desired }: Question, record: ReplicaRecord): Ending {
+  return desired?.resource.run ?? (record.current?.attempt === attempt.id ? record.current : (attempt.meta as Ending));
 }
 
 /**
@@ -49,20 +99,13 @@ export function stopOrphans(
   const reason: StopReason = desired ? "new revision" : "not declared any more";
   const grace = (desired?.resource.run.gracePeriodSeconds ?? record.current?.gracePeriodSeconds ?? 30) * 1000;
   const signal = desired?.resource.run.stopSignal ?? record.current?.stopSignal ?? "SIGTERM";
-  const deadline = deadlineOf(record, attempt, grace);
+  const known = begun(record, attempt);
+  const deadline = known && known.since + grace;
   if (deadline !== undefined && now < deadline) return { actions, state, wakeAt: deadline };
+  const stopping: Stopping = { attempt, since: now, reason };
   for (const [path] of unwanted) {
-    if (deadline === undefined) actions.push({ type: "signalAll", owner, path, replica, signal, reason, record: stopping(record, attempt, now) });
+    if (deadline === undefined) actions.push({ type: "signalAll", owner, path, replica, signal, reason, record: { ...record, stopping } });
     else actions.push({ type: "kill", owner, path, replica, reason: "grace period over" });
   }
   return { actions, state, wakeAt: now + grace };
-}
-
-function stopping(record: ReplicaRecord, attempt: string, since: number): ReplicaRecord {
-  return { ...record, stopping: { attempt, since } };
-}
-
-/** Until when it has time to end by itself; undefined when it was not asked yet. */
-function deadlineOf({ stopping }: ReplicaRecord, attempt: string, grace: number): number | undefined {
-  return stopping?.attempt === attempt && !stopping.spared ? stopping.since + grace : undefined;
 }

@@ -11,7 +11,7 @@ export function isMissingFile({ action, error }: Outcome): boolean {
  * What must be looked at once more after these outcomes. A value that was written has been read back, and needs no second
  * look. A new cgroup was taken to be at the kernel's defaults: the first of each hierarchy is looked at to see whether it is.
  */
-export function lookAgain(outcomes: readonly Outcome[]): ReadonlySet<CgroupPath> {
+export function lookAgain(outcomes: readonly Outcome[]): Set<CgroupPath> {
   const paths = new Set<CgroupPath>();
   const sampled = new Set<string>();
   for (const outcome of outcomes) {

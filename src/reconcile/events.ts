@@ -11,7 +11,7 @@ import { pointerOf } from "../plan/writes.ts";
 import { isMissingFile } from "./again.ts";
 import type { Outcome } from "./apply.ts";
 
-type ResourceOf = (action: Action) => Resource | undefined;
+export type ResourceOf = (action: Action) => Resource | undefined;
 
 /** What became of one object, or of one cgroup that went: many actions, one event. */
 interface Sum {
@@ -42,6 +42,26 @@ function addTo(sums: Sums, reason: Sum["reason"], key: string, object: Sum["obje
   else sums[reason].set(key, { reason, object, parts: new Set([part]), outcome });
 }
 
+/** A file that was written more than once, to get past a rule of the kernel's, changed once: from the first value to the last. */
+function withoutDetours(outcomes: readonly Outcome[]): readonly Outcome[] {
+  const last = new Map<string, Outcome>();
+  const keyOf = ({ action, error, skipped }: Outcome): string | undefined =>
+    action.type === "write" && !error && !skipped ? `${action.hierarchy} ${action.path} ${action.file} ${action.key}` : undefined;
+  for (const outcome of outcomes) {
+    const key = keyOf(outcome);
+    const before = key === undefined ? undefined : last.get(key);
+    if (key === undefined || outcome.action.type !== "write") continue;
+    const from = before?.action.type === "write" ? before.action.from : outcome.action.from;
+    last.set(key, before ? { ...outcome, action: { ...outcome.action, from } } : outcome);
+  }
+  return outcomes.flatMap((outcome) => {
+    const key = keyOf(outcome);
+    const net = key === undefined ? outcome : last.get(key);
+    if (key !== undefined) last.delete(key);
+    return net && !(net.action.type === "write" && net.action.from === net.action.to) ? [net] : [];
+  });
+}
+
 /**
  * The events of outcomes, in their order. The making, the configuring and the removing of one object is one event each;
  * everything that went wrong, and every repair, is an event of its own.
@@ -49,7 +69,7 @@ function addTo(sums: Sums, reason: Sum["reason"], key: string, object: Sum["obje
 export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, eventTime: string): { readonly event: Event; readonly outcome: Outcome }[] {
   const told: { event: Event; outcome: Outcome }[] = [];
   const sums: Sums = { Created: new Map(), Configured: new Map(), Pruned: new Map() };
-  for (const outcome of outcomes) {
+  for (const outcome of withoutDetours(outcomes)) {
     if (sumUp(outcome, sums, resourceOf)) continue;
     const event = eventOf(outcome, resourceOf, eventTime);
     if (event) told.push({ event, outcome });
@@ -68,7 +88,7 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
 
 /** `cpu.max 20%`: a limit as the manifest has it, or the default that it went back to. */
 function configured(action: ActionOf<"write">, resource: Resource | undefined): string {
-  const value = declaredValue(action, resource) ?? shownValue(action.knob, action.file, action.to);
+  const value = declaredValue(action, resource) ?? `${/^\d/.test(action.key) ? `${action.key} ` : ""}${shownValue(action.knob, action.file, action.to)}`;
   return `${action.knob} ${value}${action.declared ? "" : " (default)"}`;
 }
 
@@ -116,6 +136,15 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
         action.terminated.reason,
         `${action.replica} ended: ${exitWords(action.terminated)}`,
       );
+    case "health": {
+      const { before, health, replica } = action;
+      if (health.complaint !== undefined && health.complaint !== before?.complaint) return event("Warning", "Unhealthy", `${replica}: ${health.complaint}`);
+      return health.ready && !before?.ready ? event("Normal", "Ready", `${replica} is ready`) : undefined;
+    }
+    case "complain":
+      return event("Warning", "FailedPreStopHook", action.note);
+    case "conclude":
+      return event(action.outcome === "JobComplete" ? "Normal" : "Warning", action.outcome, action.note);
     case "hold":
       return event("Warning", "HolderContinued", `somebody continued the holder of ${action.replica}; stopped it again`);
     default:
@@ -124,12 +153,12 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
 }
 
 /** The value as the manifest has it: `20%`, where the kernel's file says 20000. */
-function declaredValue({ knob, key }: ActionOf<"write">, resource: Resource | undefined): string | undefined {
+function declaredValue({ knob }: ActionOf<"write">, resource: Resource | undefined): string | undefined {
   const value = knob === "frozen" ? undefined : resource?.limits[knob];
   if (value === undefined || knob === "frozen") return undefined;
   if (typeof value === "string") return LIMITS[knob].format(value);
   const only = Object.values(value);
-  return only.length === 1 && only[0] !== undefined ? LIMITS[knob].format(only[0]) : key;
+  return only.length === 1 && only[0] !== undefined ? LIMITS[knob].format(only[0]) : undefined;
 }
 
 /** The event of drift that is only reported. */

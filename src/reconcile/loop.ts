@@ -1,13 +1,11 @@
 /** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
-import { resolve } from "node:path";
-import { tellsOfEnds } from "../cgroup/hierarchy.ts";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
-import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
+import type { ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
-import { type ManifestWatch, watchManifests } from "../host/watchManifests.ts";
 import { Agenda } from "./agenda.ts";
-import { changedPaths } from "./changes.ts";
+import { type Companion, companionsOf } from "./companions.ts";
 import type { Convergence, Engine } from "./engine.ts";
+import { ManifestFeed } from "./feed.ts";
 import type { ManifestSet } from "./manifests.ts";
 import { Pace } from "./pace.ts";
 import { Timers } from "./timers.ts";
@@ -27,8 +25,6 @@ export interface LoopOptions {
   readonly settled?: (convergence: Convergence) => void;
 }
 
-/** On v1 alone nothing tells of a process' end: running workloads are looked at this often, ms. */
-const POLL = 1000;
 /** After a pass that failed as a whole, ms. */
 const AFTER_FAILURE = 1000;
 /** Resyncs between two scans of all manifest files: every change of one raises an event. */
@@ -45,9 +41,7 @@ const SAVE_PER_OBJECT = 2;
 export class Loop {
   private readonly options: LoopOptions;
   private readonly agenda = new Agenda();
-  private readonly files = new Set<string>();
-  private everything = false;
-  private allFiles = false;
+  private everything = true;
   private resyncDue = false;
   private resyncs = 0;
   /** What is desired may be in other places than before. */
@@ -55,7 +49,8 @@ export class Loop {
   private running: Promise<void> | undefined;
   private stopped = false;
   private cgroupWatch: CgroupWatch | undefined;
-  private manifestWatch: ManifestWatch | undefined;
+  private feed: ManifestFeed | undefined;
+  private companions: readonly Companion[] = [];
   private readonly timers = new Timers();
   private readonly pace = new Pace();
 
@@ -65,12 +60,14 @@ export class Loop {
 
   /** The first convergence; then it goes on by itself until stop(). */
   async start(): Promise<void> {
-    const { engine, directory, resync, warn } = this.options;
+    const { engine, directory, set, resync, warn } = this.options;
     const { controllers } = engine.machine;
-    this.manifestWatch = watchManifests(resolve(directory.path), (file) => {
-      if (file === undefined) this.allFiles = true;
-      else this.files.add(file);
-      this.kick();
+    this.feed = new ManifestFeed({
+      engine,
+      directory,
+      set,
+      due: () => this.kick(),
+      later: (name, delay) => this.timers.at(name, Date.now() + delay, () => this.readAll()),
     });
     this.cgroupWatch = watchCgroups({
       controllers,
@@ -78,8 +75,7 @@ export class Loop {
       changed: (path, touched) => this.cgroupChanged(path, touched),
       exhausted: () => warn("the kernel's limit of inotify watches is reached (fs.inotify.max_user_watches): drift is found at resyncs only"),
     });
-    this.allFiles = true;
-    this.everything = true;
+    this.companions = companionsOf(engine, { look: (path) => this.look(path), factsChanged: () => this.factsChanged(), warn });
     this.kick();
     await this.running;
     this.timers.every("resync", resync, () => {
@@ -93,7 +89,8 @@ export class Loop {
     this.stopped = true;
     this.timers.stop();
     this.cgroupWatch?.close();
-    await this.manifestWatch?.close();
+    for (const companion of this.companions) companion.close();
+    await this.feed?.close();
     await this.running;
     this.save();
   }
@@ -119,7 +116,7 @@ export class Loop {
   }
 
   private due(): boolean {
-    return !this.stopped && (this.everything || this.allFiles || this.resyncDue || this.agenda.size > 0 || this.files.size > 0);
+    return !this.stopped && (this.everything || this.resyncDue || this.agenda.size > 0 || this.feed?.due === true);
   }
 
   private async run(): Promise<void> {
@@ -131,29 +128,15 @@ export class Loop {
         this.options.warn(`a pass failed: ${(error as Error).stack ?? error}`);
         await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE));
         this.everything = true;
-        this.allFiles = true;
+        this.feed?.readAll();
       }
     }
   }
 
   private async turn(): Promise<void> {
     const { engine, settled } = this.options;
-    if (this.resyncDue) {
-      this.resyncDue = false;
-      const count = this.resyncs++;
-      if (count % SCAN_EVERY === 0 || (await this.manifestWatch?.refresh())) this.allFiles = true;
-      if (count % LOOK_EVERY === 0) this.everything = true;
-      else this.agenda.addAll([...engine.glance(count), ...this.runningPaths()]);
-      engine.forgetTold();
-      if (this.options.lost()) this.save();
-      if (engine.refreshFacts(this.options.set.manifests)) {
-        this.watchDesired();
-        this.everything = true;
-      }
-    }
-    // Watch first, look afterwards: nothing can happen in between unseen.
-    if (this.allFiles) await this.manifestWatch?.refresh();
-    const changed = this.readManifests();
+    if (this.resyncDue) await this.resync();
+    const changed = await this.readManifests();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
     if (changed && this.agenda.size === 0) this.agenda.add(ROOT);
     const touched = this.agenda.take();
@@ -165,39 +148,54 @@ export class Loop {
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
+    if (!this.stopped) for (const companion of this.companions) companion.sync();
     if (convergence.outcomes.length > 0 || changed || engine.news !== news) {
       settled?.(convergence);
       this.timers.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
     }
   }
 
+  /** Looks for what raised no event, or whose event was lost. */
+  private async resync(): Promise<void> {
+    const { engine, lost } = this.options;
+    this.resyncDue = false;
+    const count = this.resyncs++;
+    await this.feed?.refresh();
+    if (count % SCAN_EVERY === 0) this.feed?.readAll();
+    if (count % LOOK_EVERY === 0) this.everything = true;
+    else this.agenda.addAll([...engine.glance(count), ...this.runningPaths()]);
+    engine.forgetTold();
+    if (lost()) this.save();
+    this.factsChanged();
+  }
+
+  /** Looks up again what lies beside the manifests: env files, disks, accounts, requests. */
+  private factsChanged(): void {
+    const { engine, set } = this.options;
+    this.agenda.addAll(engine.refreshRequests());
+    if (engine.refreshFacts(set.manifests)) {
+      this.watchDesired();
+      this.everything = true;
+    }
+    this.kick();
+  }
+
   /** Reads what may have changed, and notes what to look at for it; false when all is as it was. */
-  private readManifests(): boolean {
-    const { directory, set, engine } = this.options;
-    if (!this.allFiles && this.files.size === 0) return false;
-    const look: Look = (this.allFiles ? undefined : directory.look(this.files)) ?? directory.scan();
-    this.allFiles = false;
-    this.files.clear();
-    if (look.again !== undefined) this.timers.at("manifests", Date.now() + look.again, () => this.allFilesAgain());
-    const updated = set.update(look.contents, { part: look.part, calm: look.calmIn === 0 });
-    if (set.lingers) this.timers.at("calm", Date.now() + look.calmIn + 1, () => this.allFilesAgain());
-    if (updated === undefined) return false;
-    const amended = updated === "all" ? undefined : engine.amend(set.manifests, updated);
-    if (amended) {
-      this.agenda.addTouched(amended);
+  private async readManifests(): Promise<boolean> {
+    const news = this.feed?.due ? await this.feed.read() : undefined;
+    if (!news) return false;
+    if ("touched" in news) {
+      this.agenda.addTouched(news.touched);
       return true;
     }
     this.structural = true;
-    const before = engine.desired;
-    engine.load(set.manifests);
-    const changed = changedPaths(before, engine.desired);
-    if (changed === undefined) this.everything = true;
-    this.agenda.addAll(changed ?? []);
+    if (news.paths === undefined) this.everything = true;
+    this.agenda.addAll(news.paths ?? []);
     return true;
   }
 
-  private allFilesAgain(): void {
-    this.allFiles = true;
+  private readAll(): void {
+    this.feed?.readAll();
     this.kick();
   }
 
@@ -212,16 +210,7 @@ export class Loop {
       }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
     }
-    if (plan.wakeAt !== undefined) this.timers.at("wake", plan.wakeAt, () => this.wake());
-    const polled = !tellsOfEnds(engine.machine.controllers) && engine.desired.replicas.size > 0;
-    if (polled) this.timers.at("poll", Date.now() + POLL, () => this.wake());
-  }
-
-  /** Looks at all replicas: a back-off or a grace period is over. */
-  private wake(): void {
-    for (const { path } of this.options.engine.desired.replicas.values()) this.agenda.add(path);
-    this.agenda.addAll(this.runningPaths());
-    this.kick();
+    for (const [path, time] of plan.wakes) this.timers.at(`wake ${path}`, time, () => this.look(path));
   }
 
   /** Watches what is desired and what still runs, and looks once more at what was not watched while it was made. */

@@ -1,15 +1,15 @@
 /** Knows how a plan and its outcomes become the status of each object. */
 import type { Problem } from "../api/problem.ts";
-import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import type { LimitGroupResource, ObjectKey, Resource } from "../api/resource.ts";
 import { pointerParts } from "../api/schemas.ts";
-import { type Condition, type ContainerState, condition, type DriftStatus, type ObjectStatus, type ReplicaStatus } from "../api/status.ts";
-import { replicaName } from "../cgroup/path.ts";
+import { type Condition, condition, type DriftStatus, type ObjectStatus } from "../api/status.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
-import type { ReplicaState } from "../plan/replica.ts";
+import type { ReplicaState } from "../plan/question.ts";
 import type { Outcome } from "./apply.ts";
+import { type WorkloadStatus, workloadReady, workloadStatus } from "./workloadStatus.ts";
 
 /** What is remembered of an object between reports; all of it can be lost without harm. */
 export interface Remembered {
@@ -32,6 +32,8 @@ export interface Findings {
   readonly failures: readonly Outcome[];
   readonly states: ReadonlyMap<string, ReplicaState>;
   readonly records: (replica: string) => ReplicaRecord | undefined;
+  /** Workloads that somebody asked to restart, and when. */
+  readonly restartAfter: ReadonlyMap<string, number>;
   readonly drift: ReadonlyMap<ObjectKey, DriftStatus>;
   readonly now: string;
 }
@@ -75,14 +77,14 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
     const spec = specs.get(resource) ?? JSON.stringify(resource.spec) ?? "";
     specs.set(resource, spec);
     const generation = before ? before.generation + (before.spec === spec ? 0 : 1) : 1;
-    const replicas = resource.kind === "Workload" ? replicaStatuses(findings, resource) : undefined;
+    const workload = resource.kind === "Workload" ? workloadStatus(findings, resource) : undefined;
     const state: ObjectFindings = {
       generation,
       problems: problems.get(key) ?? [],
       remaining: remaining.get(key) ?? [],
       reported: reported.get(key) ?? [],
       failures: failures.get(key) ?? [],
-      replicas,
+      workload,
       now: findings.now,
     };
     const drift = findings.drift.get(key) ?? before?.status.drift;
@@ -91,14 +93,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       conditions: conditionsOf(resource, state, before?.status.conditions),
       cgroup: `${cgroupOf(findings.desired, resource)}${resource.kind === "Workload" ? "@*" : ""}`,
       ...(drift ? { drift } : {}),
-      ...(replicas && resource.kind === "Workload"
-        ? {
-            replicas: resource.run.replicas,
-            readyReplicas: replicas.filter(({ ready }) => ready).length,
-            restartCount: replicas.reduce((sum, { restartCount }) => sum + restartCount, 0),
-            replicaStatuses: replicas,
-          }
-        : {}),
+      ...workload,
     };
     const { origin, annotations } = resource;
     next.set(key, { spec, generation, file: origin.file, line: origin.line, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), status });
@@ -115,7 +110,7 @@ interface ObjectFindings {
   readonly remaining: readonly Action[];
   readonly reported: readonly Action[];
   readonly failures: readonly Outcome[];
-  readonly replicas: readonly ReplicaStatus[] | undefined;
+  readonly workload: WorkloadStatus | undefined;
   readonly now: string;
 }
 
@@ -153,7 +148,7 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
   // What the controller was refused is still to do: its reason says more than that.
   else if (remaining.length > 0 && refusedBefore) conditions.push(refusedBefore);
   else if (remaining.length > 0) conditions.push(make("Ready", "False", "Progressing", `to do: ${describe(remaining[0] as Action)}${more(remaining.length)}`));
-  else if (resource.kind === "Workload") conditions.push(workloadReady(resource, found.replicas ?? [], make));
+  else if (resource.kind === "Workload") conditions.push(workloadReady(resource, found.workload ?? {}, make));
   else
     conditions.push(
       make(
@@ -167,48 +162,4 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
   if (failure || problem) conditions.push(make("Stalled", "True", conditions[0]?.reason ?? "Problem", "see the condition Ready"));
   if (reported.length > 0) conditions.push(make("Drifted", "True", "DriftReported", reported.map(describe).join("; ")));
   return conditions;
-}
-
-function workloadReady(
-  { run }: WorkloadResource,
-  replicas: readonly ReplicaStatus[],
-  make: (type: "Ready", status: "True" | "False", reason: string, message: string) => Condition,
-): Condition {
-  const running = replicas.filter(({ ready }) => ready).length;
-  if (running === run.replicas) return make("Ready", "True", "Running", run.replicas === 1 ? "running" : `${running} of ${run.replicas} running`);
-  const other = replicas.find(({ ready }) => !ready)?.state;
-  if (other?.terminated?.reason === "Completed") return make("Ready", "False", "Completed", "ran to completion");
-  const reason = other?.waiting?.reason ?? other?.terminated?.reason ?? "NotRunning";
-  const detail = other?.waiting?.message ?? other?.terminated?.message ?? other?.terminated?.signal ?? "";
-  return make("Ready", "False", reason, `${running} of ${run.replicas} running${detail ? `: ${detail}` : ""}`);
-}
-
-/** Without the fields that only Holdfast needs. */
-function shownTerminated({
-  exitCode,
-  signal,
-  reason,
-  message,
-  startedAt,
-  finishedAt,
-}: NonNullable<ReplicaRecord["last"]>): NonNullable<ContainerState["terminated"]> {
-  return { exitCode, signal, reason, ...(message ? { message } : {}), startedAt, finishedAt };
-}
-
-function replicaStatuses({ states, records, desired }: Findings, resource: WorkloadResource): ReplicaStatus[] {
-  return Array.from({ length: resource.run.replicas }, (_, ordinal) => {
-    const name = replicaName(resource.name, ordinal);
-    const record = records(name);
-    const known = states.get(name) ?? { waiting: { reason: "Unknown", message: "not looked at yet" } };
-    const state: ContainerState = "terminated" in known ? { terminated: shownTerminated(known.terminated) } : known;
-    const last = record?.last;
-    return {
-      name,
-      cgroup: desired.replicas.get(name)?.path ?? "",
-      ready: state.running !== undefined,
-      restartCount: record?.restarts ?? 0,
-      state,
-      ...(last && !state.terminated ? { lastState: { terminated: shownTerminated(last) } } : {}),
-    };
-  });
 }

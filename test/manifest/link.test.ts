@@ -33,8 +33,30 @@ test("groups nested deeper than the kernel's paths are long are a problem, not a
   const chain = Array.from({ length: 70 }, (_, level) => group(name(level), level === 0 ? "{}" : `{parentRef: {name: ${name(level - 1)}}}`));
   const manifests = manifestsOf({ "a.yaml": chain.join("---\n") });
   expect(manifests.problems[0]).toMatchObject({ reason: "InvalidValue", pointer: "/spec/parentRef/name", message: expect.stringContaining("at most 3500") });
-  expect(manifests.problems).toHaveLength(13);
+  expect(manifests.problems).toHaveLength(1);
   expect(manifests.resources.size).toBe(57);
+});
+
+test("a chain of any length is walked, not climbed", () => {
+  const chain = Array.from({ length: 20_000 }, (_, level) => group(`g${level}`, `{parentRef: {name: g${level + 1}}}`));
+  const files = Object.fromEntries(Array.from({ length: 10 }, (_, part) => [`${part}.yaml`, chain.slice(part * 2000, (part + 1) * 2000).join("---\n")]));
+  const { problems, resources } = manifestsOf({ ...files, "z.yaml": group("g20000") });
+  expect(problems.map(({ reason }) => reason)).toEqual(["InvalidValue"]);
+  expect(resources.size).toBeLessThan(1000);
+  expect(manifestsOf({ ...files, "z.yaml": group("g20000", "{parentRef: {name: g0}}") }).problems).toHaveLength(20_001);
+});
+
+test("all that is wrong is told at once: also what a broken document refers to", () => {
+  const { problems } = manifestsOf({
+    "a.yaml": workload("w", "{command: [x], replicass: 2, limitGroupRef: {name: bath}, dependsOn: [{name: no}]}"),
+    "b.yaml": `${group("g", "{pids.mx: 5, parentRef: {name: batch}}")}---\n${group("batch")}`,
+  });
+  expect(problems.map(({ reason, object, hint }) => `${reason} ${object} ${hint ?? ""}`)).toEqual([
+    "UnknownField Workload/w did you mean replicas?",
+    expect.stringMatching(/^UnknownField LimitGroup\/g/),
+    "ReferenceNotFound Workload/w did you mean batch?",
+    "ReferenceNotFound Workload/w ",
+  ]);
 });
 
 describe("a broken manifest never looks like a deleted one", () => {
@@ -47,6 +69,11 @@ describe("a broken manifest never looks like a deleted one", () => {
     ["a file that is no text", { ...good, "a.yaml": "\0" }],
     ["a name twice", { ...good, "c.yaml": group("a", "{limits: {pids.max: 9}}") }],
     ["a group that is gone while it is used", { ...good, "a.yaml": group("b") }],
+    [
+      "a broken document, and another of its name",
+      { ...good, "a.yaml": `${group("a", "{limts: {}}")}---\n${group("b")}`, "c.yaml": group("a", "{limits: {pids.max: 9}}") },
+    ],
+    ["a broken file, and what stood in it in another", { ...good, "a.yaml": `a: [\n---\n${group("b")}`, "c.yaml": group("a", "{limits: {pids.max: 9}}") }],
     ["a cycle", { ...good, "a.yaml": `${group("a", "{parentRef: {name: a}}")}---\n${group("b")}` }],
   ])("%s", (_, files) => {
     const after = manifestsOf(files, before);
@@ -77,4 +104,6 @@ test("a duplicate name names both places", () => {
     "a.yaml:3 expected one LimitGroup/a, found another at b.yaml:5",
     "b.yaml:5 expected one LimitGroup/a, found another at a.yaml:3",
   ]);
+  const broken = manifestsOf({ "a.yaml": group("a"), "b.yaml": group("a", "{limts: {}}") }).problems.filter(({ reason }) => reason === "DuplicateName");
+  expect(broken.map(({ file }) => file).sort()).toEqual(["a.yaml", "b.yaml"]);
 });

@@ -3,7 +3,8 @@ import type { WorkloadResource } from "../../src/api/resource.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
 import type { DesiredReplica } from "../../src/plan/desired.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } from "../../src/plan/observed.ts";
-import { decide, type Question } from "../../src/plan/replica.ts";
+import type { Question } from "../../src/plan/question.ts";
+import { decide } from "../../src/plan/replica.ts";
 import { manifestsOf, workload } from "../support/manifests.ts";
 
 const NOW = Date.parse("2026-01-01T00:10:00Z");
@@ -11,7 +12,7 @@ const PATH = "w@0" as CgroupPath;
 
 function desired(spec = "{command: [x]}", revision = "r1"): DesiredReplica {
   const resource = manifestsOf({ "a.yaml": workload("w", spec) }).resources.get("Workload/w") as WorkloadResource;
-  return { id: "w@0", path: PATH, resource, ordinal: 0, env: [], revision, obstacle: undefined };
+  return { id: "w@0", path: PATH, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], revision, obstacle: undefined };
 }
 
 const meta: AttemptMeta = {
@@ -29,7 +30,7 @@ const attempt = (main: Partial<NonNullable<ObservedAttempt["main"]>> | null = {}
   replica: "w@0",
   holder: { pid: 10, stopped: true },
   meta,
-  main: main === null ? undefined : { pid: 11, exited: false, waitStatus: 0, neverExeced: false, strayed: [], ...main },
+  main: main === null ? undefined : { pid: 11, exited: false, waitStatus: 0, neverExeced: false, stage: undefined, strayed: [], ...main },
   ...more,
 });
 /** A record knows what runs, unless it is said to know something else. */
@@ -48,6 +49,12 @@ const ask = (observed: ObservedReplica | undefined, more: Partial<Question> = {}
     frozen: false,
     hierarchies: new Set(["cpu", "unified"]),
     obstacle: undefined,
+    unmet: undefined,
+    dependents: false,
+    mayReplace: true,
+    restartAfter: undefined,
+    findings: undefined,
+    task: () => undefined,
     oomKills: () => 0,
     now: NOW,
     ...more,
@@ -173,12 +180,13 @@ describe("what ended", () => {
   });
   test("before exec says which step failed", () => {
     for (const [code, words] of [
-      [127, /not found/],
-      [126, /cannot be executed/],
+      [127, /^\/x: ENOENT/],
       [124, /workingDir/],
+      [123, /oomScoreAdj/],
       [125, /placed/],
     ] as const) {
-      expect(ask(seen([attempt({ exited: true, waitStatus: code << 8, neverExeced: true })])).actions[0]).toMatchObject({
+      const notExecuted = code === 127 ? { notExecuted: "/x: ENOENT: it was not found" } : {};
+      expect(ask(seen([attempt({ exited: true, waitStatus: code << 8, neverExeced: true, ...notExecuted })])).actions[0]).toMatchObject({
         terminated: { reason: "StartError", message: expect.stringMatching(words) },
       });
     }

@@ -16,6 +16,9 @@ export const whyNotLive = whyNotWritable();
 
 let count = 0;
 
+/** How much slower than a machine this one may be: one that is emulated needs patience. */
+export const PATIENCE = Number(process.env["HOLDFAST_TEST_PATIENCE"] ?? 1);
+
 export class Live {
   readonly root = `holdfast-test-${process.pid}-${count++}`;
   readonly directory: string;
@@ -63,7 +66,7 @@ export class Live {
 
   /** Converges again and again until a condition holds. */
   async settle<T>(what: string, condition: () => T | undefined | false, patience = 15_000): Promise<T> {
-    for (const deadline = Date.now() + patience; ; await sleep(10)) {
+    for (const deadline = Date.now() + patience * PATIENCE; ; await sleep(10)) {
       await this.apply();
       const value = attempt(condition);
       if (value) return value;
@@ -184,7 +187,7 @@ function attempt<T>(condition: () => T): T | undefined {
 
 /** Waits until a condition holds; a condition that throws does not hold yet. */
 export async function until<T>(what: string, condition: () => T | undefined | false, patience = 10_000): Promise<T> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + patience * PATIENCE;
   let last: unknown;
   for (;;) {
     try {

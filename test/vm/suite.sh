@@ -9,10 +9,10 @@ rm -rf dist/vm
 npx --no-install esbuild test/live/*.test.ts --bundle --platform=node --format=esm --target=node20 --outdir=dist/vm --out-extension:.js=.js \
   --external:@jest/globals --external:yaml --external:chokidar --external:pino --log-level=warning \
   --banner:js='import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
-echo 'export default { testEnvironment: "node", transform: {}, testMatch: ["**/*.test.js"], testTimeout: 120000, verbose: true };' >dist/vm/jest.config.js
+echo 'export default { testEnvironment: "node", transform: {}, testMatch: ["**/*.test.js"], testTimeout: 300000, verbose: true };' >dist/vm/jest.config.js
 for mode in "${@:-v2}"; do
   echo "== live tests on cgroup $mode"
   # Emulated, a second is short: fewer kills, and a disk of its own for the I/O tests.
   bash test/vm/vm.sh run -m "$mode" -t 1500 -- \
-    'export HOLDFAST_TEST_DISK=/dev/disk-io HOLDFAST_TEST_KILLS=12; cd /work && node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js -i -c dist/vm/jest.config.js --rootDir dist/vm --cacheDirectory /tmp/jest'
+    'export HOLDFAST_TEST_DISK=/dev/disk-io HOLDFAST_TEST_KILLS=12 HOLDFAST_TEST_LINES=200000 HOLDFAST_TEST_PATIENCE=6; cd /work && node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js -i -c dist/vm/jest.config.js --rootDir dist/vm --cacheDirectory /tmp/jest'
 done

@@ -1,0 +1,99 @@
+/**
+ * Knows the index beside a log: at which byte of all that was ever written the live file begins, where each attempt began,
+ * and how far the log was at what time. Positions count from the beginning of the oldest piece, and never go back.
+ */
+import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { replaceFile } from "./records.ts";
+
+export interface Mark {
+  readonly what: "start" | "at" | "base" | "rotating";
+  /** ms since the epoch. */
+  readonly time: number;
+  readonly position: number;
+  /** base: offset in the live file at which its data begins (behind a hole); start: size of what is not known. */
+  readonly offset: number;
+}
+
+/** One file of a log, and which bytes of the whole it has. */
+interface Piece {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+  /** Offset in the file of the byte `from`. */
+  readonly offset: number;
+}
+
+export interface Layout {
+  /** Oldest first; the last one is the live file. */
+  readonly pieces: readonly Piece[];
+  readonly marks: readonly Mark[];
+  /** A rotation is at work: wait for a moment. */
+  readonly rotating: boolean;
+}
+
+/** A rotation that has taken longer has been interrupted, ms. */
+const LONGEST_ROTATION = 30_000;
+/** Larger indexes are thinned out, bytes. */
+const LARGEST = 64 * 1024;
+
+const indexFile = (log: string): string => join(dirname(log), `.${basename(log)}.index`);
+
+function readMarks(log: string): Mark[] {
+  let text: string;
+  try {
+    text = readFileSync(indexFile(log), "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line) => {
+    const match = /^(start|at|base|rotating) (\d+) (\d+) (\d+)$/.exec(line);
+    return match ? [{ what: match[1] as Mark["what"], time: Number(match[2]), position: Number(match[3]), offset: Number(match[4]) }] : [];
+  });
+}
+
+const lineOf = ({ what, time, position, offset }: Mark): string => `${what} ${time} ${position} ${offset}\n`;
+
+/** An index that cannot be written (a full disk) costs --previous and --since, and nothing else. */
+export function addMark(log: string, mark: Mark): void {
+  try {
+    appendFileSync(indexFile(log), lineOf(mark), { mode: 0o640 });
+  } catch {
+    // told where the log itself cannot be written
+  }
+}
+
+const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;
+
+/** Where everything is now. Without an index, the oldest piece begins at 0. */
+export function layoutOf(log: string): Layout {
+  const marks = readMarks(log);
+  const aside: { file: string; size: number }[] = [];
+  for (let index = 1, size = sizeOf(`${log}.1`); size !== undefined; index++, size = sizeOf(`${log}.${index}`)) aside.push({ file: `${log}.${index}`, size });
+  const known = marks.findLast(({ what }) => what === "base");
+  const base = known?.position ?? aside.reduce((sum, { size }) => sum + size, 0);
+  const offset = known?.offset ?? 0;
+  const pieces: Piece[] = [{ file: log, from: base, to: base + Math.max(0, (sizeOf(log) ?? 0) - offset), offset }];
+  for (const { file, size } of aside) {
+    const to = pieces[0]?.from ?? base;
+    pieces.unshift({ file, from: to - size, to, offset: 0 });
+  }
+  const last = marks.at(-1);
+  return { pieces, marks, rotating: last?.what === "rotating" && Date.now() - last.time < LONGEST_ROTATION };
+}
+
+/** Forgets what is about bytes that are gone, and every second mark of time where there are too many. */
+export function tidyIndex(log: string): void {
+  const { pieces, marks } = layoutOf(log);
+  const oldest = pieces[0]?.from ?? 0;
+  const base = marks.findLast(({ what }) => what === "base");
+  const starts = marks.filter(({ what }) => what === "start");
+  const lastGone = starts.findLast(({ position }) => position < oldest);
+  let kept = marks.filter((mark) => mark === base || mark === lastGone || (mark.what !== "base" && mark.what !== "rotating" && mark.position >= oldest));
+  if (kept.reduce((sum, mark) => sum + lineOf(mark).length, 0) > LARGEST) kept = kept.filter((mark, index) => mark.what !== "at" || index % 2 === 0);
+  try {
+    replaceFile(indexFile(log), kept.map(lineOf).join(""), 0o640);
+  } catch {
+    // the old one is as good, only longer
+  }
+}

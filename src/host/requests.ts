@@ -1,0 +1,46 @@
+/** Knows what people ask of the controller beside manifests: small files in the run directory, so that a request outlives it. */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { readJson, replaceFile } from "./records.ts";
+
+const folderOf = (runDirectory: string): string => join(runDirectory, "restarts");
+
+/** Asks for a restart of all that a workload has running at that time (ms since the epoch). */
+export function requestRestart(runDirectory: string, workload: string, at: number): void {
+  replaceFile(join(folderOf(runDirectory), `${workload}.json`), `${JSON.stringify({ at })}\n`);
+}
+
+/** Restarts that were asked for, by workload. */
+export function restartRequests(runDirectory: string): ReadonlyMap<string, number> {
+  const folder = folderOf(runDirectory);
+  const requests = new Map<string, number>();
+  for (const name of namesIn(folder)) {
+    const { at } = (readJson(join(folder, name)) ?? {}) as { at?: unknown };
+    if (name.endsWith(".json") && typeof at === "number") requests.set(name.slice(0, -".json".length), at);
+  }
+  return requests;
+}
+
+/** Forgets the request for a workload that is not declared any more. */
+export function forgetRestart(runDirectory: string, workload: string): void {
+  rmSync(join(folderOf(runDirectory), `${workload}.json`), { force: true });
+}
+
+/** The directory to watch; made if it is missing, where that is possible. */
+export function requestFolder(runDirectory: string): string {
+  const folder = folderOf(runDirectory);
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch {
+    // A run directory that cannot be written takes no requests either.
+  }
+  return folder;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,51 @@
+/** Knows the parts of the shell scripts that start processes: entering cgroups, and the surroundings of a command. */
+import { existsSync } from "node:fs";
+import { getPriority } from "node:os";
+
+export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Enters the cgroups whose cgroup.procs files stand before the next `--`; "0" is "myself". */
+export const PLACE = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift';
+
+/**
+ * $1: the working directory; $2: umask, or -; $3: oom_score_adj, or -. Then, up to the next `--`, names of variables of the
+ * shell, each of which has one variable of the workload as its value: everybody may read a command line, and the shell itself
+ * must not obey them. Node raises its own soft limit of open files: the workload gets the usual 1024 back, and may raise it.
+ */
+export const ENVIRONMENT = `  cd -- "$1" || exit 124
+  [ "$2" = - ] || umask "$2"
+  [ "$3" = - ] || echo "$3" >/proc/self/oom_score_adj || exit 123
+  ulimit -S -n 1024 2>/dev/null
+  unset OLDPWD SHLVL
+  shift 3
+  while [ "$1" != -- ]; do eval "export \\"\\$$1\\""; unset "$1"; shift; done; shift`;
+
+/** What a command finds around itself. */
+export interface Surroundings {
+  readonly workingDir: string;
+  readonly env: readonly (readonly [string, string])[];
+  readonly umask: string | undefined;
+  readonly oomScoreAdj: number | undefined;
+}
+
+/** The words that ENVIRONMENT takes, and the shell's variables that go with them. */
+export function environmentWords({ workingDir, env, umask = "-", oomScoreAdj }: Surroundings): { words: string[]; variables: Record<string, string> } {
+  let prefix = "_holdfast_";
+  while (env.some(([name]) => name.startsWith(prefix))) prefix += "_";
+  const variables = Object.fromEntries(env.map(([name, value], index) => [`${prefix}${index}`, `${name}=${value}`]));
+  return { words: [workingDir, umask, String(oomScoreAdj ?? "-"), ...Object.keys(variables), "--"], variables };
+}
+
+/**
+ * The programs of a wrap with their paths, so that the workload's own PATH has no say in which they are. nice(1) adds to what
+ * it was started with.
+ */
+export function wrapWords(wrap: readonly (readonly string[])[]): string[] {
+  return wrap.flatMap(([tool = "", ...options]) => {
+    const path = DEFAULT_PATH.split(":")
+      .map((directory) => `${directory}/${tool}`)
+      .find((file) => existsSync(file));
+    if (path === undefined) throw new Error(`${tool} is not installed: the packages util-linux and coreutils have what user, nice and the like need`);
+    return [path, ...(tool === "nice" ? ["-n", String(Number(options[1]) - getPriority())] : options)];
+  });
+}

@@ -1,0 +1,80 @@
+/** Knows what comes next for a replica of which nothing runs: start, wait, or rest. */
+import { ROOT } from "../cgroup/path.ts";
+import type { Action } from "./action.ts";
+import { nextOfJob } from "./job.ts";
+import type { ReplicaRecord } from "./observed.ts";
+import { type Question, type ReplicaState, SOON, waiting } from "./question.ts";
+import type { StartReason } from "./reasons.ts";
+import { pause, restarts, spent, withRestart } from "./restart.ts";
+
+interface Next {
+  readonly state: ReplicaState;
+  readonly wakeAt?: number;
+}
+
+export function next(question: Question, record: ReplicaRecord, actions: Action[]): Next {
+  const { id: replica, desired, observed, owner, frozen, hierarchies, obstacle, restartAfter, now } = question;
+  const { last } = record;
+  if (!desired) {
+    if (observed?.record && actions.length === 0) actions.push({ type: "forget", owner, path: ROOT, replica });
+    return { state: last ? { terminated: last } : waiting("Stopped", "not declared any more") };
+  }
+  const { run } = desired.resource;
+  const start = (reason: StartReason, changes: Partial<ReplicaRecord> = {}): Next => {
+    if (obstacle !== undefined) return { state: waiting("StartBlocked", obstacle) };
+    if (frozen) return { state: waiting("Frozen", "its LimitGroup is frozen; it starts when that is thawed") };
+    if (question.unmet !== undefined) return { state: waiting("DependencyNotMet", question.unmet) };
+    const { failed: _, stopping: __, health: ___, ...since } = { ...record, ...changes };
+    const refused = {
+      ...record,
+      streak: record.streak + 1,
+      notBefore: now + pause(run.backoff, record.streak + 1),
+      failed: { revision: desired.revision, message: "" },
+    };
+    const started = { ...since, starts: since.starts + 1 };
+    actions.push({ type: "start", owner, path: desired.path, replica: desired, hierarchies: [...hierarchies], reason, record: started, refused });
+    return { state: waiting("Starting", reason) };
+  };
+  if (record.current && last?.attempt !== record.current.attempt) return lost(question, record, actions);
+  const notBefore = record.notBefore ?? 0;
+  const soonest = (): string => `${Math.ceil((notBefore - now) / 1000)}s`;
+  if (record.failed?.revision === desired.revision && now < notBefore)
+    return { state: waiting("StartFailed", `${record.failed.message}; tried again in ${soonest()}`), wakeAt: notBefore };
+  const retry = (): Next => {
+    if (now < notBefore) return { state: waiting("CrashLoopBackOff", `${last?.reason}: restarts in ${soonest()}`), wakeAt: notBefore };
+    const { since = now, retries = 0, due } = record.run ?? {};
+    return start("restart", {
+      restarts: record.restarts + 1,
+      restartTimes: withRestart(record, run, now),
+      run: { since, retries: retries + 1, ...(due === undefined ? {} : { due }) },
+    });
+  };
+  const { schedule } = run.job;
+  if (schedule) return nextOfJob(schedule, question, run, record, actions, start, retry);
+  const fresh = { streak: 0, restartTimes: [], run: { since: now, retries: 0 } };
+  if (!last) return start("first start", { run: fresh.run });
+  if (last.revision !== desired.revision) return start("new revision", fresh);
+  if (restartAfter !== undefined && Date.parse(last.startedAt) < restartAfter) return start("restart asked for", fresh);
+  if (last.asked) return start("restart");
+  if (!restarts(run, last)) return { state: { terminated: last } };
+  const enough = spent(record, question, run);
+  return enough ? { state: waiting(enough.reason, enough.message) } : retry();
+}
+
+/** A start recorded but no trace left: the holder and its process are gone without their exit status. */
+function lost({ id: replica, desired, owner, now }: Question, record: ReplicaRecord, actions: Action[]): Next {
+  const { current, stopping, health: _, ...rest } = record;
+  if (!current || !desired) return { state: waiting("Stopped", "not declared any more") };
+  const { attempt, revision, startedAt } = current;
+  const asked = stopping?.attempt === attempt;
+  const { backoff } = desired.resource.run;
+  const end = { exitCode: null, signal: null, reason: "ExitStatusUnknown", startedAt, finishedAt: new Date(now).toISOString() } as const;
+  const after: ReplicaRecord = {
+    ...rest,
+    last: { ...end, ...(asked ? { asked } : {}), attempt, revision },
+    streak: asked ? 0 : record.streak + 1,
+    notBefore: asked ? now : now + pause(backoff, record.streak),
+  };
+  actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked, terminated: end, record: after });
+  return { state: { terminated: { ...end, attempt, revision } }, wakeAt: now + SOON };
+}

@@ -1,0 +1,50 @@
+/** Knows what is asked about one replica, and what an answer is. */
+import type { ObjectKey } from "../api/resource.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Action } from "./action.ts";
+import type { DesiredReplica } from "./desired.ts";
+import type { Findings } from "./health.ts";
+import type { Observed, ObservedReplica, ReplicaRecord } from "./observed.ts";
+
+/** What a replica is doing, as status.state shows it. */
+export type ReplicaState =
+  | { readonly running: { readonly pid: number; readonly startedAt: string } }
+  | { readonly waiting: { readonly reason: string; readonly message: string } }
+  | { readonly terminated: NonNullable<ReplicaRecord["last"]> };
+
+export interface Decision {
+  readonly actions: readonly Action[];
+  readonly state: ReplicaState;
+  /** When to look again, ms since the epoch. */
+  readonly wakeAt?: number;
+}
+
+export interface Question {
+  readonly id: string;
+  /** Undefined: it is not declared any more. */
+  readonly desired: DesiredReplica | undefined;
+  readonly observed: ObservedReplica | undefined;
+  readonly owner: ObjectKey | undefined;
+  readonly frozen: boolean;
+  /** The hierarchies in which its cgroup has a directory, and its processes belong. */
+  readonly hierarchies: ReadonlySet<string>;
+  /** Why it cannot be started now. */
+  readonly obstacle: string | undefined;
+  /** The workload that it waits for before it starts. */
+  readonly unmet: string | undefined;
+  /** Whether others that end too depend on it: they end first. */
+  readonly dependents: boolean;
+  /** Whether it may be replaced now, if it is outdated. */
+  readonly mayReplace: boolean;
+  /** It shall be restarted if it started before; ms since the epoch. */
+  readonly restartAfter: number | undefined;
+  /** What its probes have found. */
+  readonly findings: Findings | undefined;
+  readonly task: Observed["task"];
+  readonly oomKills: (path: CgroupPath) => number;
+  readonly now: number;
+}
+
+export const waiting = (reason: string, message: string): ReplicaState => ({ waiting: { reason, message } });
+/** When to look again at what takes a moment, ms. */
+export const SOON = 20;

@@ -1,0 +1,95 @@
+/** Knows what to ask about each replica that is declared or found: what its workload, and those it depends on, have to say to it. */
+import type { Problem } from "../api/problem.ts";
+import type { ObjectKey, WorkloadResource } from "../api/resource.ts";
+import { type CgroupPath, replicaName } from "../cgroup/path.ts";
+import { locate } from "../manifest/locate.ts";
+import type { Action } from "./action.ts";
+import { hasDependents, unmetDependency } from "./depend.ts";
+import type { DesiredReplica } from "./desired.ts";
+import type { Inputs, InScope } from "./plan.ts";
+import type { ReplicaState } from "./question.ts";
+import { decide } from "./replica.ts";
+import { type Rollout, rolloutOf } from "./rollout.ts";
+
+interface Lives {
+  readonly actions: Action[];
+  readonly states: ReadonlyMap<string, ReplicaState>;
+  /** Cgroups that processes still live in. */
+  readonly busy: ReadonlySet<CgroupPath>;
+  readonly wakes: ReadonlyMap<CgroupPath, number>;
+}
+
+export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<string>, problems: Problem[]): Lives {
+  const { desired, observed, now, scope, findings, restartAfter } = inputs;
+  const actions: Action[] = [];
+  const states = new Map<string, ReplicaState>();
+  const busy = new Set<CgroupPath>();
+  const wakes = new Map<CgroupPath, number>();
+  const rollouts = new Map<string, Rollout>();
+  const rollout = (resource: WorkloadResource): Rollout => {
+    const known = rollouts.get(resource.name) ?? rolloutOf(replicasOf(resource, inputs), resource.run, observed.record, restartAfter?.get(resource.name), now);
+    rollouts.set(resource.name, known);
+    return known;
+  };
+  // A look at some cgroups has seen their replicas, and no others.
+  for (const id of scope ? observed.replicas.keys() : new Set([...desired.replicas.keys(), ...observed.replicas.keys()])) {
+    const wanted = desired.replicas.get(id);
+    const seen = observed.replicas.get(id);
+    for (const [path, pids] of seen?.members ?? []) if (pids.length > 0) busy.add(path);
+    for (const { meta, main } of seen?.attempts ?? []) if (meta && main && !main.exited) busy.add(meta.path as CgroupPath);
+    if (!wanted && desired.held) continue; // a broken manifest never looks like a deleted one
+    const paths = [
+      ...(wanted ? [wanted.path] : []),
+      ...(seen?.members.keys() ?? []),
+      ...(seen?.attempts.flatMap(({ meta }) => (meta ? [meta.path as CgroupPath] : [])) ?? []),
+    ];
+    if (paths.length > 0 && !paths.some(inScope)) continue;
+    const workload = id.slice(0, id.lastIndexOf("@"));
+    const owner: ObjectKey = wanted?.resource.key ?? `Workload/${workload}`;
+    const cgroup = wanted && desired.cgroups.get(wanted.path);
+    const hierarchies = cgroup?.hierarchies ?? new Set<string>();
+    const lacking = wanted && [...hierarchies].find((hierarchy) => absent.has(`${hierarchy}:${wanted.path}`));
+    const roll = wanted && rollout(wanted.resource);
+    const decision = decide({
+      id,
+      obstacle: wanted?.obstacle ?? (lacking && `its cgroup is missing in ${lacking}, and drift is only reported`),
+      desired: wanted,
+      observed: seen,
+      owner,
+      frozen: cgroup?.frozen ?? false,
+      hierarchies,
+      unmet: wanted && unmetDependency(wanted.resource, desired, observed),
+      dependents: !wanted && hasDependents(workload, desired, observed),
+      mayReplace: roll?.replace.has(id) ?? true,
+      restartAfter: restartAfter?.get(workload),
+      findings: findings?.get(id),
+      task: observed.task,
+      oomKills: observed.oomKills,
+      now,
+    });
+    actions.push(...decision.actions);
+    states.set(id, decision.state);
+    const [path] = paths;
+    const times = [decision.wakeAt, roll?.outdated.includes(id) ? roll.wakeAt : undefined].filter((time) => time !== undefined);
+    if (path !== undefined && times.length > 0) wakes.set(path, Math.min(...times));
+    if (wanted && roll?.failed && roll.outdated[0] === id) problems.push(failedRollout(wanted, roll));
+  }
+  return { actions, states, busy, wakes };
+}
+
+function replicasOf({ name, run }: WorkloadResource, { desired }: Inputs): DesiredReplica[] {
+  return Array.from({ length: run.replicas }, (_, ordinal) => desired.replicas.get(replicaName(name, ordinal))).filter((replica) => replica !== undefined);
+}
+
+function failedRollout({ resource, path }: DesiredReplica, { updated, outdated }: Rollout): Problem {
+  const pointer = "/spec/strategy/progressDeadlineSeconds";
+  return {
+    reason: "ProgressDeadlineExceeded",
+    object: resource.key,
+    cgroup: path,
+    pointer,
+    message: `the new revision does not become available: ${updated} of ${resource.run.replicas} replicas run it; ${outdated.length} still run as before, and stay`,
+    hint: `holdfast logs ${resource.name} tells more; the rollout goes on when the new replicas are available, or with the next revision`,
+    ...locate(resource.origin, pointer),
+  };
+}

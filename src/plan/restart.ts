@@ -1,0 +1,57 @@
+/** Knows whether a workload that ended starts again, when, and how often at the most. */
+import type { Backoff, RunSpec } from "../api/resource.ts";
+import { activeDeadline } from "./ending.ts";
+import type { ReplicaRecord, Terminated } from "./observed.ts";
+import type { Question } from "./question.ts";
+import { isFailure, type StopReason } from "./reasons.ts";
+
+/**
+ * The pause after an end, in ms: none after the first, then `initial`, growing by `factor` up to `max`.
+ * Source: Kubernetes, "Pod lifecycle: container restart policy" (10s, 20s, 40s, … 300s).
+ */
+export function pause(backoff: Backoff, streak: number): number {
+  if (streak === 0) return 0;
+  return Math.min(backoff.initial * backoff.factor ** Math.min(streak - 1, 1000), backoff.max);
+}
+
+/** Ends in a row, after one more: a run of `resetAfter` starts the count anew. */
+export function nextStreak(backoff: Backoff, streak: number, ranFor: number): number {
+  return ranFor >= backoff.resetAfter ? 0 : streak;
+}
+
+/** Whether the rules, or else the policy, start a workload again after this end. */
+export function restarts(
+  { restartPolicy, restartRules }: RunSpec,
+  { exitCode, reason, why }: Pick<Terminated, "exitCode" | "reason"> & { why?: StopReason },
+): boolean {
+  if (exitCode !== null && !isFailure(why) && restartRules.some(({ operator, values }) => values.includes(exitCode) === (operator === "In"))) return true;
+  return restartPolicy === "Always" || (restartPolicy === "OnFailure" && reason !== "Completed");
+}
+
+/** Times of restarts to remember with one more, as far as they still count. */
+export function withRestart({ restartTimes = [] }: ReplicaRecord, { maxRestarts }: RunSpec, now: number): number[] {
+  if (!maxRestarts) return [];
+  return [...restartTimes, now].slice(-Math.max(1, maxRestarts.count));
+}
+
+/** Why it is not started again although its policy says so; undefined when it is. */
+export function spent(
+  record: ReplicaRecord,
+  question: Question,
+  run: RunSpec,
+): { reason: "RestartLimitExceeded" | "BackoffLimitExceeded" | "DeadlineExceeded"; message: string } | undefined {
+  const { maxRestarts, job } = run;
+  const deadline = activeDeadline(question, record);
+  if (record.last?.reason === "DeadlineExceeded" || (deadline !== undefined && question.now >= deadline))
+    return { reason: "DeadlineExceeded", message: `it took longer than activeDeadlineSeconds: ${job.activeDeadlineSeconds}` };
+  if (job.backoffLimit !== undefined && (record.run?.retries ?? 0) >= job.backoffLimit)
+    return { reason: "BackoffLimitExceeded", message: `it failed ${(record.run?.retries ?? 0) + 1} times (backoffLimit ${job.backoffLimit})` };
+  if (!maxRestarts) return undefined;
+  const { count, window } = maxRestarts;
+  const counted = (record.restartTimes ?? []).filter((time) => window === undefined || time > question.now - window);
+  if (counted.length < count) return undefined;
+  return {
+    reason: "RestartLimitExceeded",
+    message: `${count} ${count === 1 ? "restart" : "restarts"}${window === undefined ? "" : ` in ${window / 1000}s`}, which is maxRestarts: change it, or holdfast restart`,
+  };
+}

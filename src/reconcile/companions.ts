@@ -1,0 +1,40 @@
+/** Knows who works beside the loop: probes, ends that nothing tells of, hooks, logs, files beside the manifests. Each only gives hints. */
+import type { CgroupPath } from "../cgroup/path.ts";
+import { requestFolder } from "../host/requests.ts";
+import { watchFiles } from "../host/watchFiles.ts";
+import { Endings } from "./endings.ts";
+import type { Engine } from "./engine.ts";
+import { LogKeeper } from "./logKeeper.ts";
+import { Prober } from "./prober.ts";
+
+export interface Companion {
+  /** After every pass: looks after what there is now. */
+  sync(): void;
+  close(): void;
+}
+
+interface Hints {
+  readonly look: (path: CgroupPath) => void;
+  readonly factsChanged: () => void;
+  readonly warn: (message: string) => void;
+}
+
+export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints): Companion[] {
+  const { tasks, options } = engine.host;
+  tasks.ended = look;
+  const prober = new Prober({ host: engine.host, desired: () => engine.desired, pidOf: (id) => engine.pidOf(id), changed: look });
+  engine.findings = prober.findings;
+  return [prober, new Endings(engine, look), new LogKeeper(engine, warn), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)];
+}
+
+function envFiles(engine: Engine, changed: () => void): Companion {
+  const watch = watchFiles(changed);
+  return { sync: () => watch.sync(new Set(engine.machine.envFiles.keys())), close: () => watch.close() };
+}
+
+/** Requests are written in one piece: nothing needs to calm down. */
+function requests(runDirectory: string, changed: () => void): Companion {
+  const watch = watchFiles(changed, 0);
+  const folder = requestFolder(runDirectory);
+  return { sync: () => watch.sync(new Set([`${folder}/*`])), close: () => watch.close() };
+}

@@ -1,0 +1,19 @@
+/** Knows what is on the machine of what manifests mention: disks, env files, accounts. */
+import type { Machine } from "../cgroup/machine.ts";
+import type { Host } from "../host/host.ts";
+import { isBeingWritten } from "../host/watchFiles.ts";
+import type { Manifests } from "../manifest/link.ts";
+import { mentions } from "../plan/desire.ts";
+import { same } from "../plan/same.ts";
+
+/** Looks all of it up. An env file that somebody may be writing says what it said `before`: half of it must restart nothing. */
+export function factsFor(host: Host, { resources }: Manifests, before: Machine): Machine {
+  const machine = host.machine(mentions(resources.values()));
+  const envFiles = new Map(machine.envFiles);
+  for (const file of envFiles.keys()) if (before.envFiles.has(file) && isBeingWritten(file)) envFiles.set(file, before.envFiles.get(file));
+  return { ...machine, envFiles };
+}
+
+export function sameFacts(one: Machine, other: Machine): boolean {
+  return (["devices", "envFiles", "accounts"] as const).every((kind) => same([...one[kind]], [...other[kind]]));
+}

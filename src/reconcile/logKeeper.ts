@@ -1,0 +1,107 @@
+/** Knows when logs are looked at: the faster one grows, the sooner; what is over its size is rotated. */
+import { statSync } from "node:fs";
+import type { Logs } from "../api/resource.ts";
+import { addMark, layoutOf } from "../host/logIndex.ts";
+import { logFile } from "../host/logs.ts";
+import { rotate } from "../host/rotate.ts";
+import type { Engine } from "./engine.ts";
+
+/** Between two looks at a log, ms. */
+const SELDOM = 10_000;
+const OFTEN = 50;
+
+interface Kept {
+  logs: Logs;
+  timer: NodeJS.Timeout | undefined;
+  /** As seen last. */
+  size: number;
+  time: number;
+  marked: number;
+}
+
+export class LogKeeper {
+  private readonly engine: Engine;
+  private readonly warn: (message: string) => void;
+  private readonly kept = new Map<string, Kept>();
+  private readonly told = new Set<string>();
+
+  constructor(engine: Engine, warn: (message: string) => void) {
+    this.engine = engine;
+    this.warn = warn;
+  }
+
+  /** Looks after the logs of all that is declared. */
+  sync(): void {
+    const wanted = new Set<string>();
+    for (const { resource, ordinal } of this.engine.desired.replicas.values()) {
+      const { logs } = resource.run;
+      if (logs.journald) continue;
+      const file = logFile(this.engine.host.options.logDirectory, resource.name, ordinal, logs);
+      wanted.add(file);
+      const known = this.kept.get(file);
+      if (known) known.logs = logs;
+      else {
+        const made: Kept = { logs, timer: undefined, size: 0, time: Date.now(), marked: 0 };
+        this.kept.set(file, made);
+        this.later(file, made, 1000);
+      }
+    }
+    for (const [file, { timer }] of this.kept) {
+      if (wanted.has(file)) continue;
+      clearTimeout(timer);
+      this.kept.delete(file);
+    }
+  }
+
+  close(): void {
+    for (const { timer } of this.kept.values()) clearTimeout(timer);
+    this.kept.clear();
+  }
+
+  private later(file: string, kept: Kept, delay: number): void {
+    if (this.kept.get(file) !== kept) return;
+    kept.timer = setTimeout(() => void this.look(file, kept), delay);
+  }
+
+  private async look(file: string, kept: Kept): Promise<void> {
+    let delay = SELDOM;
+    try {
+      delay = await this.lookAt(file, kept);
+    } catch (error) {
+      this.warnOnce(file, `${file} could not be looked after: ${(error as Error).message}`);
+    }
+    this.later(file, kept, delay);
+  }
+
+  /** Tells in how many ms to look again. */
+  private async lookAt(file: string, kept: Kept): Promise<number> {
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    const now = Date.now();
+    const rate = Math.max(0, size - kept.size) / Math.max(1, now - kept.time);
+    const grown = size !== kept.size;
+    Object.assign(kept, { size, time: now });
+    if (!grown) return SELDOM;
+    const live = layoutOf(file).pieces.at(-1);
+    const length = live ? live.to - live.from : 0;
+    if (live && now - kept.marked >= SELDOM) {
+      addMark(file, { what: "at", time: now, position: live.to, offset: 0 });
+      kept.marked = now;
+    }
+    const { maxBytes, maxFiles } = kept.logs;
+    if (length <= maxBytes) return rate > 0 ? Math.min(SELDOM, Math.max(OFTEN, (maxBytes - length) / rate / 2)) : SELDOM;
+    const rotation = await rotate(file, maxFiles);
+    if (rotation === "unsupported")
+      this.warnOnce(
+        file,
+        `${file} is over its maxSize, and its file system can take nothing out of a file that is written to: it is put aside at the next start`,
+      );
+    Object.assign(kept, { size: statSync(file, { throwIfNoEntry: false })?.size ?? 0, time: Date.now() });
+    return rotation === "rotated" ? OFTEN : SELDOM;
+  }
+
+  private warnOnce(file: string, message: string): void {
+    if (this.told.has(file)) return;
+    this.told.add(file);
+    this.warn(message);
+  }
+}

@@ -1,0 +1,80 @@
+/** Knows what is worth telling of a pass: every change and failure once, what lasts not again before it was gone. */
+import type { ObjectKey } from "../api/resource.ts";
+import type { DriftStatus, Event } from "../api/status.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Outcome } from "./apply.ts";
+import { eventOf, eventsOf, problemEvent, problemKey, type ResourceOf, recordTroubleEvent, reportedEvent } from "./events.ts";
+import { Told } from "./told.ts";
+
+/** Events that tell of drift that was repaired. */
+const DRIFT_REASONS = new Set(["DriftRepaired", "Recreated"]);
+/** The trouble of a run directory that cannot be written is told once, whichever file it is. */
+const NOT_WRITTEN = "RecordNotWritten";
+/** Events that are kept for `describe`. */
+export const KEPT_EVENTS = 500;
+
+interface Options {
+  readonly events: readonly Event[];
+  readonly emit: (event: Event) => void;
+  /** Why records cannot be written. */
+  readonly trouble: () => string | undefined;
+}
+
+export class Teller {
+  events: Event[];
+  /** Number of events so far. */
+  news = 0;
+  readonly drift = new Map<ObjectKey, DriftStatus>();
+  private readonly told = new Told();
+  private readonly options: Options;
+
+  constructor(options: Options) {
+    this.options = options;
+    this.events = [...options.events];
+  }
+
+  private emit(event: Event): void {
+    this.news++;
+    this.events.push(event);
+    if (this.events.length > 2 * KEPT_EVENTS) this.events = this.events.slice(-KEPT_EVENTS);
+    this.options.emit(event);
+  }
+
+  /** What came of a plan. */
+  tell(decided: Plan, outcomes: readonly Outcome[], resourceOf: ResourceOf): void {
+    const time = new Date().toISOString();
+    for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
+      const { action, error } = outcome;
+      if (!error || this.told.first(`${action.path} ${event.note}`)) this.emit(event);
+      if (action.owner && !error && DRIFT_REASONS.has(event.reason)) this.countDrift(action.owner, event);
+    }
+    for (const action of decided.reported) {
+      const event = reportedEvent(action, resourceOf(action), time);
+      if (!this.told.first(`${action.path} ${event.note}`)) continue;
+      this.emit(event);
+      if (action.owner) this.countDrift(action.owner, event);
+    }
+    for (const problem of decided.problems) {
+      const event = problemEvent(problem, time);
+      if (this.told.first(problemKey(event))) this.emit(event);
+    }
+    const trouble = this.options.trouble();
+    if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.emit(recordTroubleEvent(trouble, time));
+  }
+
+  private countDrift(key: ObjectKey, { eventTime, note }: Event): void {
+    this.drift.set(key, { count: (this.drift.get(key)?.count ?? 0) + 1, lastSeen: eventTime, lastMessage: note });
+  }
+
+  /** What is no problem any more may be told again later. */
+  forget({ problems, reported }: Plan, failures: readonly Outcome[]): void {
+    this.told.keepOnly(
+      new Set([
+        ...problems.map((problem) => problemKey(problemEvent(problem, ""))),
+        ...reported.map((action) => `${action.path} ${reportedEvent(action, undefined, "").note}`),
+        ...(this.options.trouble() === undefined ? [] : [NOT_WRITTEN]),
+        ...failures.map((outcome) => `${outcome.action.path} ${eventOf(outcome, () => undefined, "")?.note}`),
+      ]),
+    );
+  }
+}

@@ -1,0 +1,83 @@
+/** Schedules, limits of restarts, and exit codes, under a controller of its own. The clock is the machine's: minutes are minutes. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { workload } from "../support/manifests.ts";
+
+(whyNotLive === undefined ? describe : describe.skip)("jobs", () => {
+  let live: Live;
+  beforeEach(() => {
+    live = new Live();
+  });
+  afterEach(() => live.close());
+  const started = async (text: string) => {
+    live.write(text);
+    const controller = live.controller("--resync", "10m");
+    await until("it watches", () => controller.output().includes("in force"), 60_000);
+    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
+  };
+  const status = (name = "w") => live.view(name).status;
+  const state = () => status().replicaStatuses?.[0]?.state;
+
+  test("run when they are due, and what was due while no controller ran begins late", async () => {
+    const spec = (more = ""): string => workload("w", `{command: [sh, -c, 'echo ran; exit 0'], schedule: "* * * * *"${more}}`);
+    const { child } = await started(spec());
+    expect(state()?.waiting).toMatchObject({ reason: "Scheduled" });
+    expect(status().conditions[0]).toMatchObject({ type: "Ready", status: "True", reason: "Scheduled" });
+    const next = Date.parse(status().nextScheduleTime ?? "");
+    expect(next - Date.now()).toBeLessThanOrEqual(60_000);
+    // The controller is away at the due time.
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+    await sleep(Math.max(0, next - Date.now()) + 500);
+    expect(() => live.log("w")).toThrow();
+    const { told } = await started(spec());
+    await until("it ran", () => live.log("w") === "ran\n");
+    await until("it is complete", () => told().some((line) => line.startsWith(`JobComplete: w@0: the run of ${new Date(next).toISOString()}`)));
+    expect(status().history).toMatchObject([{ succeeded: true, scheduledTime: new Date(next).toISOString(), exitCode: 0 }]);
+  }, 120_000);
+
+  test("that somebody asks for run at once; a failed one is tried again, then has failed", async () => {
+    const { told } = await started(
+      workload("w", `{command: [sh, -c, 'exit 3'], schedule: "0 0 1 1 *", backoffLimit: 2, backoff: {initial: 100ms, max: 100ms}}`),
+    );
+    live.holdfast("restart", "w");
+    await until("it has failed", () => told().some((line) => /JobFailed: .*BackoffLimitExceeded after 2 retries/.test(line)), 15_000);
+    expect(told().filter((line) => line.startsWith("Error: w@0 ended: Error (exit code 3)"))).toHaveLength(3);
+    await until("the status tells", () => status().conditions[0]?.reason === "JobFailed");
+    expect(status()).toMatchObject({ history: [{ succeeded: false, reason: "BackoffLimitExceeded", exitCode: 3, retries: 2 }] });
+  });
+
+  test("end at their deadline", async () => {
+    const { told } = await started(
+      workload("w", "{command: [sleep, '300'], restartPolicy: OnFailure, activeDeadlineSeconds: 1, terminationGracePeriodSeconds: 1}"),
+    );
+    await until("it is ended", () => told().some((line) => line.startsWith("DeadlineExceeded: w@0 ended: DeadlineExceeded (it took longer")), 15_000);
+    await until("and stays so", () => state()?.waiting?.reason === "DeadlineExceeded");
+  });
+
+  test("are started again as exit codes say", async () => {
+    const count = join(live.directory, "count");
+    writeFileSync(count, "");
+    const rules = "[{action: Restart, exitCodes: {operator: In, values: [42]}}]";
+    await started(
+      workload(
+        "w",
+        `{command: [sh, -c, 'echo x >>${count}; test $(wc -l <${count}) -ge 3 && exit 5; exit 42'], restartPolicy: Never, restartPolicyRules: ${rules}, backoff: {initial: 10ms}}`,
+      ),
+    );
+    await until("another code ends it", () => state()?.terminated?.exitCode === 5);
+    expect(readFileSync(count, "utf8")).toBe("x\nx\nx\n");
+    expect(status().restartCount).toBe(2);
+  });
+
+  test("are not restarted more often than maxRestarts, until somebody asks", async () => {
+    await started(workload("w", "{command: [sh, -c, 'exit 1'], maxRestarts: {count: 3, window: 10m}, backoff: {initial: 10ms, max: 10ms}}"));
+    await until("it stays down", () => state()?.waiting?.reason === "RestartLimitExceeded");
+    expect(status().restartCount).toBe(3);
+    live.write(workload("w", "{command: [sleep, '300'], maxRestarts: {count: 3, window: 10m}}"));
+    await until("a new revision starts", () => state()?.running, 15_000);
+  });
+});

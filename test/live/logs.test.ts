@@ -1,0 +1,94 @@
+/** What a workload writes, under rotation, and what `holdfast logs` makes of it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Live, until, whyNotLive } from "../support/live.ts";
+import { workload } from "../support/manifests.ts";
+
+/** Fewer where the machine is emulated. */
+const LINES = Number(process.env["HOLDFAST_TEST_LINES"] ?? 4_000_000);
+
+(whyNotLive === undefined ? describe : describe.skip)("logs", () => {
+  let live: Live;
+  beforeEach(() => {
+    live = new Live();
+  });
+  const children: ChildProcess[] = [];
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+    await live.close();
+  });
+  const started = async (text: string) => {
+    live.write(text);
+    const controller = live.controller("--resync", "10m");
+    await until("it watches", () => controller.output().includes("in force"), 60_000);
+    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
+  };
+  const printed = async (...args: string[]): Promise<string> => {
+    const child = spawn(process.execPath, ["bin/holdfast.js", "logs", ...args, ...live.options.with(0, "--filename")], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const parts: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => parts.push(chunk));
+    await new Promise((resolve) => child.once("close", resolve));
+    return Buffer.concat(parts).toString();
+  };
+
+  test(`a writer loses none of ${LINES} lines over ten rotations and more`, async () => {
+    const program = join(live.directory, "writer.cjs");
+    // A hundred lines in a write, half a million lines a second.
+    writeFileSync(
+      program,
+      `const { writeSync } = require("node:fs"); const total = ${LINES}; const began = performance.now();
+       for (let at = 0; at < total; at += 100) {
+         let text = ""; for (let line = at; line < at + 100; line++) text += "line " + String(line).padStart(9, "0") + "\\n";
+         writeSync(1, text);
+         while (at / (performance.now() - began) > 500);
+       }
+       setInterval(() => {}, 1000);`,
+    );
+    const size = Math.floor((LINES * 15) / 24);
+    await started(workload("w", `{command: [${process.execPath}, ${program}], logs: {maxSize: ${size}, maxFiles: 100}}`));
+    const directory = join(live.logDirectory, "w");
+    await until("it has written", () => live.log("w").includes(`line ${String(LINES - 1).padStart(9, "0")}`), 120_000);
+    await until("the rest is rotated", () => statSync(join(directory, "w.0.log")).size < 2 * size, 30_000);
+    const aside = readdirSync(directory).filter((name) => /\.log\.\d+$/.test(name)).length;
+    const lines = (await printed("w")).trimEnd().split("\n");
+    expect(lines).toHaveLength(LINES);
+    expect(lines.findIndex((line, index) => line !== `line ${String(index).padStart(9, "0")}`)).toBe(-1);
+    expect(aside).toBeGreaterThanOrEqual(process.env["HOLDFAST_TEST_LINES"] ? 1 : 10);
+  }, 200_000);
+
+  test("of the last attempt, the one before, all replicas, the last lines, and what comes", async () => {
+    await started(workload("w", "{command: [sh, -c, 'echo start $(HOLDFAST_ORDINAL); echo pid $$$$; sleep 0.5; echo more; exec sleep 300'], replicas: 2}"));
+    await until("both wrote", () => [0, 1].every((ordinal) => live.log("w", ordinal).includes("more")));
+    expect(await printed("w", "--replica", "1")).toMatch(/^start 1\npid \d+\nmore\n$/);
+    expect(await printed("w")).toMatch(/^w@0 \| start 0\nw@0 \| pid \d+\nw@0 \| more\nw@1 \| start 1\nw@1 \| pid \d+\nw@1 \| more\n$/);
+    expect(await printed("w", "--replica", "0", "--tail", "1")).toBe("more\n");
+    const before = live.pid("w", 0);
+    const followed = spawn(
+      process.execPath,
+      ["bin/holdfast.js", "logs", "w", "--follow", "--replica", "0", "--tail", "0", ...live.options.with(0, "--filename")],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    children.push(followed);
+    let text = "";
+    followed.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    process.kill(before, "SIGKILL");
+    await until("it follows", () => /^start 0\npid \d+\nmore\n$/.test(text), 15_000);
+    followed.kill("SIGINT");
+    await new Promise((resolve) => followed.once("exit", resolve));
+    expect(await printed("w", "--replica", "0", "--previous")).toContain(`pid ${before}\n`);
+    expect(await printed("w", "--replica", "0")).not.toContain(`pid ${before}\n`);
+    expect(await printed("w", "--replica", "0", "--since", "1h")).toContain(`pid ${before}\n`);
+    expect(statSync(join(live.logDirectory, "w", "w.0.log")).mode & 0o777).toBe(0o640);
+  });
+
+  test("to a journal that is not there keep the workload from starting, and say why", async () => {
+    const { told } = await started(workload("w", "{command: [sleep, '300'], logs: journald}"));
+    if (live.view("w").status.replicaStatuses?.[0]?.state.running) return; // systemd runs here: the packaging suite looks at its journal
+    await until("it is told", () => told().some((line) => /StartFailed: .*journald/.test(line)));
+  });
+});
