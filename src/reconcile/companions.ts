@@ -2,8 +2,8 @@
 import type { CgroupPath } from "../cgroup/path.ts";
 import { requestFolder } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
-import { Endings } from "./endings.ts";
 import type { Engine } from "./engine.ts";
+import { Lives } from "./lives.ts";
 import { LogKeeper } from "./logKeeper.ts";
 import { Prober } from "./prober.ts";
 
@@ -19,12 +19,13 @@ interface Hints {
   readonly warn: (message: string) => void;
 }
 
-export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints): Companion[] {
+export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints): { readonly all: readonly Companion[]; readonly lives: Lives } {
   const { tasks, options } = engine.host;
   tasks.ended = look;
   const prober = new Prober({ host: engine.host, desired: () => engine.desired, pidOf: (id) => engine.pidOf(id), changed: look });
   engine.findings = prober.findings;
-  return [prober, new Endings(engine, look), new LogKeeper(engine, warn), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)];
+  const lives = new Lives(engine, look);
+  return { all: [prober, lives, new LogKeeper(engine, warn), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)], lives };
 }
 
 function envFiles(engine: Engine, changed: () => void): Companion {

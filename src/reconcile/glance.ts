@@ -18,8 +18,8 @@ function directoriesOf({ cgroups }: Desired): number {
 const TURNS = 6;
 
 /**
- * Cgroups of which a limit reads otherwise than last time; of those that are not kept open the ones whose turn it is; all
- * workloads, whose processes tell of little by themselves; and what the last plan left in trouble, or could not do (`failed`).
+ * Cgroups of which a limit reads otherwise than last time; of those that are not kept open the ones whose turn it is;
+ * and what the last plan left in trouble, or could not do (`failed`). Of processes Lives knows (lives.ts).
  */
 export function glance(
   { files, tree }: Host,
@@ -32,7 +32,6 @@ export function glance(
   const worth = new Set([...failed, ...last.problems.flatMap(({ cgroup }) => cgroup ?? []), ...last.reported.map(({ path }) => path)] as CgroupPath[]);
   const { directories, kept } = files.changed();
   for (const directory of directories) worth.add(tree.pathOf(all, directory));
-  for (const { path } of desired.replicas.values()) worth.add(path);
   if (kept >= directoriesOf(desired)) return worth;
   let index = 0;
   for (const [path, { hierarchies }] of desired.cgroups) {

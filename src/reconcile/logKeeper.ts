@@ -24,10 +24,16 @@ export class LogKeeper {
   private readonly warn: (message: string) => void;
   private readonly kept = new Map<string, Kept>();
   private readonly told = new Set<string>();
+  /** Looked at together: a timer for each would wake the controller all the time. */
+  private readonly quiet = new Map<string, Kept>();
+  private readonly sweep: NodeJS.Timeout;
 
   constructor(engine: Engine, warn: (message: string) => void) {
     this.engine = engine;
     this.warn = warn;
+    this.sweep = setInterval(() => {
+      for (const [file, kept] of this.quiet) if (statSync(file, { throwIfNoEntry: false })?.size !== kept.size) void this.look(file, kept);
+    }, SELDOM);
   }
 
   /** Looks after the logs of all that is declared. */
@@ -50,20 +56,25 @@ export class LogKeeper {
       if (wanted.has(file)) continue;
       clearTimeout(timer);
       this.kept.delete(file);
+      this.quiet.delete(file);
     }
   }
 
   close(): void {
+    clearInterval(this.sweep);
     for (const { timer } of this.kept.values()) clearTimeout(timer);
     this.kept.clear();
+    this.quiet.clear();
   }
 
   private later(file: string, kept: Kept, delay: number): void {
     if (this.kept.get(file) !== kept) return;
+    if (delay >= SELDOM) return void this.quiet.set(file, kept);
     kept.timer = setTimeout(() => void this.look(file, kept), delay);
   }
 
   private async look(file: string, kept: Kept): Promise<void> {
+    this.quiet.delete(file);
     let delay = SELDOM;
     try {
       delay = await this.lookAt(file, kept);

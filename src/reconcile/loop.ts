@@ -3,7 +3,7 @@ import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
 import { Agenda } from "./agenda.ts";
-import { type Companion, companionsOf } from "./companions.ts";
+import { companionsOf } from "./companions.ts";
 import type { Convergence, Engine } from "./engine.ts";
 import { ManifestFeed } from "./feed.ts";
 import type { ManifestSet } from "./manifests.ts";
@@ -50,7 +50,7 @@ export class Loop {
   private stopped = false;
   private cgroupWatch: CgroupWatch | undefined;
   private feed: ManifestFeed | undefined;
-  private companions: readonly Companion[] = [];
+  private companions: ReturnType<typeof companionsOf> | undefined;
   private readonly timers = new Timers();
   private readonly pace = new Pace();
 
@@ -89,7 +89,7 @@ export class Loop {
     this.stopped = true;
     this.timers.stop();
     this.cgroupWatch?.close();
-    for (const companion of this.companions) companion.close();
+    for (const companion of this.companions?.all ?? []) companion.close();
     await this.feed?.close();
     await this.running;
     this.save();
@@ -148,7 +148,7 @@ export class Loop {
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
-    if (!this.stopped) for (const companion of this.companions) companion.sync();
+    if (!this.stopped) for (const companion of this.companions?.all ?? []) companion.sync();
     if (convergence.outcomes.length > 0 || changed || engine.news !== news) {
       settled?.(convergence);
       this.timers.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
@@ -163,7 +163,7 @@ export class Loop {
     await this.feed?.refresh();
     if (count % SCAN_EVERY === 0) this.feed?.readAll();
     if (count % LOOK_EVERY === 0) this.everything = true;
-    else this.agenda.addAll([...engine.glance(count), ...this.runningPaths()]);
+    else this.agenda.addAll([...engine.glance(count), ...(this.companions?.lives.glance() ?? [])]);
     engine.forgetTold();
     if (lost()) this.save();
     this.factsChanged();

@@ -113,7 +113,7 @@ import { group, workload } from "../support/manifests.ts";
         await until("the other cgroup is removed", () => removed(elsewhere));
       }
     }
-    expect(lines().some(({ note, msg }) => String(note ?? msg).includes("moved it back"))).toBe(true);
+    await until("it is told", () => lines().some(({ msg }) => String(msg).includes("moved it back")));
     expect(running("w@0")).toBe(pid);
   });
 

@@ -1,0 +1,102 @@
+/** Knows whether processes are as they were, cheaply: reads of files in /proc that are kept open, one for each thing that matters. */
+import { closeSync, openSync, readSync } from "node:fs";
+
+export interface ProcessWatch {
+  /** Watches these main processes, by a name of the caller's, and no others. Returns the names that are watched only now. */
+  sync(pids: ReadonlyMap<string, number>): readonly string[];
+  /** Whether that main process is watched. */
+  watches(name: string): boolean;
+  /** The names of those that do not run any more; each is told once. */
+  ended(): readonly string[];
+  /** The names of those that do not run any more, have other cgroups, or whose parent is in another state than before. */
+  different(): readonly string[];
+}
+
+interface Watched {
+  readonly pid: number;
+  /** Of the process, of its parent, and its cgroups; undefined where there is none. */
+  readonly stat: number;
+  readonly parent: number | undefined;
+  readonly cgroup: number | undefined;
+  /** What the parent's state and the cgroups were. */
+  readonly parentState: string;
+  readonly cgroups: string;
+  told: boolean;
+}
+
+const buffer = Buffer.allocUnsafe(4096);
+
+/** The text behind a descriptor; empty once its process is gone, whoever has its number now (proc(5): ESRCH). */
+function textOf(descriptor: number | undefined): string {
+  if (descriptor === undefined) return "";
+  try {
+    return buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
+  } catch {
+    return "";
+  }
+}
+
+const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 2);
+
+function open(file: string): number | undefined {
+  try {
+    return openSync(file, "r");
+  } catch {
+    return undefined;
+  }
+}
+
+const hasEnded = ({ stat }: Watched): boolean => /^[ZX]?$/.test(fieldsOf(textOf(stat))[0] ?? "");
+
+function watch(pid: number): Watched | undefined {
+  const stat = open(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  const above = Number(fieldsOf(textOf(stat))[1]);
+  const parent = above > 1 ? open(`/proc/${above}/stat`) : undefined;
+  const cgroup = open(`/proc/${pid}/cgroup`);
+  return { pid, stat, parent, cgroup, parentState: fieldsOf(textOf(parent))[0] ?? "", cgroups: textOf(cgroup), told: false };
+}
+
+export function watchProcesses(): ProcessWatch {
+  const watched = new Map<string, Watched>();
+  const forget = (name: string, { stat, parent, cgroup }: Watched): void => {
+    for (const descriptor of [stat, parent, cgroup]) if (descriptor !== undefined) closeSync(descriptor);
+    watched.delete(name);
+  };
+  const isDifferent = (entry: Watched): boolean =>
+    hasEnded(entry) || textOf(entry.cgroup) !== entry.cgroups || (fieldsOf(textOf(entry.parent))[0] ?? "") !== entry.parentState;
+  return {
+    sync: (pids) => {
+      const fresh: string[] = [];
+      for (const [name, entry] of watched) if (pids.get(name) !== entry.pid) forget(name, entry);
+      for (const [name, pid] of pids) {
+        if (watched.has(name)) continue;
+        const entry = watch(pid);
+        if (!entry) continue;
+        watched.set(name, entry);
+        fresh.push(name);
+      }
+      return fresh;
+    },
+    watches: (name) => watched.has(name),
+    ended: () => {
+      const names: string[] = [];
+      for (const [name, entry] of watched) {
+        if (entry.told || !hasEnded(entry)) continue;
+        entry.told = true;
+        names.push(name);
+      }
+      return names;
+    },
+    different: () => {
+      const names: string[] = [];
+      for (const [name, entry] of watched) {
+        if (!isDifferent(entry)) continue;
+        names.push(name);
+        // As it is now is how it is compared from here on.
+        forget(name, entry);
+      }
+      return names;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { spawn } from "node:child_process";
+import { afterEach, expect, test } from "@jest/globals";
+import { watchProcesses } from "../../src/host/watchProcesses.ts";
+
+const watch = watchProcesses();
+afterEach(() => void watch.sync(new Map()));
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("tells of an end once, also of a zombie's, and watches nothing that is gone", async () => {
+  // The shell does not wait for its child: it stays a zombie.
+  const shell = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 5"], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
+  expect(
+    watch.sync(
+      new Map([
+        ["a", child],
+        ["b", shell.pid ?? 0],
+        ["gone", 2 ** 22],
+      ]),
+    ),
+  ).toEqual(["a", "b"]);
+  expect([watch.watches("a"), watch.watches("gone")]).toEqual([true, false]);
+  expect([watch.ended(), watch.different()]).toEqual([[], []]);
+  await pause(400);
+  expect(watch.ended()).toEqual(["a"]);
+  expect(watch.ended()).toEqual([]);
+  expect(watch.different()).toEqual(["a"]);
+  expect(watch.sync(new Map([["b", shell.pid ?? 0]]))).toEqual([]);
+  const gone = new Promise((resolve) => shell.once("exit", resolve));
+  shell.kill("SIGKILL");
+  await gone;
+  expect(watch.ended()).toEqual(["b"]);
+});
+
+test("tells when a parent is in another state than before", async () => {
+  const shell = spawn("sh", ["-c", "sleep 5 & echo $!; wait"], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
+  await pause(50);
+  watch.sync(new Map([["a", child]]));
+  expect(watch.different()).toEqual([]);
+  shell.kill("SIGSTOP");
+  await pause(50);
+  expect(watch.different()).toEqual(["a"]);
+  expect(watch.watches("a")).toBe(false);
+  process.kill(child, "SIGKILL");
+  shell.kill("SIGKILL");
+});
