@@ -330,44 +330,9 @@ export interface Workload {
 }
 /** One way to look, and how often. */
 export interface Probe {
-  /** A command inside the workload's cgroup, as its user; exit code 0 is success. */
-  exec?: {
-    /**
-     * The program and its arguments; no shell.
-     *
-     * @minItems 1
-     */
-    command: Argument[];
-  };
-  /** An HTTP request; a status from 200 to 399 is success. */
-  httpGet?: {
-    /** Host to connect to. */
-    host?: string;
-    /** Number of the port. */
-    port: number;
-    /** Path of the request. */
-    path?: string;
-    /** HTTPS: the certificate is not checked, as in Kubernetes. */
-    scheme?: "HTTP" | "HTTPS";
-    /**
-     * Headers of the request.
-     *
-     * Items: One header.
-     */
-    httpHeaders?: {
-      /** Name. */
-      name: string;
-      /** Value. */
-      value: string;
-    }[];
-  };
-  /** A TCP connection; that it opens is success. */
-  tcpSocket?: {
-    /** Host to connect to. */
-    host?: string;
-    /** Number of the port. */
-    port: number;
-  };
+  exec?: ExecAction;
+  httpGet?: HttpGetAction;
+  tcpSocket?: TcpSocketAction;
   /** Time after the start before the first look. */
   initialDelaySeconds?: number;
   /** Time between two looks. */
@@ -381,46 +346,49 @@ export interface Probe {
   /** Grace period of a stop that this probe asks for; not for readiness. Default: the workload's. */
   terminationGracePeriodSeconds?: number;
 }
+/** A command inside the workload's cgroup, as its user; exit code 0 is success. */
+export interface ExecAction {
+  /**
+   * The program and its arguments; no shell.
+   *
+   * @minItems 1
+   */
+  command: Argument[];
+}
+/** An HTTP request; a status from 200 to 399 is success. */
+export interface HttpGetAction {
+  /** Host to connect to. */
+  host?: string;
+  /** Number of the port. */
+  port: number;
+  /** Path of the request. */
+  path?: string;
+  /** HTTPS: the certificate is not checked, as in Kubernetes. */
+  scheme?: "HTTP" | "HTTPS";
+  /**
+   * Headers of the request.
+   *
+   * Items: One header.
+   */
+  httpHeaders?: {
+    /** Name. */
+    name: string;
+    /** Value. */
+    value: string;
+  }[];
+}
+/** A TCP connection; that it opens is success. */
+export interface TcpSocketAction {
+  /** Host to connect to. */
+  host?: string;
+  /** Number of the port. */
+  port: number;
+}
 /** One of the ways to act. */
 export interface Handler {
-  /** A command inside the workload's cgroup, as its user; exit code 0 is success. */
-  exec?: {
-    /**
-     * The program and its arguments; no shell.
-     *
-     * @minItems 1
-     */
-    command: Argument[];
-  };
-  /** An HTTP request; a status from 200 to 399 is success. */
-  httpGet?: {
-    /** Host to connect to. */
-    host?: string;
-    /** Number of the port. */
-    port: number;
-    /** Path of the request. */
-    path?: string;
-    /** HTTPS: the certificate is not checked, as in Kubernetes. */
-    scheme?: "HTTP" | "HTTPS";
-    /**
-     * Headers of the request.
-     *
-     * Items: One header.
-     */
-    httpHeaders?: {
-      /** Name. */
-      name: string;
-      /** Value. */
-      value: string;
-    }[];
-  };
-  /** A TCP connection; that it opens is success. */
-  tcpSocket?: {
-    /** Host to connect to. */
-    host?: string;
-    /** Number of the port. */
-    port: number;
-  };
+  exec?: ExecAction;
+  httpGet?: HttpGetAction;
+  tcpSocket?: TcpSocketAction;
   /** A pause. */
   sleep?: {
     /** Its length. */

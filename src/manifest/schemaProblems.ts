@@ -11,6 +11,12 @@ import { suggest } from "./suggest.ts";
 const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
   ["^[a-z0-9]", "lower-case letters, digits and dashes (an RFC 1123 label)"],
   ["^/", "an absolute path"],
+  ["^[a-z_]", "the name or number of a user or group"],
+  ["^0?[0-7]", "a umask in octal, such as 0027"],
+  ["^journald", "journald, or a mapping of where and how much"],
+  ["^[1-9][0-9]?%", "a number, or a percentage such as 25%"],
+  ["^(unlimited", "a number, or unlimited"],
+  ["^[A-Za-z0-9!", "the name of an HTTP header"],
   ["^[A-Za-z_]", "a variable name: letters, digits and underscores"],
   ["^[^\\u0000]", "text without NUL characters"],
 ];
@@ -100,6 +106,11 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     case "minimum":
     case "maximum":
       return invalid(`expected ${keyword === "minimum" ? "at least" : "at most"} ${params["limit"]}, found ${shown(value)}`);
+    case "minProperties":
+    case "maxProperties": {
+      const known = Object.keys(schemaAt(kind, pointer)?.schema.properties ?? {}).join(", ");
+      return invalid(`expected one of ${known}; found ${Object.keys(value as object).join(", ") || "none"}`);
+    }
     case "minLength":
     case "minItems":
     case "maxLength":

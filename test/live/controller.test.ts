@@ -28,15 +28,7 @@ import { group, workload } from "../support/manifests.ts";
   });
   afterEach(() => live.close());
 
-  /** Writes behind the controller's back. */
-  const behind = (controller: string, path: string, file: string, text: string): void =>
-    writeFileSync(join(live.cgroup(controller, path), file), text, { flag: "r+" });
-  const started = async (...args: string[]): Promise<ReturnType<Live["controller"]>> => {
-    // A resync that never comes: what is repaired is repaired because of an event.
-    const controller = live.controller(...(args.length > 0 ? args : ["--resync", "10m"]));
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return controller;
-  };
+  const started = (...args: string[]): Promise<ReturnType<Live["controller"]>> => live.started(undefined, ...args);
   const running = (name: string): number => Number(live.procs("", name)[0]);
 
   test("repairs a limit that was changed, and tells object, field, both values and the manifest line", async () => {
@@ -47,7 +39,7 @@ import { group, workload } from "../support/manifests.ts";
       ["memory", live.version("memory") === 1 ? "memory.limit_in_bytes" : "memory.max", "1048576"],
     ] as const) {
       const good = live.read(controller, "g", file);
-      behind(controller, "g", file, text);
+      live.behind(controller, "g", file, text);
       await until(`${file} is repaired`, () => live.read(controller, "g", file) === good);
     }
     const repairs = await until("both are told", () => ((found) => found.length >= 2 && found)(lines().filter(({ reason }) => reason === "DriftRepaired")));
@@ -68,7 +60,7 @@ import { group, workload } from "../support/manifests.ts";
     live.write(Array.from({ length: 10 }, (_, index) => group(`g${index}`, "{limits: {pids.max: 64}}")).join("---\n"));
     await started();
     for (let round = 0; round < 200; round++) {
-      behind("pids", `g${round % 10}`, "pids.max", "7");
+      live.behind("pids", `g${round % 10}`, "pids.max", "7");
       if (round % 3 === 0) await sleep(1);
     }
     await until("all are repaired", () => Array.from({ length: 10 }, (_, index) => live.read("pids", `g${index}`, "pids.max")).every((text) => text === "64"));
@@ -81,7 +73,7 @@ import { group, workload } from "../support/manifests.ts";
       // The controller may be quicker between the two.
       await until("both are removed", () => ["g/inner", "g"].map((path) => removed(live.cgroup("pids", path))).every(Boolean));
       await until("both are there again", () => live.read("pids", "g", "pids.max") === "64" && live.read("pids", "g/inner", "pids.max") === "32");
-      behind("pids", "g/inner", "pids.max", "5");
+      live.behind("pids", "g/inner", "pids.max", "5");
       await until("the new one is watched", () => live.read("pids", "g/inner", "pids.max") === "32");
     }
     expect(lines().filter(({ reason }) => reason === "Recreated").length).toBeGreaterThanOrEqual(6);
@@ -120,7 +112,7 @@ import { group, workload } from "../support/manifests.ts";
   test("with drift: Report tells and does not touch, and still follows the manifest", async () => {
     live.write(group("g", "{drift: Report, limits: {pids.max: 64}}"));
     const { lines } = await started("--resync", "300ms");
-    behind("pids", "g", "pids.max", "7");
+    live.behind("pids", "g", "pids.max", "7");
     await until("it is told", () => lines().some(({ reason, observed, desired }) => reason === "DriftReported" && observed === "7" && desired === "64"));
     await sleep(700);
     expect(live.read("pids", "g", "pids.max")).toBe("7");
@@ -272,7 +264,7 @@ import { group, workload } from "../support/manifests.ts";
       const pid = await until("it runs", () => running("w@0"));
       renameSync(live.manifests, `${live.manifests}.away`);
       await until("it is told", () => lines().some(({ msg }) => String(msg).includes("does not exist")));
-      behind("pids", "g", "pids.max", "7");
+      live.behind("pids", "g", "pids.max", "7");
       await reads(21);
       mkdirSync(live.manifests);
       await until("the empty directory is told", () => lines().some(({ reason }) => reason === "PruneHeld"));
@@ -335,7 +327,7 @@ import { group, workload } from "../support/manifests.ts";
     try {
       await until("it is limited", () => live.read("pids", "g", "pids.max") === "64");
       for (let round = 0; round < 5; round++) {
-        behind("pids", "g", "pids.max", "7");
+        live.behind("pids", "g", "pids.max", "7");
         await until("it is repaired", () => live.read("pids", "g", "pids.max") === "64");
         await sleep(50);
       }
@@ -380,8 +372,8 @@ import { group, workload } from "../support/manifests.ts";
       until("both are limited again", () => live.read("pids", "g", "pids.max") === "5" && live.read("pids", "g/h", "pids.max") === "4");
     await repaired();
     for (let round = 0; round < 20; round++) {
-      behind("pids", "g/h", "pids.max", "9");
-      behind("pids", "g", "pids.max", "9");
+      live.behind("pids", "g/h", "pids.max", "9");
+      live.behind("pids", "g", "pids.max", "9");
       await repaired();
     }
   });

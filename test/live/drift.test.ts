@@ -1,6 +1,5 @@
 /** What is told of edits and of drift is what happened, once; what nobody declares goes, however deep. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
@@ -12,20 +11,11 @@ import { group } from "../support/manifests.ts";
   });
   afterEach(() => live.close());
 
-  const behind = (controller: string, path: string, file: string, text: string): void =>
-    writeFileSync(join(live.cgroup(controller, path), file), text, { flag: "r+" });
-  const started = async (...args: string[]) => {
-    const controller = live.controller("--resync", "1s", ...args);
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return (...reasons: string[]): string[] =>
-      controller.lines().flatMap(({ reason, msg }) => (reasons.length === 0 || reasons.includes(String(reason)) ? [`${reason}: ${msg}`] : []));
-  };
   const limits = (count: number, drift = "Repair"): string =>
     group("g", `{drift: ${drift}, limits: {pids.max: ${100 + count}, memory.max: ${300 + count}Mi, cpu.max: ${20 + count}%, cpu.weight: ${200 + count}}}`);
 
   test.each(["Repair", "Report"])("an edit of several limits is no drift (drift: %s)", async (drift) => {
-    live.write(limits(0, drift));
-    const told = await started();
+    const { told } = await live.started(limits(0, drift), "--resync", "1s");
     for (let round = 1; round <= 10; round++) {
       live.write(limits(round, drift));
       await until("it is in force", () => live.read("pids", "g", "pids.max") === String(100 + round));
@@ -37,12 +27,11 @@ import { group } from "../support/manifests.ts";
   });
 
   test("several values that were changed at once are told once each, and nothing else", async () => {
-    live.write(limits(0));
-    const told = await started();
+    const { told } = await live.started(limits(0), "--resync", "1s");
     const [shares, memory] = [live.version("cpu") === 1 ? "cpu.shares" : "cpu.weight", live.version("memory") === 1 ? "memory.limit_in_bytes" : "memory.max"];
-    behind("pids", "g", "pids.max", "50");
-    behind("memory", "g", memory, String(10 * 2 ** 20));
-    behind("cpu", "g", shares, "77");
+    live.behind("pids", "g", "pids.max", "50");
+    live.behind("memory", "g", memory, String(10 * 2 ** 20));
+    live.behind("cpu", "g", shares, "77");
     const repaired = await until("all are told", () => ((lines) => lines.length >= 3 && lines)(told("DriftRepaired")));
     await sleep(1500);
     expect(told("DriftRepaired")).toHaveLength(3);
@@ -51,18 +40,16 @@ import { group } from "../support/manifests.ts";
   });
 
   test("a value that the kernel lets nobody write at once is one repair", async () => {
-    live.write(group("g", "{limits: {cpu.max: 20%}}"));
-    const told = await started();
-    if (live.version("cpu") === 1) behind("cpu", "g", "cpu.cfs_period_us", "1000000");
-    else behind("cpu", "g", "cpu.max", "20000 1000000");
+    const { told } = await live.started(group("g", "{limits: {cpu.max: 20%}}"), "--resync", "1s");
+    if (live.version("cpu") === 1) live.behind("cpu", "g", "cpu.cfs_period_us", "1000000");
+    else live.behind("cpu", "g", "cpu.max", "20000 1000000");
     await until("it is told", () => told("DriftRepaired").length > 0);
     await sleep(1500);
     expect(told("DriftRepaired")).toHaveLength(1);
   });
 
   test("cgroups inside of a cgroup that nobody declares go with it", async () => {
-    live.write(limits(0));
-    await started();
+    await live.started(limits(0), "--resync", "1s");
     await sleep(1200);
     mkdirSync(live.cgroup("pids", "n/x/y"), { recursive: true });
     await until("they are gone", () => !existsSync(live.cgroup("pids", "n")), 5000);

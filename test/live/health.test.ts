@@ -14,12 +14,6 @@ import { group, workload } from "../support/manifests.ts";
   afterEach(() => live.close());
   const file = (name: string): string => join(live.directory, name);
   const replica = (name = "w", ordinal = 0): ReplicaStatus => live.view(name).status.replicaStatuses?.[ordinal] as ReplicaStatus;
-  const started = async (text: string) => {
-    live.write(text);
-    const controller = live.controller("--resync", "10m");
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
-  };
   /** A small server: /ready and /live answer 200 while a file of that name is there. */
   const server = (port: number): string => {
     const program = file("server.cjs");
@@ -33,7 +27,7 @@ import { group, workload } from "../support/manifests.ts";
   const PORT = 20_000 + (process.pid % 20_000);
 
   test("readiness moves Ready, both ways, and restarts nothing", async () => {
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", `{${server(PORT)}, readinessProbe: {httpGet: {port: ${PORT}, path: /ready}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}}`),
     );
     await until("it is told", () => told().some((line) => /Unhealthy: w@0: readiness probe failed: (HTTP status 503|.*ECONNREFUSED)/.test(line)));
@@ -50,7 +44,7 @@ import { group, workload } from "../support/manifests.ts";
 
   test("a failing liveness probe restarts, with the policy's back-off, and says why", async () => {
     writeFileSync(file("live"), "");
-    const { told } = await started(
+    const { told } = await live.started(
       workload(
         "w",
         `{${server(PORT + 1)}, startupProbe: {tcpSocket: {port: ${PORT + 1}}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 30}, livenessProbe: {httpGet: {port: ${PORT + 1}, path: /live}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}}`,
@@ -73,7 +67,7 @@ import { group, workload } from "../support/manifests.ts";
     writeFileSync(file("who"), "", { mode: 0o666 });
     for (const name of ["where", "who"]) (await import("node:fs")).chmodSync(file(name), 0o666);
     (await import("node:fs")).chmodSync(live.directory, 0o777);
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", `{command: [sleep, '300'], user: nobody, limits: {pids.max: 50}, readinessProbe: {exec: {command: ${probe}}, periodSeconds: 1}}`),
     );
     await until("it timed out", () => told().some((line) => line.includes("readiness probe failed: timed out after 1s")));
@@ -85,7 +79,7 @@ import { group, workload } from "../support/manifests.ts";
   test("init commands run to completion before every start; one that fails is tried again with back-off", async () => {
     const log = file("order");
     const inits = `[{name: first, command: [sh, -c, "sleep 0.3; echo first >>${log}"]}, {name: second, command: [sh, -c, "echo second >>${log}; test -f ${file("go")}"]}]`;
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", `{command: [sh, -c, "echo main >>${log}; exec sleep 300"], initCommands: ${inits}, backoff: {initial: 300ms, max: 300ms}}`),
     );
     await until("it is initializing", () => replica().state.waiting?.reason === "Init:0/2");
@@ -99,7 +93,7 @@ import { group, workload } from "../support/manifests.ts";
   test("postStart comes before Ready; preStop before the stop signal, within the grace period", async () => {
     const log = file("order");
     const spec = `{command: [sh, -c, "trap 'echo term >>${log}; exit 0' TERM; echo main >>${log}; while :; do sleep 0.1; done"], lifecycle: {postStart: {exec: {command: [sh, -c, "sleep 0.5; echo post >>${log}"]}}, preStop: {exec: {command: [sh, -c, "echo pre >>${log}; sleep 0.3; echo pre2 >>${log}"]}}}}`;
-    await started(workload("w", spec));
+    await live.started(workload("w", spec));
     await until("main runs", () => readFileSync(log, "utf8").includes("main"));
     expect(replica().ready).toBe(false);
     await until("it is ready", () => replica().ready);
@@ -110,7 +104,7 @@ import { group, workload } from "../support/manifests.ts";
   });
 
   test("a postStart hook that fails ends the start; a preStop hook that hangs ends with the grace period", async () => {
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", "{command: [sleep, '300'], lifecycle: {postStart: {exec: {command: [sh, -c, 'echo no; exit 4']}}}, backoff: {initial: 60s}}"),
     );
     await until("it is told", () => told().some((line) => line.includes("postStart hook failed: exit code 4: no")));
@@ -124,7 +118,7 @@ import { group, workload } from "../support/manifests.ts";
 
   test("killMode: Process leaves what the main process left, ControlGroup asks all", async () => {
     const child = (name: string): string => `(trap 'echo asked >>${file(name)}; exit 0' TERM; while :; do sleep 0.1; done) & echo $! >${file(`${name}.pid`)}`;
-    await started(
+    await live.started(
       [
         workload("p", `{command: [sh, -c, "${child("p")}; exec sleep 300"], killMode: Process, backoff: {initial: 100ms}}`),
         workload("c", `{command: [sh, -c, "${child("c")}; sleep 300; :"], killMode: ControlGroup, terminationGracePeriodSeconds: 20}`),
@@ -146,13 +140,13 @@ import { group, workload } from "../support/manifests.ts";
   test("a new controller keeps what it finds ready, and begins no hook anew", async () => {
     const spec = `{command: [sleep, '300'], lifecycle: {postStart: {exec: {command: [sh, -c, "echo post >>${file("post")}"]}}}, readinessProbe: {exec: {command: [test, -f, ${file("ready")}]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}}`;
     writeFileSync(file("ready"), "");
-    const first = await started(workload("w", spec));
+    const first = await live.started(workload("w", spec));
     await until("it is ready", () => replica().ready);
     const pid = live.pid("w");
     const gone = new Promise((resolve) => first.child.once("exit", resolve));
     first.child.kill("SIGKILL");
     await gone;
-    const second = await started(workload("w", spec));
+    const second = await live.started(workload("w", spec));
     expect(replica().ready).toBe(true);
     await sleep(1500);
     expect([live.pid("w"), replica().ready]).toEqual([pid, true]);

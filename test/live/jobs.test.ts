@@ -11,18 +11,12 @@ import { workload } from "../support/manifests.ts";
     live = new Live();
   });
   afterEach(() => live.close());
-  const started = async (text: string) => {
-    live.write(text);
-    const controller = live.controller("--resync", "10m");
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
-  };
   const status = (name = "w") => live.view(name).status;
   const state = () => status().replicaStatuses?.[0]?.state;
 
   test("run when they are due, and what was due while no controller ran begins late", async () => {
     const spec = (more = ""): string => workload("w", `{command: [sh, -c, 'echo ran; exit 0'], schedule: "* * * * *"${more}}`);
-    const { child } = await started(spec());
+    const { child } = await live.started(spec());
     expect(state()?.waiting).toMatchObject({ reason: "Scheduled" });
     expect(status().conditions[0]).toMatchObject({ type: "Ready", status: "True", reason: "Scheduled" });
     const next = Date.parse(status().nextScheduleTime ?? "");
@@ -33,14 +27,14 @@ import { workload } from "../support/manifests.ts";
     await gone;
     await sleep(Math.max(0, next - Date.now()) + 500);
     expect(() => live.log("w")).toThrow();
-    const { told } = await started(spec());
+    const { told } = await live.started(spec());
     await until("it ran", () => live.log("w") === "ran\n");
     await until("it is complete", () => told().some((line) => line.startsWith(`JobComplete: w@0: the run of ${new Date(next).toISOString()}`)));
     expect(status().history).toMatchObject([{ succeeded: true, scheduledTime: new Date(next).toISOString(), exitCode: 0 }]);
   }, 120_000);
 
   test("that somebody asks for run at once; a failed one is tried again, then has failed", async () => {
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", `{command: [sh, -c, 'exit 3'], schedule: "0 0 1 1 *", backoffLimit: 2, backoff: {initial: 100ms, max: 100ms}}`),
     );
     live.holdfast("restart", "w");
@@ -51,7 +45,7 @@ import { workload } from "../support/manifests.ts";
   });
 
   test("end at their deadline", async () => {
-    const { told } = await started(
+    const { told } = await live.started(
       workload("w", "{command: [sleep, '300'], restartPolicy: OnFailure, activeDeadlineSeconds: 1, terminationGracePeriodSeconds: 1}"),
     );
     await until("it is ended", () => told().some((line) => line.startsWith("DeadlineExceeded: w@0 ended: DeadlineExceeded (it took longer")), 15_000);
@@ -62,7 +56,7 @@ import { workload } from "../support/manifests.ts";
     const count = join(live.directory, "count");
     writeFileSync(count, "");
     const rules = "[{action: Restart, exitCodes: {operator: In, values: [42]}}]";
-    await started(
+    await live.started(
       workload(
         "w",
         `{command: [sh, -c, 'echo x >>${count}; test $(wc -l <${count}) -ge 3 && exit 5; exit 42'], restartPolicy: Never, restartPolicyRules: ${rules}, backoff: {initial: 10ms}}`,
@@ -74,7 +68,7 @@ import { workload } from "../support/manifests.ts";
   });
 
   test("are not restarted more often than maxRestarts, until somebody asks", async () => {
-    await started(workload("w", "{command: [sh, -c, 'exit 1'], maxRestarts: {count: 3, window: 10m}, backoff: {initial: 10ms, max: 10ms}}"));
+    await live.started(workload("w", "{command: [sh, -c, 'exit 1'], maxRestarts: {count: 3, window: 10m}, backoff: {initial: 10ms, max: 10ms}}"));
     await until("it stays down", () => state()?.waiting?.reason === "RestartLimitExceeded");
     expect(status().restartCount).toBe(3);
     live.write(workload("w", "{command: [sleep, '300'], maxRestarts: {count: 3, window: 10m}}"));

@@ -19,12 +19,6 @@ const LINES = Number(process.env["HOLDFAST_TEST_LINES"] ?? 4_000_000);
     for (const child of children.splice(0)) child.kill("SIGKILL");
     await live.close();
   });
-  const started = async (text: string) => {
-    live.write(text);
-    const controller = live.controller("--resync", "10m");
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
-  };
   const printed = async (...args: string[]): Promise<string> => {
     const child = spawn(process.execPath, ["bin/holdfast.js", "logs", ...args, ...live.options.with(0, "--filename")], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -49,7 +43,7 @@ const LINES = Number(process.env["HOLDFAST_TEST_LINES"] ?? 4_000_000);
        setInterval(() => {}, 1000);`,
     );
     const size = Math.floor((LINES * 15) / 24);
-    await started(workload("w", `{command: [${process.execPath}, ${program}], logs: {maxSize: ${size}, maxFiles: 100}}`));
+    await live.started(workload("w", `{command: [${process.execPath}, ${program}], logs: {maxSize: ${size}, maxFiles: 100}}`));
     const directory = join(live.logDirectory, "w");
     await until("it has written", () => live.log("w").includes(`line ${String(LINES - 1).padStart(9, "0")}`), 120_000);
     await until("the rest is rotated", () => statSync(join(directory, "w.0.log")).blocks * 512 < 2 * size, 30_000);
@@ -61,7 +55,9 @@ const LINES = Number(process.env["HOLDFAST_TEST_LINES"] ?? 4_000_000);
   }, 200_000);
 
   test("of the last attempt, the one before, all replicas, the last lines, and what comes", async () => {
-    await started(workload("w", "{command: [sh, -c, 'echo start $(HOLDFAST_ORDINAL); echo pid $$$$; sleep 0.5; echo more; exec sleep 300'], replicas: 2}"));
+    await live.started(
+      workload("w", "{command: [sh, -c, 'echo start $(HOLDFAST_ORDINAL); echo pid $$$$; sleep 0.5; echo more; exec sleep 300'], replicas: 2}"),
+    );
     await until("both wrote", () => [0, 1].every((ordinal) => live.log("w", ordinal).includes("more")));
     expect(await printed("w", "--replica", "1")).toMatch(/^start 1\npid \d+\nmore\n$/);
     expect(await printed("w")).toMatch(/^w@0 \| start 0\nw@0 \| pid \d+\nw@0 \| more\nw@1 \| start 1\nw@1 \| pid \d+\nw@1 \| more\n$/);
@@ -87,7 +83,7 @@ const LINES = Number(process.env["HOLDFAST_TEST_LINES"] ?? 4_000_000);
   });
 
   test("to a journal that is not there keep the workload from starting, and say why", async () => {
-    const { told } = await started(workload("w", "{command: [sleep, '300'], logs: journald}"));
+    const { told } = await live.started(workload("w", "{command: [sleep, '300'], logs: journald}"));
     if (live.view("w").status.replicaStatuses?.[0]?.state.running) return; // systemd runs here: the packaging suite looks at its journal
     await until("it is told", () => told().some((line) => /StartFailed: .*journald/.test(line)));
   });

@@ -12,12 +12,6 @@ import { group, workload } from "../support/manifests.ts";
   });
   afterEach(() => live.close());
   const file = (name: string): string => join(live.directory, name);
-  const started = async (text: string) => {
-    live.write(text);
-    const controller = live.controller("--resync", "10m");
-    await until("it watches", () => controller.output().includes("in force"), 60_000);
-    return { ...controller, told: (): string[] => controller.lines().map(({ reason, msg }) => `${reason}: ${msg}`) };
-  };
   const status = (name: string) => live.view(name).status;
   const pids = (name: string): number[] => (status(name).replicaStatuses ?? []).map(({ state }) => state.running?.pid ?? 0);
 
@@ -28,7 +22,7 @@ import { group, workload } from "../support/manifests.ts";
         name,
         `{command: [sh, -c, "trap 'sleep 0.2; echo -${name} >>${log}; exit 0' TERM; echo +${name} >>${log}; while :; do sleep 0.05; done"]${more}}`,
       );
-    const { told } = await started(
+    const { told } = await live.started(
       [
         traced("web", ", dependsOn: [{name: db}, {name: migrate, condition: Completed}]"),
         workload("migrate", `{command: [sh, -c, "sleep 0.3; echo migrate >>${log}"], restartPolicy: Never, dependsOn: [{name: db, condition: Started}]}`),
@@ -56,7 +50,7 @@ import { group, workload } from "../support/manifests.ts";
     );
 
   test("a new revision reaches one replica after the other, and never more are unavailable", async () => {
-    const { told } = await started(rolled("one"));
+    const { told } = await live.started(rolled("one"));
     await until("all are ready", () => status("w").readyReplicas === 3);
     const before = pids("w");
     live.write(rolled("two"));
@@ -76,7 +70,7 @@ import { group, workload } from "../support/manifests.ts";
   });
 
   test("a rollout that fails stops and says so; the old replicas stay; the next revision mends it", async () => {
-    const { told } = await started(rolled("one"));
+    const { told } = await live.started(rolled("one"));
     await until("all are ready", () => status("w").readyReplicas === 3);
     const [first, second] = pids("w");
     writeFileSync(file("bad-two"), "");
@@ -91,7 +85,7 @@ import { group, workload } from "../support/manifests.ts";
 
   test("scaling touches only the difference; restart rolls over all", async () => {
     const spec = (replicas: number): string => workload("w", `{command: [sleep, '300'], replicas: ${replicas}, terminationGracePeriodSeconds: 1}`);
-    await started(spec(2));
+    await live.started(spec(2));
     const [first, second] = pids("w");
     live.write(spec(4));
     await until("four run", () => pids("w").length === 4 && pids("w").every(Boolean));
@@ -107,7 +101,7 @@ import { group, workload } from "../support/manifests.ts";
   });
 
   test("diff tells per field what an edit comes to", async () => {
-    const { child } = await started(workload("w", "{command: [sleep, '300'], limits: {pids.max: 5}, backoff: {initial: 1s}}"));
+    const { child } = await live.started(workload("w", "{command: [sleep, '300'], limits: {pids.max: 5}, backoff: {initial: 1s}}"));
     await until("it is remembered", () => existsSync(join(live.runDirectory, "status.json")));
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
@@ -122,7 +116,7 @@ import { group, workload } from "../support/manifests.ts";
   test("an env file that changes restarts, once it is whole, and soon", async () => {
     writeFileSync(file("env"), "A=1\n");
     utimesSync(file("env"), new Date(0), new Date(0));
-    await started(workload("w", `{command: [sh, -c, 'echo "A is $A"; exec sleep 300'], envFrom: [{file: ${file("env")}}]}`));
+    await live.started(workload("w", `{command: [sh, -c, 'echo "A is $A"; exec sleep 300'], envFrom: [{file: ${file("env")}}]}`));
     const pid = live.pid("w");
     for (const part of ["A=", "2", "\n"]) {
       writeFileSync(file("env"), part, { flag: part === "A=" ? "w" : "a" });

@@ -5,6 +5,7 @@ import type { ObservedAttempt, ReplicaRecord } from "../../src/plan/observed.ts"
 import type { Question } from "../../src/plan/question.ts";
 import { decide } from "../../src/plan/replica.ts";
 import { manifestsOf, workload } from "../support/manifests.ts";
+import { PLAIN_QUESTION } from "../support/question.ts";
 
 /** Due every ten minutes: the last time at 00:10:00. */
 const NOW = Date.parse("2026-01-01T00:10:05Z");
@@ -31,24 +32,13 @@ function ask(
   };
   const current = { attempt: "w@0@1", revision: "r", path, startedAt, stopSignal: "SIGTERM" as const, gracePeriodSeconds: 30 };
   return decide({
-    id: "w@0",
+    ...PLAIN_QUESTION,
     desired: { id: "w@0", path, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], revision, obstacle: undefined },
     observed: {
       attempts: running ? [attempt] : [],
       members: new Map([[path, running ? [2] : []]]),
       record: known && { ...known, ...(running ? { current } : {}) },
     },
-    owner: "Workload/w",
-    frozen: false,
-    hierarchies: new Set(),
-    obstacle: undefined,
-    unmet: undefined,
-    dependents: false,
-    mayReplace: true,
-    restartAfter: undefined,
-    findings: undefined,
-    task: () => undefined,
-    oomKills: () => 0,
     now,
     ...more,
   });

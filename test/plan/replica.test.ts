@@ -6,6 +6,7 @@ import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } fro
 import type { Question } from "../../src/plan/question.ts";
 import { decide } from "../../src/plan/replica.ts";
 import { manifestsOf, workload } from "../support/manifests.ts";
+import { PLAIN_QUESTION } from "../support/question.ts";
 
 const NOW = Date.parse("2026-01-01T00:10:00Z");
 const PATH = "w@0" as CgroupPath;
@@ -42,20 +43,9 @@ const seen = (attempts: ObservedAttempt[], members: number[] = [], known?: Repli
 };
 const ask = (observed: ObservedReplica | undefined, more: Partial<Question> = {}) =>
   decide({
-    id: "w@0",
+    ...PLAIN_QUESTION,
     desired: desired(),
     observed,
-    owner: "Workload/w",
-    frozen: false,
-    hierarchies: new Set(["cpu", "unified"]),
-    obstacle: undefined,
-    unmet: undefined,
-    dependents: false,
-    mayReplace: true,
-    restartAfter: undefined,
-    findings: undefined,
-    task: () => undefined,
-    oomKills: () => 0,
     now: NOW,
     ...more,
   });

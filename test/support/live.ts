@@ -153,6 +153,21 @@ export class Live {
     };
   }
 
+  /** A controller that watches, on this manifest or on what there is; `told`: its events so far, each as `Reason: words`. Only events make it look. */
+  async started(text: string | undefined, ...args: string[]): Promise<ReturnType<Live["controller"]> & { told: (...reasons: string[]) => string[] }> {
+    if (text !== undefined) this.write(text);
+    const controller = this.controller(...(args.length > 0 ? args : ["--resync", "10m"]));
+    await until("it watches", () => controller.output().includes("in force"), 60_000);
+    const told = (...reasons: string[]): string[] =>
+      controller.lines().flatMap(({ reason, msg }) => (reasons.length === 0 || reasons.includes(String(reason)) ? [`${reason}: ${msg}`] : []));
+    return { ...controller, told };
+  }
+
+  /** Writes behind the controller's back. */
+  behind(controller: string, path: string, file: string, text: string): void {
+    writeFileSync(join(this.cgroup(controller, path), file), text, { flag: "r+" });
+  }
+
   /** Ends all that this object started and removes all that it made. */
   async close(): Promise<void> {
     for (const child of this.controllers) {
