@@ -33,6 +33,14 @@ function pauseFor(length: number, timeout: number): Promise<Result> {
   return new Promise((resolve) => setTimeout(() => resolve(length > timeout ? timedOut(timeout) : OK), Math.min(length, timeout)));
 }
 
+/**
+ * Calls back when the time is over. What has arrived meanwhile is heard first: a controller that was busy, or stopped, must not
+ * take its own lateness for the workload's.
+ */
+function deadline(timeout: number, over: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(over), timeout);
+}
+
 const timedOut = (timeout: number): Result => failed(`timed out after ${timeout / 1000}s`);
 
 /** A failure in words: a refused connection to localhost is one error per address. */
@@ -48,7 +56,7 @@ function connectTo({ host, port }: { host: string; port: number }, timeout: numb
       socket.destroy();
       resolve(result);
     };
-    const timer = setTimeout(() => done(timedOut(timeout)), timeout);
+    const timer = deadline(timeout, () => done(timedOut(timeout)));
     socket.once("connect", () => done(OK));
     socket.once("error", (error) => done(failed(reasonOf(error))));
   });
@@ -71,7 +79,7 @@ function request({ host, port, path, scheme, headers }: Extract<Handler, { httpG
       sent.destroy();
       resolve(result);
     };
-    const timer = setTimeout(() => done(timedOut(timeout)), timeout);
+    const timer = deadline(timeout, () => done(timedOut(timeout)));
     sent.once("response", ({ statusCode = 0 }) => done(statusCode >= 200 && statusCode < 400 ? OK : failed(`HTTP status ${statusCode}`)));
     sent.on("error", (error) => done(failed(reasonOf(error))));
   });
@@ -94,11 +102,11 @@ function execute(argv: readonly string[], target: Target, timeout: number, procs
     let output = "";
     let late = false;
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += output.length < MOST_OUTPUT ? chunk.toString() : ""));
-    const timer = setTimeout(() => {
+    const timer = deadline(timeout, () => {
       late = true;
       // Its own group, whose first process has not been waited for yet: the number is still its.
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGKILL");
-    }, timeout);
+    });
     const done = (result: Result): void => {
       clearTimeout(timer);
       child.stdout.destroy();

@@ -63,7 +63,7 @@ export function fileRecords(directory: string, bootId: string): Records {
   };
   const keep = (replica: string, record: ReplicaRecord): void => {
     try {
-      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`);
+      replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`, 0o640);
       trouble = undefined;
       home ??= inode(folder);
     } catch (error) {

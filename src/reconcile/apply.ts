@@ -48,6 +48,8 @@ export async function apply(
       refused(action, error);
     }
   };
+  /** A holder takes a moment to go. Its child has ended for certain: what comes next need not wait for that. */
+  const going: Promise<void>[] = [];
   for (let index = 0; index < actions.length; ) {
     if (!goOn()) {
       for (const action of actions.slice(index)) done({ action, skipped: true });
@@ -55,13 +57,16 @@ export async function apply(
     }
     const starts = startsFrom(actions, index);
     if (starts.length === 0) {
-      const pending = attempt(actions[index++] as Action);
-      if (pending instanceof Promise) await pending;
+      const action = actions[index++] as Action;
+      const pending = attempt(action);
+      if (pending instanceof Promise && action.type === "release") going.push(pending);
+      else if (pending instanceof Promise) await pending;
     } else {
       await Promise.all(starts.map(attempt));
       index += starts.length;
     }
   }
+  await Promise.all(going);
   return outcomes;
 }
 

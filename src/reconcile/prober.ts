@@ -65,7 +65,7 @@ export class Prober {
       before: healthOf(record) ?? { started: false, ready: false },
       look: (probe) => {
         const target = this.targetOf(id);
-        if (!target) return Promise.resolve({ ok: false, message: "its process is not known" });
+        if (!target) return Promise.resolve(undefined);
         return this.options.host.processes.handle(target, probe.handler, probe.timeoutSeconds * 1000);
       },
       found: (findings) => {
@@ -101,7 +101,8 @@ interface Work {
   /** ms since the epoch. */
   readonly startedAt: number;
   readonly before: { readonly started: boolean; readonly ready: boolean };
-  readonly look: (probe: Probe) => Promise<{ readonly ok: boolean; readonly message?: string }>;
+  /** Undefined: there is nothing to ask at the moment. */
+  readonly look: (probe: Probe) => Promise<{ readonly ok: boolean; readonly message?: string } | undefined>;
   readonly found: (findings: Findings) => void;
 }
 
@@ -158,8 +159,10 @@ class Worker {
     const probe = this.probes[which];
     if (!probe) return this.next(which, 1000); // taken out of the manifest: it may come back
     const began = Date.now();
-    const { ok, message = "" } = await this.work.look(probe);
+    const result = await this.work.look(probe);
     if (this.stopped) return;
+    if (!result) return this.next(which, probe.periodSeconds * 1000);
+    const { ok, message = "" } = result;
     const verdict = afterLook(this.verdicts.get(which) ?? unknown(true), probe, ok);
     this.verdicts.set(which, verdict);
     if (ok) this.complaints.delete(which);

@@ -47,7 +47,8 @@ export function loadState(runDirectory: string): State {
 }
 
 export function saveState(runDirectory: string, state: State): void {
-  replaceFile(statusFile(runDirectory), `${JSON.stringify({ format: FORMAT, ...state })}\n`);
+  // Specs have variables and headers in them: those are not everybody's business.
+  replaceFile(statusFile(runDirectory), `${JSON.stringify({ format: FORMAT, ...state })}\n`, 0o640);
 }
 
 /** The objects that the last controller had in force: what is broken or gone now was one of them. */

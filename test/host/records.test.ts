@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -17,6 +17,8 @@ test("a record is there for the next controller of the same boot, and for none o
   expect(fileRecords(top, "boot-1").read("web@0")).toEqual(record);
   expect(fileRecords(top, "boot-1").list()).toEqual(["web@0"]);
   expect(fileRecords(top, "boot-2").list()).toEqual([]);
+  // Probes and hooks may have secrets in their headers and words.
+  expect(statSync(join(top, "replicas/web@0.json")).mode & 0o777).toBe(0o640);
   const records = fileRecords(top, "boot-1");
   records.remove("web@0");
   expect(records.list()).toEqual([]);
