@@ -8,7 +8,7 @@ export interface ProcessWatch {
   watches(name: string): boolean;
   /** The names of those that do not run any more; each is told once. */
   ended(): readonly string[];
-  /** The names of those that do not run any more, have other cgroups, or whose parent is in another state than before. */
+  /** The names of those that have other cgroups, or whose parent is in another state, than before. */
   different(): readonly string[];
 }
 
@@ -63,8 +63,7 @@ export function watchProcesses(): ProcessWatch {
     for (const descriptor of [stat, parent, cgroup]) if (descriptor !== undefined) closeSync(descriptor);
     watched.delete(name);
   };
-  const isDifferent = (entry: Watched): boolean =>
-    hasEnded(entry) || textOf(entry.cgroup) !== entry.cgroups || (fieldsOf(textOf(entry.parent))[0] ?? "") !== entry.parentState;
+  const isDifferent = (entry: Watched): boolean => textOf(entry.cgroup) !== entry.cgroups || (fieldsOf(textOf(entry.parent))[0] ?? "") !== entry.parentState;
   return {
     sync: (pids) => {
       const fresh: string[] = [];

@@ -6,7 +6,7 @@ import { isAlive } from "../plan/health.ts";
 import type { Engine } from "./engine.ts";
 
 /** Where the kernel tells of ends, only what outlives its main process must be found, ms. */
-const SELDOM = 5000;
+const SELDOM = 10_000;
 /** On v1 alone, ms. */
 const OFTEN = 250;
 

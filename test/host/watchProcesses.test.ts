@@ -24,7 +24,6 @@ test("tells of an end once, also of a zombie's, and watches nothing that is gone
   await pause(400);
   expect(watch.ended()).toEqual(["a"]);
   expect(watch.ended()).toEqual([]);
-  expect(watch.different()).toEqual(["a"]);
   expect(watch.sync(new Map([["b", shell.pid ?? 0]]))).toEqual([]);
   const gone = new Promise((resolve) => shell.once("exit", resolve));
   shell.kill("SIGKILL");
