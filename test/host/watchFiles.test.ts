@@ -11,7 +11,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 beforeEach(() => {
   top = mkdtempSync(join(tmpdir(), "holdfast-watch-"));
   heard = 0;
-  watch = watchFiles(() => heard++, 50);
+  watch = watchFiles(() => heard++, 400);
 });
 afterEach(() => {
   watch.close();
@@ -23,21 +23,21 @@ test("tells of its files alone, once it is calm", async () => {
   writeFileSync(file, "A=1");
   watch.sync(new Set([file, "/no/such/directory/env"]));
   writeFileSync(join(top, "other"), "x");
-  await pause(120);
+  await pause(700);
   expect(heard).toBe(0);
   for (let part = 0; part < 5; part++) {
     writeFileSync(file, `B=${part}\n`, { flag: "a" });
     await pause(20);
   }
-  await pause(150);
+  await pause(900);
   expect(heard).toBe(1);
   writeFileSync(`${file}.tmp`, "A=3");
   renameSync(`${file}.tmp`, file);
-  await pause(150);
+  await pause(900);
   expect(heard).toBe(2);
   watch.sync(new Set());
   writeFileSync(file, "A=4");
-  await pause(120);
+  await pause(700);
   expect(heard).toBe(2);
 });
 
@@ -48,7 +48,7 @@ test("tells of a link that is switched", async () => {
   watch.sync(new Set([join(top, "env")]));
   symlinkSync("..v2", join(top, "..next"));
   renameSync(join(top, "..next"), join(top, "..data"));
-  await pause(150);
+  await pause(900);
   expect(heard).toBe(1);
 });
 

@@ -8,7 +8,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 test("tells of an end once, also of a zombie's, and watches nothing that is gone", async () => {
   // The shell does not wait for its child: it stays a zombie.
-  const shell = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 5"], { stdio: ["ignore", "pipe", "ignore"] });
+  const shell = spawn("sh", ["-c", "sleep 0.5 & echo $!; exec sleep 15"], { stdio: ["ignore", "pipe", "ignore"] });
   const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
   expect(
     watch.sync(
@@ -21,8 +21,15 @@ test("tells of an end once, also of a zombie's, and watches nothing that is gone
   ).toEqual(["a", "b"]);
   expect([watch.watches("a"), watch.watches("gone")]).toEqual([true, false]);
   expect([watch.ended(), watch.different()]).toEqual([[], []]);
-  await pause(400);
-  expect(watch.ended()).toEqual(["a"]);
+  const ended = async (): Promise<readonly string[]> => {
+    for (let waited = 0; waited < 200; waited++) {
+      const names = watch.ended();
+      if (names.length > 0) return names;
+      await pause(20);
+    }
+    return [];
+  };
+  expect(await ended()).toEqual(["a"]);
   expect(watch.ended()).toEqual([]);
   expect(watch.sync(new Map([["b", shell.pid ?? 0]]))).toEqual([]);
   const gone = new Promise((resolve) => shell.once("exit", resolve));
@@ -34,12 +41,17 @@ test("tells of an end once, also of a zombie's, and watches nothing that is gone
 test("tells when a parent is in another state than before", async () => {
   const shell = spawn("sh", ["-c", "sleep 5 & echo $!; wait"], { stdio: ["ignore", "pipe", "ignore"] });
   const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
-  await pause(50);
+  // The shell is in wait(2) by then.
+  await pause(300);
   watch.sync(new Map([["a", child]]));
   expect(watch.different()).toEqual([]);
   shell.kill("SIGSTOP");
-  await pause(50);
-  expect(watch.different()).toEqual(["a"]);
+  let names: readonly string[] = [];
+  for (let waited = 0; waited < 200 && names.length === 0; waited++) {
+    await pause(20);
+    names = watch.different();
+  }
+  expect(names).toEqual(["a"]);
   expect(watch.watches("a")).toBe(false);
   process.kill(child, "SIGKILL");
   shell.kill("SIGKILL");
