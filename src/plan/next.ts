@@ -36,7 +36,8 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
     return { state: waiting("Starting", reason) };
   };
   if (record.current && last?.attempt !== record.current.attempt) return lost(question, record, actions);
-  const notBefore = record.notBefore ?? 0;
+  // No pause is longer than the longest: if it seems so, the clock was set back.
+  const notBefore = (record.notBefore ?? 0) - now > run.backoff.max ? 0 : (record.notBefore ?? 0);
   const soonest = (): string => `${Math.ceil((notBefore - now) / 1000)}s`;
   if (record.failed?.revision === desired.revision && now < notBefore)
     return { state: waiting("StartFailed", `${record.failed.message}; tried again in ${soonest()}`), wakeAt: notBefore };

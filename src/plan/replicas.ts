@@ -26,8 +26,13 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
   const busy = new Set<CgroupPath>();
   const wakes = new Map<CgroupPath, number>();
   const rollouts = new Map<string, Rollout>();
+  // What was asked for in a future that the clock has been set back from would be asked for again and again.
+  const restartOf = (workload: string): number | undefined => {
+    const asked = restartAfter?.get(workload);
+    return asked !== undefined && asked <= now ? asked : undefined;
+  };
   const rollout = (resource: WorkloadResource): Rollout => {
-    const known = rollouts.get(resource.name) ?? rolloutOf(replicasOf(resource, inputs), resource.run, observed.record, restartAfter?.get(resource.name), now);
+    const known = rollouts.get(resource.name) ?? rolloutOf(replicasOf(resource, inputs), resource.run, observed.record, restartOf(resource.name), now);
     rollouts.set(resource.name, known);
     return known;
   };
@@ -61,7 +66,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
       unmet: wanted && unmetDependency(wanted.resource, desired, observed),
       dependents: !wanted && hasDependents(workload, desired, observed),
       mayReplace: roll?.replace.has(id) ?? true,
-      restartAfter: restartAfter?.get(workload),
+      restartAfter: restartOf(workload),
       findings: findings?.get(id),
       task: observed.task,
       oomKills: observed.oomKills,

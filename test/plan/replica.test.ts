@@ -286,3 +286,9 @@ describe("odd ends of the holder", () => {
     });
   });
 });
+
+test("a clock that was set back holds up no restart", () => {
+  const crashed = record({ streak: 3, last: last(), notBefore: NOW + 86_400_000 });
+  expect(types(ask(seen([], [], crashed)))).toEqual(["start"]);
+  expect(types(ask(seen([], [], { ...crashed, notBefore: NOW + 20_000 })))).toEqual([]);
+});
