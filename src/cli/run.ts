@@ -110,7 +110,8 @@ export async function run(options: RunOptions): Promise<number> {
       engine.save();
       introduce();
     },
-    lost: () => loadController(runDirectory) === undefined,
+    // Taken away in the middle of being written, a part of it may be there.
+    lost: () => loadController(runDirectory) === undefined || host.records.lost(),
     settled: () => teller.flush(),
   });
   const versions = inWords(host.base.controllers, ({ id }) => (host.base.tables.get(id)?.length ?? 0) > 0);

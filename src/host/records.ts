@@ -37,6 +37,8 @@ export interface Records {
   read(replica: string): ReplicaRecord | undefined;
   write(replica: string, record: ReplicaRecord): void;
   remove(replica: string): void;
+  /** Whether somebody took them away. */
+  lost(): boolean;
   /** Writes all again when somebody took the run directory away. */
   restore(): void;
   /** Why the last record could not be written to its file. */
@@ -80,6 +82,7 @@ export function fileRecords(directory: string, bootId: string): Records {
       keep(replica, record);
     },
     trouble: () => trouble,
+    lost: () => inode(folder) !== home,
     restore: () => {
       const there = inode(folder);
       if (there !== home) for (const [replica, record] of known()) keep(replica, record);

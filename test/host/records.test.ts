@@ -47,3 +47,14 @@ test("a file is replaced as a whole, in a directory that may not be there yet, a
   expect(readdirSync(top).sort()).toEqual(["directory", "new"]);
   expect(readJson(join(top, "nowhere"))).toBeUndefined();
 });
+
+test("records that somebody took away are missed, and written again", () => {
+  const records = fileRecords(top, "boot-1");
+  expect(records.lost()).toBe(false);
+  records.write("web@0", record);
+  expect(records.lost()).toBe(false);
+  rmSync(join(top, "replicas"), { recursive: true });
+  expect(records.lost()).toBe(true);
+  records.restore();
+  expect([records.lost(), fileRecords(top, "boot-1").read("web@0")]).toEqual([false, record]);
+});
