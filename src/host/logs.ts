@@ -3,6 +3,7 @@ import { constants, mkdirSync, openSync, renameSync, rmSync, statSync } from "no
 import { dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
+import { isBeingRotated } from "./rotate.ts";
 
 /** The live log file of one replica. */
 export function logFile(logDirectory: string, workload: string, ordinal: number, logs: Logs): string {
@@ -18,7 +19,7 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   const live = layoutOf(file).pieces.at(-1);
   const size = live ? live.to - live.from : 0;
   // A file that begins with a hole is put aside by whoever looks after logs.
-  if (live && size > maxBytes && live.offset === 0) {
+  if (live && size > maxBytes && live.offset === 0 && !isBeingRotated(file)) {
     rmSync(`${file}.${maxFiles - 1}`, { force: true });
     for (let index = maxFiles - 2; index >= 1; index--) {
       if (statSync(`${file}.${index}`, { throwIfNoEntry: false })) renameSync(`${file}.${index}`, `${file}.${index + 1}`);

@@ -13,8 +13,22 @@ const CHUNK = 1024 * 1024;
 /** How a rotation went: `unsupported` by the file system; `small`: there is nothing to put aside. */
 export type Rotation = "rotated" | "small" | "unsupported";
 
+/** Logs that are being rotated: nobody else may rename their files. */
+const busy = new Set<string>();
+
+export const isBeingRotated = (log: string): boolean => busy.has(log);
+
 /** Puts all whole blocks of a live log aside as `.1`, and keeps so many files in all. */
 export async function rotate(log: string, maxFiles: number): Promise<Rotation> {
+  busy.add(log);
+  try {
+    return await putBeginningAside(log, maxFiles);
+  } finally {
+    busy.delete(log);
+  }
+}
+
+async function putBeginningAside(log: string, maxFiles: number): Promise<Rotation> {
   const live = layoutOf(log).pieces.at(-1);
   const size = statSync(log, { throwIfNoEntry: false })?.size;
   if (!live || size === undefined) return "small";
@@ -53,7 +67,8 @@ async function copy(from: string, start: number, end: number, to: string): Promi
       for (let at = start; at < end; ) {
         const { bytesRead } = await source.read(buffer, 0, Math.min(CHUNK, end - at), at);
         if (bytesRead === 0) throw new Error(`${from} became shorter while it was copied`);
-        await target.write(buffer, 0, bytesRead);
+        // A disk that is nearly full takes a part, and then refuses.
+        for (let written = 0; written < bytesRead; ) written += (await target.write(buffer, written, bytesRead - written)).bytesWritten;
         at += bytesRead;
       }
     } finally {

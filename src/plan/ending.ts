@@ -25,14 +25,22 @@ export function whyStop({ id, meta }: ObservedAttempt, question: Question, recor
   if (deadline !== undefined && now >= deadline)
     return { reason: "active deadline exceeded", message: `it took longer than activeDeadlineSeconds: ${job.activeDeadlineSeconds}` };
   if (job.schedule) {
-    const due = job.concurrencyPolicy === "Replace" && !job.suspend && lastDue(job.schedule, record.schedule?.from ?? now, now) !== undefined;
+    const due =
+      job.concurrencyPolicy === "Replace" && !job.suspend && lastDue(job.schedule, knownUntil(record, job.schedule.expression) ?? now, now) !== undefined;
     if (due) return { reason: "replaced by the next run" };
     // A job runs to its end as it was started, like a CronJob's; only who asks for it stops it.
     if (restartAfter !== undefined && Date.parse(meta.startedAt) < restartAfter) return { reason: "restart asked for" };
     return meta.path === desired.path ? undefined : { reason: "new revision" };
   }
-  if (question.obstacle !== undefined || !question.mayReplace || !isOutdated(meta, desired.revision, restartAfter)) return undefined;
+  // What could not start again now runs on as it is.
+  if (question.obstacle !== undefined || question.unmet !== undefined || question.frozen) return undefined;
+  if (!question.mayReplace || !isOutdated(meta, desired.revision, restartAfter)) return undefined;
   return { reason: meta.revision === desired.revision ? "restart asked for" : "new revision" };
+}
+
+/** Up to when times of this schedule have been dealt with; undefined for another one. */
+function knownUntil({ schedule }: ReplicaRecord, expression: string): number | undefined {
+  return schedule?.expression === expression ? schedule.from : undefined;
 }
 
 /** When time alone will end it; ms since the epoch. */

@@ -92,7 +92,7 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   const { pid, strayed } = main;
   for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
   if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };
-  lookAfter(first, before.current?.attempt === first.id && !before.current.watched, question, record, actions);
+  lookAfter(first, before.current === undefined || (before.current.attempt === first.id && !before.current.watched), question, record, actions);
   const wakeAt = endsAt(question, record);
   return { actions, state, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }

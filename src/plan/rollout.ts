@@ -1,7 +1,7 @@
 /** Knows how a new revision reaches the replicas of a workload: a few at a time, no more than may be unavailable. */
 import type { RunSpec } from "../api/resource.ts";
 import type { DesiredReplica } from "./desired.ts";
-import { isAlive, readySince } from "./health.ts";
+import { begun, isAlive, readySince } from "./health.ts";
 import type { ReplicaRecord } from "./observed.ts";
 
 export interface Rollout {
@@ -34,6 +34,8 @@ export function rolloutOf(
   const replace = new Set<string>();
   const outdated: string[] = [];
   const candidates: string[] = [];
+  const useless: string[] = [];
+  let unproven = false;
   const times: number[] = [];
   let progressed = 0;
   let updated = 0;
@@ -46,17 +48,21 @@ export function rolloutOf(
     else if (since !== undefined) times.push(since + minReady);
     if (!record?.current || !isAlive(record) || !isOutdated(record.current, revision, restartAfter)) {
       if (record?.current && isAlive(record)) updated++;
+      if (!isAvailable && record?.run) unproven = true;
       progressed = Math.max(progressed, record?.run?.since ?? 0, isAvailable && since !== undefined ? since + minReady : 0);
       continue;
     }
     outdated.push(id);
     if (isAvailable) candidates.push(id);
     else {
-      // It is being replaced, or is of no use as it is.
-      replace.add(id);
-      if (record.stopping?.attempt === record.current.attempt) progressed = Math.max(progressed, record.stopping.since);
+      const stopping = begun(record, record.current.attempt);
+      if (stopping) replace.add(id);
+      else useless.push(id);
+      if (stopping) progressed = Math.max(progressed, stopping.since);
     }
   }
+  // What is of no use as it is may go first, but not for a revision that has not been of use anywhere it runs.
+  if (!unproven) for (const id of useless) replace.add(id);
   let budget = strategy.maxUnavailable - (replicas.length - available);
   for (const id of candidates.reverse()) if (budget-- > 0) replace.add(id);
   const waits = outdated.some((id) => !replace.has(id));

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Live, until, whyNotLive } from "../support/live.ts";
+import { Live, PATIENCE, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
 
 /** Lines a second, and rotations; fewer where the machine is emulated. */
@@ -72,7 +72,7 @@ const ROTATIONS = RATE < 500_000 ? 3 : 10;
     children.push(followed);
     let text = "";
     followed.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 1500 * PATIENCE));
     process.kill(before, "SIGKILL");
     await until("it follows", () => /^start 0\npid \d+\nmore\n$/.test(text), 15_000);
     followed.kill("SIGINT");

@@ -72,6 +72,9 @@ describe("a new revision", () => {
   });
 });
 
+test("a replica that stops being ready is not given to a revision that has failed", () =>
+  expect(ask([{ ready: false }, {}, { revision: "new", ready: false, ago: 20 }])).toMatchObject({ replace: [], failed: true }));
+
 test("a restart that was asked for rolls over what had started before", () => {
   const runs = [{ revision: "new" }, { revision: "new", ago: 1 }, { revision: "new" }];
   expect(ask(runs, "{}", minutes(5)).outdated).toEqual(["w@0", "w@2"]);
