@@ -8,7 +8,7 @@ export interface ProcessWatch {
   watches(name: string): boolean;
   /** The names of those that do not run any more; each is told once. */
   ended(): readonly string[];
-  /** The names of those that have other cgroups, or whose parent is in another state, than before. */
+  /** The names of those that have other cgroups than before, or whose parent is stopped now and was not, or the other way round. */
   different(): readonly string[];
 }
 
@@ -18,8 +18,8 @@ interface Watched {
   readonly stat: number;
   readonly parent: number | undefined;
   readonly cgroup: number | undefined;
-  /** What the parent's state and the cgroups were. */
-  readonly parentState: string;
+  /** Whether the parent was stopped, as a holder is, and what the cgroups were. */
+  readonly parentStopped: boolean;
   readonly cgroups: string;
   told: boolean;
 }
@@ -38,6 +38,9 @@ function textOf(descriptor: number | undefined): string {
 
 const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 2);
 
+/** Any other state than that is only what it happens to do at the moment. */
+const isStopped = (stat: number | undefined): boolean => fieldsOf(textOf(stat))[0] === "T";
+
 function open(file: string): number | undefined {
   try {
     return openSync(file, "r");
@@ -54,7 +57,7 @@ function watch(pid: number): Watched | undefined {
   const above = Number(fieldsOf(textOf(stat))[1]);
   const parent = above > 1 ? open(`/proc/${above}/stat`) : undefined;
   const cgroup = open(`/proc/${pid}/cgroup`);
-  return { pid, stat, parent, cgroup, parentState: fieldsOf(textOf(parent))[0] ?? "", cgroups: textOf(cgroup), told: false };
+  return { pid, stat, parent, cgroup, parentStopped: isStopped(parent), cgroups: textOf(cgroup), told: false };
 }
 
 export function watchProcesses(): ProcessWatch {
@@ -63,7 +66,7 @@ export function watchProcesses(): ProcessWatch {
     for (const descriptor of [stat, parent, cgroup]) if (descriptor !== undefined) closeSync(descriptor);
     watched.delete(name);
   };
-  const isDifferent = (entry: Watched): boolean => textOf(entry.cgroup) !== entry.cgroups || (fieldsOf(textOf(entry.parent))[0] ?? "") !== entry.parentState;
+  const isDifferent = (entry: Watched): boolean => textOf(entry.cgroup) !== entry.cgroups || isStopped(entry.parent) !== entry.parentStopped;
   return {
     sync: (pids) => {
       const fresh: string[] = [];

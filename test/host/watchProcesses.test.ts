@@ -38,6 +38,21 @@ test("tells of an end once, also of a zombie's, and watches nothing that is gone
   expect(watch.ended()).toEqual(["b"]);
 });
 
+test("takes nothing that a parent does for a difference, unless it stops", async () => {
+  const shell = spawn("sh", ["-c", "sleep 5 & echo $!; read line; kill $!; wait"], { stdio: ["pipe", "pipe", "ignore"] });
+  const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
+  const busy = spawn("sh", ["-c", `sleep 5 & echo $!; while test -d /proc/${child}; do :; done; wait`], { stdio: ["ignore", "pipe", "ignore"] });
+  const below = Number(await new Promise((resolve) => busy.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
+  await pause(100);
+  watch.sync(new Map([["a", below]]));
+  shell.stdin.write("go on\n");
+  // Busy until now, it waits from here on.
+  await pause(300);
+  expect(watch.different()).toEqual([]);
+  process.kill(below, "SIGKILL");
+  await new Promise((resolve) => busy.once("exit", resolve));
+});
+
 test("tells when a parent is in another state than before", async () => {
   const shell = spawn("sh", ["-c", "sleep 5 & echo $!; wait"], { stdio: ["ignore", "pipe", "ignore"] });
   const child = Number(await new Promise((resolve) => shell.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
