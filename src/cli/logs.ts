@@ -57,10 +57,7 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
     ranges.set(source, tail === undefined ? whole : { ...whole, from: await startOfTail(file, whole, tail) });
   }
   const printers = new Map(sources.map((source) => [source, printer(prefixed ? `${source.name} | ` : "")]));
-  for (const [source, range] of ranges) {
-    const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
-    ranges.set(source, { from, to: undefined });
-  }
+  await printAll(ranges, printers);
   if (options.follow) await follow(ranges, printers);
   return missing > 0 && missing === sources.length ? 1 : 0;
 }
@@ -83,14 +80,19 @@ function printer(prefix: string): (bytes: Buffer) => void {
   };
 }
 
+/** Prints what there is of each range; each goes on where that ended. */
+async function printAll(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes: Buffer) => void>): Promise<void> {
+  for (const [source, range] of ranges) {
+    const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
+    ranges.set(source, { from, to: undefined });
+  }
+}
+
 function follow(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes: Buffer) => void>): Promise<void> {
   return new Promise((resolve) => {
     let ended = false;
     const more = async (): Promise<void> => {
-      for (const [source, range] of ranges) {
-        const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
-        ranges.set(source, { from, to: undefined });
-      }
+      await printAll(ranges, printers);
       if (!ended) timer = setTimeout(() => void more(), LOOK);
     };
     let timer = setTimeout(() => void more(), LOOK);

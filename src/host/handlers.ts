@@ -1,6 +1,8 @@
 /** Knows how to carry out a hook or a probe: a request, a connection, a pause, or a command inside the workload's cgroups. */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import type { ClientRequest } from "node:http";
+import type { Socket } from "node:net";
 import type { Handler } from "../api/resource.ts";
 import type { Target } from "../plan/action.ts";
 import type { TaskState } from "../plan/observed.ts";
@@ -47,25 +49,34 @@ const timedOut = (timeout: number): Result => failed(`timed out after ${timeout 
 const reasonOf = (error: Error & { code?: string; errors?: readonly Error[] }): string =>
   error.message || error.errors?.[0]?.message || (error.code ?? "failed");
 
-function connectTo({ host, port }: { host: string; port: number }, timeout: number): Promise<Result> {
-  const { connect } = process.getBuiltinModule("node:net");
+/** Opens something that answers, and closes it again once it has answered, failed, or the time is over. */
+function ask<T extends Asked>(timeout: number, open: () => T, answers: (asked: T, done: (result: Result) => void) => void): Promise<Result> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port });
+    const asked = open();
     const done = (result: Result): void => {
       clearTimeout(timer);
-      socket.destroy();
+      asked.destroy();
       resolve(result);
     };
     const timer = deadline(timeout, () => done(timedOut(timeout)));
-    socket.once("connect", () => done(OK));
-    socket.once("error", (error) => done(failed(reasonOf(error))));
+    // Not only once: being closed is one more error to some.
+    asked.on("error", (error) => done(failed(reasonOf(error))));
+    answers(asked, done);
   });
+}
+
+type Asked = Socket | ClientRequest;
+
+function connectTo({ host, port }: { host: string; port: number }, timeout: number): Promise<Result> {
+  const { connect } = process.getBuiltinModule("node:net");
+  const open = (): Socket => connect({ host, port });
+  return ask(timeout, open, (socket, done) => socket.once("connect", () => done(OK)));
 }
 
 function request({ host, port, path, scheme, headers }: Extract<Handler, { httpGet: unknown }>["httpGet"], timeout: number): Promise<Result> {
   const { get } = scheme === "HTTPS" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
-  return new Promise((resolve) => {
-    const sent = get({
+  const open = (): ClientRequest =>
+    get({
       host,
       port,
       path,
@@ -74,15 +85,9 @@ function request({ host, port, path, scheme, headers }: Extract<Handler, { httpG
       // As in Kubernetes: the question is whether it answers, not who it is.
       rejectUnauthorized: false,
     });
-    const done = (result: Result): void => {
-      clearTimeout(timer);
-      sent.destroy();
-      resolve(result);
-    };
-    const timer = deadline(timeout, () => done(timedOut(timeout)));
-    sent.once("response", ({ statusCode = 0 }) => done(statusCode >= 200 && statusCode < 400 ? OK : failed(`HTTP status ${statusCode}`)));
-    sent.on("error", (error) => done(failed(reasonOf(error))));
-  });
+  return ask(timeout, open, (sent, done) =>
+    sent.once("response", ({ statusCode = 0 }) => done(statusCode >= 200 && statusCode < 400 ? OK : failed(`HTTP status ${statusCode}`))),
+  );
 }
 
 const SCRIPT = `${PLACE}\n${ENVIRONMENT}\n  exec "$@"\n`;

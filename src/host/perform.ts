@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
+import type { ReplicaRecord } from "../plan/observed.ts";
 import { currentOfStart } from "../plan/replica.ts";
 import { pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
@@ -59,6 +60,7 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
       throw refused(`writing ${JSON.stringify(text)} to ${file}`, file, error);
     }
   };
+  const remember = ({ replica, record }: { replica: string; record: ReplicaRecord }): void => records.write(replica, record);
   return {
     create: (action) => {
       try {
@@ -141,13 +143,13 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
       tasks.begin(key, path, processes.handle(target, handler, timeout));
     },
     complain: () => {},
-    health: (action) => records.write(action.replica, action.record),
-    conclude: (action) => records.write(action.replica, action.record),
-    note: (action) => records.write(action.replica, action.record),
-    adopt: (action) => records.write(action.replica, action.record),
-    spare: (action) => records.write(action.replica, action.record),
+    health: remember,
+    conclude: remember,
+    note: remember,
+    adopt: remember,
+    spare: remember,
     kill: (action) => processes.kill(action.path),
-    record: (action) => records.write(action.replica, action.record),
+    record: remember,
     release: (action) => processes.release(action.attempt, action.holder),
     hold: (action) => processes.hold(action.attempt, action.holder),
     void: (action) => processes.void(action.attempt),

@@ -1,16 +1,13 @@
 /** Knows what a workload waits for before it starts, and what waits for it before it ends. */
 import type { Dependency, WorkloadResource } from "../api/resource.ts";
-import { replicaName } from "../cgroup/path.ts";
-import type { Desired } from "./desired.ts";
+import { type Desired, replicaIds } from "./desired.ts";
 import { isAlive, isStarted, readySince } from "./health.ts";
 import type { Observed } from "./observed.ts";
 
 type Known = Pick<Observed, "record" | "remembered">;
 
-const replicasOf = ({ name, run }: WorkloadResource): string[] => Array.from({ length: run.replicas }, (_, ordinal) => replicaName(name, ordinal));
-
 function isMet({ condition }: Dependency, workload: WorkloadResource, { record }: Known): boolean {
-  return replicasOf(workload).every((id) => {
+  return replicaIds(workload).every((id) => {
     const known = record(id);
     if (condition === "Started") return isStarted(known);
     if (condition === "Ready") return readySince(known) !== undefined;

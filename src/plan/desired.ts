@@ -2,7 +2,7 @@
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, replicaName } from "../cgroup/path.ts";
 
 export interface DesiredCgroup {
   readonly path: CgroupPath;
@@ -36,6 +36,9 @@ export interface DesiredReplica {
   readonly obstacle: string | undefined;
 }
 
+/** Ids of a workload's replicas, in their order. */
+export const replicaIds = ({ name, run }: WorkloadResource): string[] => Array.from({ length: run.replicas }, (_, ordinal) => replicaName(name, ordinal));
+
 export interface Desired {
   readonly cgroups: ReadonlyMap<CgroupPath, DesiredCgroup>;
   readonly replicas: ReadonlyMap<string, DesiredReplica>;
@@ -44,3 +47,7 @@ export interface Desired {
   /** Manifests are broken or missing somewhere: what is not declared is left alone. */
   readonly held: boolean;
 }
+
+/** The replicas of a workload that are desired, in their order. */
+export const replicasOf = ({ replicas }: Pick<Desired, "replicas">, workload: WorkloadResource): DesiredReplica[] =>
+  replicaIds(workload).flatMap((id) => replicas.get(id) ?? []);

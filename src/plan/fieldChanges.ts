@@ -9,29 +9,39 @@ export interface FieldChange {
 }
 
 /** What a process is started with; a change of it is a new revision. */
-const STARTED_WITH = new Set(
-  [
-    "command args initCommands env envFrom workingDir user group supplementaryGroups umask nice ioPriority schedulingPolicy",
-    "cpuAffinity oomScoreAdj rlimits limitGroupRef",
-  ].flatMap((names) => names.split(" ")),
-);
+const STARTED_WITH = new Set([
+  "command",
+  "args",
+  "initCommands",
+  "env",
+  "envFrom",
+  "workingDir",
+  "user",
+  "group",
+  "supplementaryGroups",
+  "umask",
+  "nice",
+  "ioPriority",
+  "schedulingPolicy",
+  "cpuAffinity",
+  "oomScoreAdj",
+  "rlimits",
+  "limitGroupRef",
+]);
 type Spec = Readonly<Record<string, unknown>>;
 const asSpec = (value: unknown): Spec => (typeof value === "object" && value !== null ? (value as Spec) : {});
 
 /** The fields that differ between a spec as it was in force and as it is written now. */
 export function fieldChanges(before: unknown, resource: Resource): FieldChange[] {
   const [old, now] = [asSpec(before), asSpec(resource.spec)];
-  const fields = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((field) => !same(old[field], now[field])).sort();
-  return fields.flatMap((field): FieldChange[] => {
-    if (field === "limits") return limitChanges(asSpec(old["limits"]), asSpec(now["limits"]));
-    return [{ field: `spec.${field}`, effect: effectOf(field, old, now, resource) }];
+  return different(old, now).flatMap((field): FieldChange[] => {
+    if (field !== "limits") return [{ field: `spec.${field}`, effect: effectOf(field, old, now, resource) }];
+    return different(asSpec(old["limits"]), asSpec(now["limits"])).map((name) => ({ field: `spec.limits.${name}`, effect: "written in place" }));
   });
 }
 
-function limitChanges(old: Spec, now: Spec): FieldChange[] {
-  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((name) => !same(old[name], now[name])).sort();
-  return names.map((name) => ({ field: `spec.limits.${name}`, effect: "written in place" }));
-}
+const different = (old: Spec, now: Spec): string[] =>
+  [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((name) => !same(old[name], now[name])).sort();
 
 function effectOf(field: string, old: Spec, now: Spec, resource: Resource): FieldChange["effect"] {
   if (field === "parentRef") return "restarts";

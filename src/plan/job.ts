@@ -1,18 +1,12 @@
 /** Knows when a schedule's runs begin, and when one is over and how it went: a CronJob's rules (kubernetes.io, "CronJob"). */
-
 import type { RunSpec, Schedule } from "../api/resource.ts";
 import { lastDue, nextRun } from "../api/schedule.ts";
 import type { JobRun } from "../api/status.ts";
 import type { Action, ActionOf } from "./action.ts";
 import type { ReplicaRecord } from "./observed.ts";
-import type { Question, ReplicaState } from "./question.ts";
+import { type Next, type Question, waiting } from "./question.ts";
 import type { StartReason } from "./reasons.ts";
 import { restarts, spent } from "./restart.ts";
-
-interface Next {
-  readonly state: ReplicaState;
-  readonly wakeAt?: number;
-}
 
 type Start = (reason: StartReason, changes?: Partial<ReplicaRecord>) => Next;
 
@@ -51,31 +45,27 @@ export function nextOfJob(
     );
     return { state: { terminated: record.last }, wakeAt: now };
   }
-  const waiting = (reason: string, message: string, wakeAt?: number): Next => ({
-    state: { waiting: { reason, message } },
-    ...(wakeAt === undefined ? {} : { wakeAt }),
-  });
   const upcoming = nextRun(schedule, now);
   const until = upcoming === undefined ? "there is no next run" : `next run at ${new Date(upcoming).toISOString()}`;
-  const wakeAt = Math.min(upcoming ?? now + LOOK, now + LOOK);
+  const scheduled: Next = { state: waiting("Scheduled", until), wakeAt: Math.min(upcoming ?? now + LOOK, now + LOOK) };
   if (record.schedule?.expression !== expression) {
     // What was due before anybody knew of this schedule is not made up for.
     note({ ...record, schedule: { expression, from: now } });
-    return waiting("Scheduled", until, wakeAt);
+    return scheduled;
   }
   const { from } = record.schedule;
   const asked = restartAfter !== undefined && restartAfter > Math.max(from, Date.parse(record.last?.startedAt ?? "") || 0);
   if (asked) return start("restart asked for", { streak: 0, run: { since: now, retries: 0, due: restartAfter } });
-  if (run.job.suspend) return waiting("Suspended", "no new run begins");
+  if (run.job.suspend) return { state: waiting("Suspended", "no new run begins") };
   const due = lastDue(schedule, from, now);
-  if (due === undefined) return waiting("Scheduled", until, wakeAt);
+  if (due === undefined) return scheduled;
   const since = { expression, from: due };
   const { startingDeadlineSeconds } = run.job;
   if (startingDeadlineSeconds === undefined || now - due <= startingDeadlineSeconds * 1000)
     return start("scheduled", { streak: 0, schedule: since, run: { since: now, retries: 0, due } });
   const late = `${Math.round((now - due) / 1000)}s late, later than startingDeadlineSeconds (${startingDeadlineSeconds})`;
   note({ ...record, schedule: since }, { outcome: "MissedSchedule", note: `${replica}: the run of ${new Date(due).toISOString()} is missed: ${late}` });
-  return waiting("Scheduled", until, wakeAt);
+  return scheduled;
 }
 
 /** How a run went; undefined while it is to be tried again. */

@@ -1,16 +1,12 @@
 /** Knows what comes next for a replica of which nothing runs: start, wait, or rest. */
 import { ROOT } from "../cgroup/path.ts";
 import type { Action } from "./action.ts";
+import { isAlive } from "./health.ts";
 import { nextOfJob } from "./job.ts";
 import type { ReplicaRecord } from "./observed.ts";
-import { type Question, type ReplicaState, SOON, waiting } from "./question.ts";
+import { type Next, type Question, SOON, waiting } from "./question.ts";
 import type { StartReason } from "./reasons.ts";
 import { pause, restarts, spent, withRestart } from "./restart.ts";
-
-interface Next {
-  readonly state: ReplicaState;
-  readonly wakeAt?: number;
-}
 
 export function next(question: Question, record: ReplicaRecord, actions: Action[]): Next {
   const { id: replica, desired, observed, owner, frozen, hierarchies, obstacle, restartAfter, now } = question;
@@ -35,7 +31,7 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
     actions.push({ type: "start", owner, path: desired.path, replica: desired, hierarchies: [...hierarchies], reason, record: started, refused });
     return { state: waiting("Starting", reason) };
   };
-  if (record.current && last?.attempt !== record.current.attempt) return lost(question, record, actions);
+  if (isAlive(record)) return lost(question, record, actions);
   // No pause is longer than the longest: if it seems so, the clock was set back.
   const notBefore = (record.notBefore ?? 0) - now > run.backoff.max ? 0 : (record.notBefore ?? 0);
   const soonest = (): string => `${Math.ceil((notBefore - now) / 1000)}s`;

@@ -19,6 +19,9 @@ export interface Decision {
   readonly wakeAt?: number;
 }
 
+/** What comes next where nothing runs; its actions are among the others. */
+export type Next = Omit<Decision, "actions">;
+
 export interface Question {
   readonly id: string;
   /** Undefined: it is not declared any more. */

@@ -5,7 +5,7 @@ import type { Action } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { endsAt, whyStop } from "./ending.ts";
 import { terminated } from "./exit.ts";
-import { healthOf, needsHealth, nextHealth } from "./health.ts";
+import { begun, healthOf, isAlive, needsHealth, nextHealth } from "./health.ts";
 import { next } from "./next.ts";
 import type { AttemptMeta, Current, Ending, ObservedAttempt, ReplicaRecord, Terminated } from "./observed.ts";
 import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
@@ -58,8 +58,7 @@ export function decide(question: Question): Decision {
     if ((first || ended.has(path)) && !(spares && path === desired?.path))
       actions.push({ type: "kill", owner, path, replica, reason: "left behind by the main process" });
   if (first?.main && first.meta) return running(first, twins[0], question, record, actions);
-  const known = record.current !== undefined && record.last?.attempt !== record.current.attempt;
-  const orphans = left.filter(([path]) => !ended.has(path) && !(spares && !known && path === desired?.path));
+  const orphans = left.filter(([path]) => !ended.has(path) && !(spares && !isAlive(record) && path === desired?.path));
   if (orphans.length > 0) return stopOrphans(orphans, question, record, actions);
   // Its cgroup is being emptied: whatever starts next starts in an empty one.
   if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + SOON };
@@ -87,8 +86,8 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   if (why?.reason === "not declared any more" && question.dependents)
     return { actions, state: waiting("Stopping", "workloads that depend on it end first"), wakeAt: now + INIT_LOOK };
   if (why || !desired) return stop(first, why ?? { reason: "not declared any more" }, question, record, actions, state);
-  if (record.stopping?.attempt === first.id && !record.stopping.spared)
-    actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...record.stopping, spared: true } } });
+  const stopping = begun(record, first.id);
+  if (stopping) actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...stopping, spared: true } } });
   const { pid, strayed } = main;
   for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
   if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };

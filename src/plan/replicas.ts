@@ -1,11 +1,11 @@
 /** Knows what to ask about each replica that is declared or found: what its workload, and those it depends on, have to say to it. */
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, WorkloadResource } from "../api/resource.ts";
-import { type CgroupPath, replicaName } from "../cgroup/path.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
 import { hasDependents, unmetDependency } from "./depend.ts";
-import type { DesiredReplica } from "./desired.ts";
+import { type DesiredReplica, replicasOf } from "./desired.ts";
 import type { Inputs, InScope } from "./plan.ts";
 import type { ReplicaState } from "./question.ts";
 import { decide } from "./replica.ts";
@@ -32,7 +32,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     return asked !== undefined && asked <= now ? asked : undefined;
   };
   const rollout = (resource: WorkloadResource): Rollout => {
-    const known = rollouts.get(resource.name) ?? rolloutOf(replicasOf(resource, inputs), resource.run, observed.record, restartOf(resource.name), now);
+    const known = rollouts.get(resource.name) ?? rolloutOf(replicasOf(desired, resource), resource.run, observed.record, restartOf(resource.name), now);
     rollouts.set(resource.name, known);
     return known;
   };
@@ -80,10 +80,6 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     if (wanted && roll?.failed && roll.outdated[0] === id) problems.push(failedRollout(wanted, roll));
   }
   return { actions, states, busy, wakes };
-}
-
-function replicasOf({ name, run }: WorkloadResource, { desired }: Inputs): DesiredReplica[] {
-  return Array.from({ length: run.replicas }, (_, ordinal) => desired.replicas.get(replicaName(name, ordinal))).filter((replica) => replica !== undefined);
 }
 
 function failedRollout({ resource, path }: DesiredReplica, { updated, outdated }: Rollout): Problem {

@@ -56,9 +56,11 @@ export function rolloutOf(
     if (isAvailable) candidates.push(id);
     else {
       const stopping = begun(record, record.current.attempt);
-      if (stopping) replace.add(id);
-      else useless.push(id);
-      if (stopping) progressed = Math.max(progressed, stopping.since);
+      if (!stopping) useless.push(id);
+      else {
+        replace.add(id);
+        progressed = Math.max(progressed, stopping.since);
+      }
     }
   }
   // What is of no use as it is may go first, but not for a revision that has not been of use anywhere it runs.

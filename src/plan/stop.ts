@@ -97,8 +97,8 @@ export function stopOrphans(
   );
   if (unwanted.length === 0) return { actions, state };
   const reason: StopReason = desired ? "new revision" : "not declared any more";
-  const grace = (desired?.resource.run.gracePeriodSeconds ?? record.current?.gracePeriodSeconds ?? 30) * 1000;
-  const signal = desired?.resource.run.stopSignal ?? record.current?.stopSignal ?? "SIGTERM";
+  const { gracePeriodSeconds = 30, stopSignal: signal = "SIGTERM" } = desired?.resource.run ?? record.current ?? {};
+  const grace = gracePeriodSeconds * 1000;
   const known = begun(record, attempt);
   const deadline = known && known.since + grace;
   if (deadline !== undefined && now < deadline) return { actions, state, wakeAt: deadline };

@@ -1,7 +1,7 @@
 /** Knows which replicas must be looked at because of what happened to others: the rest of their workload, and what depends on it. */
-import { type CgroupPath, replicaName } from "../cgroup/path.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action } from "../plan/action.ts";
-import type { Desired } from "../plan/desired.ts";
+import { type Desired, replicasOf } from "../plan/desired.ts";
 import type { Outcome } from "./apply.ts";
 
 /** What changes a replica's record, and with it what others may do. */
@@ -22,7 +22,7 @@ function relativesIn({ resources, replicas }: Desired): ReadonlyMap<string, Read
   for (const resource of resources.values()) {
     if (resource.kind !== "Workload") continue;
     const { name, run } = resource;
-    const paths = Array.from({ length: run.replicas }, (_, ordinal) => replicas.get(replicaName(name, ordinal))?.path).filter((path) => path !== undefined);
+    const paths = replicasOf({ replicas }, resource).map(({ path }) => path);
     if (run.replicas > 1) add(name, paths);
     for (const dependency of run.dependsOn) add(dependency.name, paths);
   }

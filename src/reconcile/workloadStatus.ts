@@ -3,8 +3,8 @@ import type { RunSpec, WorkloadResource } from "../api/resource.ts";
 import { nextRun } from "../api/schedule.ts";
 import type { Condition, ContainerState, ObjectStatus, ReplicaStatus } from "../api/status.ts";
 import { replicaName } from "../cgroup/path.ts";
-import type { Desired } from "../plan/desired.ts";
-import { readySince } from "../plan/health.ts";
+import { type Desired, replicaIds, replicasOf } from "../plan/desired.ts";
+import { healthOf, readySince } from "../plan/health.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import type { ReplicaState } from "../plan/question.ts";
 import { rolloutOf } from "../plan/rollout.ts";
@@ -24,9 +24,8 @@ export function workloadStatus(known: Known, resource: WorkloadResource): Worklo
   const { desired, records, restartAfter } = known;
   const now = Date.parse(known.now);
   const { run, name } = resource;
-  const statuses = Array.from({ length: run.replicas }, (_, ordinal) => replicaStatus(known, replicaName(name, ordinal)));
-  const all = statuses.map((status) => desired.replicas.get(status.name)).filter((replica) => replica !== undefined);
-  const { updated, available } = rolloutOf(all, run, records, restartAfter.get(name), now);
+  const statuses = replicaIds(resource).map((id) => replicaStatus(known, id));
+  const { updated, available } = rolloutOf(replicasOf(desired, resource), run, records, restartAfter.get(name), now);
   return {
     replicas: run.replicas,
     readyReplicas: statuses.filter(({ ready }) => ready).length,
@@ -58,7 +57,7 @@ function replicaStatus({ states, records, desired }: Known, name: string): Repli
   const known = states.get(name) ?? { waiting: { reason: "Unknown", message: "not looked at yet" } };
   const state: ContainerState = "terminated" in known ? { terminated: shownTerminated(known.terminated) } : known;
   const last = record?.last;
-  const complaint = state.running && record?.health?.attempt === record?.current?.attempt ? record?.health?.complaint : undefined;
+  const complaint = state.running && record ? healthOf(record)?.complaint : undefined;
   return {
     name,
     cgroup: desired.replicas.get(name)?.path ?? "",
