@@ -115,6 +115,7 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
         gracePeriodSeconds: run.gracePeriodSeconds,
         command: replica.argv[0] ?? "",
         workingDir: run.workingDir,
+        ...(run.identity.umask === undefined ? {} : { umask: run.identity.umask }),
         ...(replica.wrap.length > 0 ? { wrap: replica.wrap } : {}),
         ...(replica.initCommands.length > 0 ? { inits: replica.initCommands.map((init) => init.name) } : {}),
       };

@@ -31,6 +31,7 @@ export interface AttemptMeta {
   /** The first word of the command. */
   readonly command?: string;
   readonly workingDir?: string;
+  readonly umask?: string;
   /** Programs through which it was started (plan/identity.ts). */
   readonly wrap?: readonly (readonly string[])[];
   /** Names of its init commands. */

@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
 import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
-import type { Action, Cause } from "./action.ts";
+import type { Action, Cause, Target } from "./action.ts";
 import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
@@ -19,6 +19,8 @@ export interface Plan {
   readonly reported: readonly Action[];
   readonly problems: readonly Problem[];
   readonly states: ReadonlyMap<string, ReplicaState>;
+  /** By replica. */
+  readonly targets: ReadonlyMap<string, Target>;
   /** When time alone will change the plan (a back-off, a grace period), by the cgroup to look at; ms since the epoch. */
   readonly wakes: ReadonlyMap<CgroupPath, number>;
 }
@@ -72,6 +74,7 @@ export function plan(inputs: Inputs): Plan {
     reported,
     problems,
     states: lives.states,
+    targets: lives.targets,
     wakes: lives.wakes,
   };
 }

@@ -1,7 +1,7 @@
 /** Knows what is asked about one replica, and what an answer is. */
 import type { ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import type { Action } from "./action.ts";
+import type { Action, Target } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { Findings } from "./health.ts";
 import type { Observed, ObservedReplica, ReplicaRecord } from "./observed.ts";
@@ -17,10 +17,12 @@ export interface Decision {
   readonly state: ReplicaState;
   /** When to look again, ms since the epoch. */
   readonly wakeAt?: number;
+  /** What its probes are to ask; undefined while there is nothing to ask. */
+  readonly target?: Target | undefined;
 }
 
 /** What comes next where nothing runs; its actions are among the others. */
-export type Next = Omit<Decision, "actions">;
+export type Next = Pick<Decision, "state" | "wakeAt">;
 
 export interface Question {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** Knows what to do about one replica: the life cycle of a workload, decided afresh from what is there. */
 import type { RunSpec } from "../api/resource.ts";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
-import type { Action } from "./action.ts";
+import type { Action, Target } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { endsAt, whyStop } from "./ending.ts";
 import { terminated } from "./exit.ts";
@@ -91,14 +91,16 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   const { pid, strayed } = main;
   for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
   if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };
-  lookAfter(first, before.current === undefined || (before.current.attempt === first.id && !before.current.watched), question, record, actions);
+  const target = targetOf(first, desired);
+  const plain = before.current === undefined || (before.current.attempt === first.id && !before.current.watched);
+  if (target) lookAfter(target, plain, question, record, actions);
   const wakeAt = endsAt(question, record);
-  return { actions, state, ...(wakeAt === undefined ? {} : { wakeAt }) };
+  return { actions, state, target, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
 /** The postStart hook, and what hooks and probes say of its health. `plain`: it was ready just by running, until now. */
 function lookAfter(
-  first: ObservedAttempt,
+  target: Target,
   plain: boolean,
   { id: replica, desired, owner, findings, task, now }: Question,
   record: ReplicaRecord,
@@ -107,15 +109,15 @@ function lookAfter(
   if (!record.current?.watched || !desired) return;
   const { path, resource } = desired;
   const { postStart } = resource.run;
+  const { attempt } = target;
   const startedAt = Date.parse(record.current.startedAt);
-  const before = healthOf(record) ?? (plain ? { attempt: first.id, hooked: true, started: true, ready: true, since: startedAt } : undefined);
-  const key = `${first.id}/postStart`;
+  const before = healthOf(record) ?? (plain ? { attempt, hooked: true, started: true, ready: true, since: startedAt } : undefined);
+  const key = `${attempt}/postStart`;
   const hook = task(key);
   const hooked = postStart === undefined || before?.hooked === true || (typeof hook === "object" && hook.ok);
-  const target = targetOf(first, desired);
-  if (!hooked && hook === undefined && postStart && target)
+  if (!hooked && hook === undefined && postStart)
     actions.push({ type: "hook", owner, path, replica, which: "postStart", key, target, handler: postStart, timeout: LONGEST_HOOK, record: undefined });
-  const health = nextHealth(record.current.probes ?? {}, first.id, before, hooked, findings, now);
+  const health = nextHealth(record.current.probes ?? {}, attempt, before, hooked, findings, now);
   if (!same(record.health, health)) actions.push({ type: "health", owner, path, replica, before, health, record: { ...record, health } });
 }
 

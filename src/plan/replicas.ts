@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, WorkloadResource } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
-import type { Action } from "./action.ts";
+import type { Action, Target } from "./action.ts";
 import { hasDependents, unmetDependency } from "./depend.ts";
 import { type DesiredReplica, replicasOf } from "./desired.ts";
 import type { Inputs, InScope } from "./plan.ts";
@@ -14,6 +14,7 @@ import { type Rollout, rolloutOf } from "./rollout.ts";
 interface Lives {
   readonly actions: Action[];
   readonly states: ReadonlyMap<string, ReplicaState>;
+  readonly targets: ReadonlyMap<string, Target>;
   /** Cgroups that processes still live in. */
   readonly busy: ReadonlySet<CgroupPath>;
   readonly wakes: ReadonlyMap<CgroupPath, number>;
@@ -23,6 +24,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
   const { desired, observed, now, scope, findings, restartAfter } = inputs;
   const actions: Action[] = [];
   const states = new Map<string, ReplicaState>();
+  const targets = new Map<string, Target>();
   const busy = new Set<CgroupPath>();
   const wakes = new Map<CgroupPath, number>();
   const rollouts = new Map<string, Rollout>();
@@ -74,12 +76,13 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     });
     actions.push(...decision.actions);
     states.set(id, decision.state);
+    if (decision.target) targets.set(id, decision.target);
     const [path] = paths;
     const times = [decision.wakeAt, roll?.outdated.includes(id) ? roll.wakeAt : undefined].filter((time) => time !== undefined);
     if (path !== undefined && times.length > 0) wakes.set(path, Math.min(...times));
     if (wanted && roll?.failed && roll.outdated[0] === id) problems.push(failedRollout(wanted, roll));
   }
-  return { actions, states, busy, wakes };
+  return { actions, states, targets, busy, wakes };
 }
 
 function failedRollout({ resource, path }: DesiredReplica, { updated, outdated }: Rollout): Problem {

@@ -1,9 +1,9 @@
-/** Knows for what a hook or a probe is run: an attempt, its cgroup, its surroundings and its identity. */
+/** Knows for what a hook or a probe is run: an attempt, its cgroup, its surroundings and its identity, all as it was started with. */
 import type { Target } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { ObservedAttempt } from "./observed.ts";
 
-/** Undefined while there is no main process. What is not declared any more is asked in the surroundings of its main process. */
+/** Undefined while there is no main process. The variables of another revision than the declared one are those of its main process. */
 export function targetOf({ id, meta, main }: ObservedAttempt, desired: DesiredReplica | undefined): Target | undefined {
   if (!meta || !main) return undefined;
   return {
@@ -11,8 +11,8 @@ export function targetOf({ id, meta, main }: ObservedAttempt, desired: DesiredRe
     pid: main.pid,
     path: meta.path,
     workingDir: meta.workingDir ?? "/",
-    env: desired?.env,
-    umask: desired?.resource.run.identity.umask,
+    env: desired?.revision === meta.revision ? desired.env : undefined,
+    umask: meta.umask,
     wrap: meta.wrap ?? [],
   };
 }

@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import type { Attention } from "../host/observe.ts";
 import { forgetRestart, restartRequests } from "../host/requests.ts";
 import type { Edit, Manifests } from "../manifest/link.ts";
-import { type Action, BOOKKEEPING } from "../plan/action.ts";
+import { type Action, BOOKKEEPING, type Target } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
 import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
@@ -55,10 +55,11 @@ export class Engine {
   private restartAfter: ReadonlyMap<string, number>;
   private remembered: Map<ObjectKey, Remembered>;
   private readonly states = new Map<string, ReplicaState>();
+  private readonly targets = new Map<string, Target>();
   private readonly failures = new Map<string, readonly Outcome[]>();
   /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
   private readonly everywhere = new Set<CgroupPath>();
-  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), wakes: new Map() };
+  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), wakes: new Map() };
   private readonly teller: Teller;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
 
@@ -87,6 +88,11 @@ export class Engine {
   pidOf(replica: string): number | undefined {
     const state = this.states.get(replica);
     return state && "running" in state ? state.running.pid : undefined;
+  }
+
+  /** What the probes of a replica are to ask, as it was seen last. */
+  targetOf(replica: string): Target | undefined {
+    return this.targets.get(replica);
   }
 
   /** Takes manifests into force: looks up what they mention, works out what is desired. */
@@ -166,8 +172,12 @@ export class Engine {
   private note(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
     this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
-    for (const [id, state] of decided.states) this.states.set(id, state);
-    for (const id of this.states.keys()) if (!this.desired.replicas.has(id)) this.states.delete(id);
+    for (const [id, state] of decided.states) {
+      this.states.set(id, state);
+      this.targets.delete(id);
+    }
+    for (const [id, target] of decided.targets) this.targets.set(id, target);
+    for (const known of [this.states, this.targets]) for (const id of known.keys()) if (!this.desired.replicas.has(id)) known.delete(id);
     this.teller.tell(decided, outcomes, resourceOf);
     this.settle(decided, outcomes, scope);
   }

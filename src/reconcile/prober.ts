@@ -13,8 +13,8 @@ type Which = keyof RunSpec["probes"];
 interface Options {
   readonly host: Host;
   readonly desired: () => Desired;
-  /** The main process of a replica, as it was seen last. */
-  readonly pidOf: (replica: string) => number | undefined;
+  /** What to ask of a replica, as it was seen last. */
+  readonly targetOf: (replica: string) => Target | undefined;
   /** Something is to be decided about this cgroup. */
   readonly changed: (path: CgroupPath) => void;
 }
@@ -64,8 +64,8 @@ export class Prober {
       startedAt: Date.parse(startedAt),
       before: healthOf(record) ?? { started: false, ready: false },
       look: (probe) => {
-        const target = this.targetOf(id);
-        if (!target) return Promise.resolve(undefined);
+        const target = this.options.targetOf(id);
+        if (target?.attempt !== attempt) return Promise.resolve(undefined);
         return this.options.host.processes.handle(target, probe.handler, probe.timeoutSeconds * 1000);
       },
       found: (findings) => {
@@ -75,17 +75,6 @@ export class Prober {
     });
     this.workers.set(id, worker);
     worker.start();
-  }
-
-  private targetOf(id: string): Target | undefined {
-    const replica = this.options.desired().replicas.get(id);
-    const current = this.options.host.records.read(id)?.current;
-    const pid = this.options.pidOf(id);
-    if (!replica || !current || pid === undefined) return undefined;
-    const { run } = replica.resource;
-    // What runs in an older revision is asked in the surroundings that it was started in.
-    const env = current.revision === replica.revision ? replica.env : undefined;
-    return { attempt: current.attempt, pid, path: current.path, workingDir: run.workingDir, env, umask: run.identity.umask, wrap: replica.wrap };
   }
 
   private end(id: string): void {

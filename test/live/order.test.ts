@@ -1,5 +1,5 @@
 /** What depends on what, and what is replaced when: several workloads and replicas under a controller of its own. */
-import { existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
@@ -81,6 +81,25 @@ import { group, workload } from "../support/manifests.ts";
     expect(status("w").conditions.find(({ type }) => type === "Stalled")).toMatchObject({ status: "True", reason: "ProgressDeadlineExceeded" });
     live.write(rolled("three"));
     await until("all are ready", () => status("w").updatedReplicas === 3 && status("w").readyReplicas === 3, 30_000);
+  });
+
+  test("what a rollout has not reached is asked where and as it was started, not as the new revision would be", async () => {
+    const probe = "exec: {command: [sh, -c, 'test -f ok && test $(umask) = 0027']}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1";
+    const spec = (directory: string, umask: string): string =>
+      workload(
+        "w",
+        `{command: [sleep, '300'], workingDir: ${file(directory)}, umask: "${umask}", replicas: 2, terminationGracePeriodSeconds: 1, livenessProbe: {${probe}}, readinessProbe: {${probe}}}`,
+      );
+    for (const directory of ["one", "two"]) mkdirSync(file(directory));
+    writeFileSync(file("one/ok"), "");
+    const { told } = await live.started(spec("one", "0027"));
+    await until("all are ready", () => status("w").readyReplicas === 2);
+    const [first] = pids("w");
+    live.write(spec("two", "0022"));
+    await until("the new one fails", () => told("Error").some((line) => line.includes("w@1 ended: Error (liveness probe failed")), 15_000);
+    await sleep(3000);
+    expect(told("Killing", "Unhealthy", "Error").filter((line) => line.includes("w@0"))).toEqual([]);
+    expect(pids("w")[0]).toBe(first);
   });
 
   test("scaling touches only the difference; restart rolls over all", async () => {
