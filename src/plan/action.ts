@@ -50,10 +50,11 @@ interface Effects {
     readonly reason: StopReason;
     readonly record: ReplicaRecord;
   };
-  /** Ask every process of a cgroup to end: their holder is gone, and none of them is the main one any more. */
+  /** Ask every process of a cgroup to end: their holder is gone (`orphaned`), or its killMode says so. */
   signalAll: {
     readonly path: CgroupPath;
     readonly replica: string;
+    readonly orphaned: boolean;
     readonly signal: NodeJS.Signals;
     readonly reason: StopReason;
     readonly record: ReplicaRecord;

@@ -20,7 +20,8 @@ const WORDS: PerAction<string> = {
   place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
   start: ({ replica, reason }) => `start ${replica.id} (${reason})`,
   signal: ({ replica, pid, signal, reason }) => `stop ${replica}: ${signal} to process ${pid} (${reason})`,
-  signalAll: ({ replica, signal, reason }) => `stop ${replica}, whose holder is gone: ${signal} to all its processes (${reason})`,
+  signalAll: ({ replica, signal, reason, orphaned }) =>
+    `stop ${replica}${orphaned ? ", whose holder is gone" : ""}: ${signal} to all its processes (${reason})`,
   adopt: ({ replica }) => `take ${replica} over as it runs`,
   spare: ({ replica }) => `let ${replica} run on: it is declared again as it was started`,
   kill: ({ replica, reason }) => `kill what is left of ${replica} (${reason})`,

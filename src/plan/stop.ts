@@ -24,7 +24,7 @@ export function stop(attempt: ObservedAttempt, why: Why, question: Question, rec
   const alone = why.reason === "started twice" || run.killMode === "Process";
   const signal = (name: NodeJS.Signals, stopping: Stopping): void => {
     const to = { owner, path, replica, signal: name, reason: why.reason, record: { ...record, stopping } };
-    if (run.killMode === "ControlGroup" && !alone) actions.push({ type: "signalAll", ...to });
+    if (run.killMode === "ControlGroup" && !alone) actions.push({ type: "signalAll", orphaned: false, ...to });
     else actions.push({ type: "signal", ...to, attempt: attempt.id, pid: main.pid });
   };
   const known = begun(record, attempt.id);
@@ -104,7 +104,7 @@ export function stopOrphans(
   if (deadline !== undefined && now < deadline) return { actions, state, wakeAt: deadline };
   const stopping: Stopping = { attempt, since: now, reason };
   for (const [path] of unwanted) {
-    if (deadline === undefined) actions.push({ type: "signalAll", owner, path, replica, signal, reason, record: { ...record, stopping } });
+    if (deadline === undefined) actions.push({ type: "signalAll", orphaned: true, owner, path, replica, signal, reason, record: { ...record, stopping } });
     else actions.push({ type: "kill", owner, path, replica, reason: "grace period over" });
   }
   return { actions, state, wakeAt: now + grace };
