@@ -64,7 +64,13 @@ export function readySince(record: ReplicaRecord | undefined): number | undefine
   return health?.ready ? (health.since ?? Date.parse(record.current.startedAt)) : undefined;
 }
 
+/** The end of this attempt that was begun, also if it was taken back: it may come of that all the same. */
+export function everBegun({ stopping }: ReplicaRecord, attempt: string): Stopping | undefined {
+  return stopping?.attempt === attempt ? stopping : undefined;
+}
+
 /** The end of this attempt that was begun, and not taken back. */
-export function begun({ stopping }: ReplicaRecord, attempt: string): Stopping | undefined {
-  return stopping?.attempt === attempt && !stopping.spared ? stopping : undefined;
+export function begun(record: ReplicaRecord, attempt: string): Stopping | undefined {
+  const stopping = everBegun(record, attempt);
+  return stopping?.spared ? undefined : stopping;
 }

@@ -6,7 +6,7 @@ import { nextOfJob } from "./job.ts";
 import type { ReplicaRecord } from "./observed.ts";
 import { type Next, type Question, SOON, waiting } from "./question.ts";
 import type { StartReason } from "./reasons.ts";
-import { pause, restarts, spent, withRestart } from "./restart.ts";
+import { afterEnd, pause, restarts, spent, withRestart } from "./restart.ts";
 
 export function next(question: Question, record: ReplicaRecord, actions: Action[]): Next {
   const { id: replica, desired, observed, owner, frozen, hierarchies, obstacle, restartAfter, now } = question;
@@ -60,18 +60,11 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
 
 /** A start recorded but no trace left: the holder and its process are gone without their exit status. */
 function lost({ id: replica, desired, owner, now }: Question, record: ReplicaRecord, actions: Action[]): Next {
-  const { current, stopping, health: _, ...rest } = record;
-  if (!current || !desired) return { state: waiting("Stopped", "not declared any more") };
-  const { attempt, revision, startedAt } = current;
-  const asked = stopping?.attempt === attempt;
-  const { backoff } = desired.resource.run;
+  if (!record.current || !desired) return { state: waiting("Stopped", "not declared any more") };
+  const { attempt, revision, startedAt } = record.current;
   const end = { exitCode: null, signal: null, reason: "ExitStatusUnknown", startedAt, finishedAt: new Date(now).toISOString() } as const;
-  const after: ReplicaRecord = {
-    ...rest,
-    last: { ...end, ...(asked ? { asked } : {}), attempt, revision },
-    streak: asked ? 0 : record.streak + 1,
-    notBefore: asked ? now : now + pause(backoff, record.streak),
-  };
-  actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked, terminated: end, record: after });
-  return { state: { terminated: { ...end, attempt, revision } }, wakeAt: now + SOON };
+  const last = { ...end, attempt, revision };
+  const after = afterEnd(record, last, desired.resource.run.backoff, now);
+  actions.push({ type: "record", owner, path: desired.path, replica, attempt, asked: after.last?.asked === true, terminated: end, record: after });
+  return { state: { terminated: last }, wakeAt: now + SOON };
 }

@@ -5,12 +5,11 @@ import type { Action, Target } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { endsAt, whyStop } from "./ending.ts";
 import { terminated } from "./exit.ts";
-import { begun, healthOf, isAlive, needsHealth, nextHealth } from "./health.ts";
+import { begun, everBegun, healthOf, isAlive, needsHealth, nextHealth } from "./health.ts";
 import { next } from "./next.ts";
-import type { AttemptMeta, Current, Ending, ObservedAttempt, ReplicaRecord, Terminated } from "./observed.ts";
+import type { AttemptMeta, Current, Ending, ObservedAttempt, ReplicaRecord } from "./observed.ts";
 import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
-import { isFailure } from "./reasons.ts";
-import { nextStreak, pause } from "./restart.ts";
+import { afterEnd } from "./restart.ts";
 import { same } from "./same.ts";
 import { stop, stopOrphans } from "./stop.ts";
 import { targetOf } from "./target.ts";
@@ -35,12 +34,9 @@ export function decide(question: Question): Decision {
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
     } else if (attempt.main.exited) {
       if (record.last?.attempt !== attempt.id) {
-        const { stopping } = record;
-        const stopped = stopping?.attempt === attempt.id ? stopping : undefined;
-        const asked = stopped !== undefined && !isFailure(stopped.reason);
-        const end = terminated(attempt.main, attempt.meta, stopped, question.oomKills(path), now);
-        record = afterEnd(record, attempt, end, asked, desired, now);
-        actions.push({ type: "record", ...named, asked, terminated: end, record });
+        const end = terminated(attempt.main, attempt.meta, everBegun(record, attempt.id), question.oomKills(path), now);
+        record = afterEnd(record, { ...end, attempt: attempt.id, revision: attempt.meta.revision }, desired?.resource.run.backoff, now);
+        actions.push({ type: "record", ...named, asked: record.last?.asked === true, terminated: end, record });
       }
       ended.add(path);
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
@@ -152,23 +148,4 @@ function watchOf(run: RunSpec): Pick<Current, "probes" | "watched"> {
 /** What is to be known of an attempt that was started as it is declared. */
 export function currentOfStart(attempt: string, startedAt: string, { path, revision, resource }: DesiredReplica): Current {
   return { attempt, path, revision, startedAt, ...endingOf(resource.run), ...watchOf(resource.run) };
-}
-
-/** The record after an end. */
-function afterEnd(
-  record: ReplicaRecord,
-  attempt: ObservedAttempt,
-  end: Terminated,
-  asked: boolean,
-  desired: DesiredReplica | undefined,
-  now: number,
-): ReplicaRecord {
-  const { current: _, stopping, notBefore: __, health: ___, ...rest } = record;
-  const why = stopping?.attempt === attempt.id ? stopping.reason : undefined;
-  const last = { ...end, ...(asked ? { asked } : {}), ...(why === undefined ? {} : { why }), attempt: attempt.id, revision: attempt.meta?.revision ?? "" };
-  // Asked to end: that is no crash, and the next start owes no pause.
-  if (asked || !desired) return { ...rest, streak: 0, last };
-  const { backoff } = desired.resource.run;
-  const streak = nextStreak(backoff, record.streak, now - Date.parse(end.startedAt));
-  return { ...rest, streak: streak + 1, last, notBefore: now + pause(backoff, streak) };
 }

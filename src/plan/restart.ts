@@ -1,6 +1,7 @@
 /** Knows whether a workload that ended starts again, when, and how often at the most. */
 import type { Backoff, RunSpec } from "../api/resource.ts";
 import { activeDeadline } from "./ending.ts";
+import { everBegun } from "./health.ts";
 import type { ReplicaRecord, Terminated } from "./observed.ts";
 import type { Question } from "./question.ts";
 import { isFailure, type StopReason } from "./reasons.ts";
@@ -14,9 +15,22 @@ export function pause(backoff: Backoff, streak: number): number {
   return Math.min(backoff.initial * backoff.factor ** Math.min(streak - 1, 1000), backoff.max);
 }
 
-/** Ends in a row, after one more: a run of `resetAfter` starts the count anew. */
-export function nextStreak(backoff: Backoff, streak: number, ranFor: number): number {
-  return ranFor >= backoff.resetAfter ? 0 : streak;
+/** The record after an end. `backoff` undefined: it is not declared any more. */
+export function afterEnd(
+  record: ReplicaRecord,
+  end: Terminated & { attempt: string; revision: string },
+  backoff: Backoff | undefined,
+  now: number,
+): ReplicaRecord {
+  const { current: _, stopping: __, notBefore: ___, health: ____, ...rest } = record;
+  const stopped = everBegun(record, end.attempt);
+  const asked = stopped !== undefined && !isFailure(stopped.reason);
+  const last = { ...end, ...(asked ? { asked } : {}), ...(stopped?.reason === undefined ? {} : { why: stopped.reason }) };
+  // Asked to end: that is no crash, and the next start owes no pause.
+  if (asked || !backoff) return { ...rest, streak: 0, last };
+  // A run of `resetAfter` starts the count anew.
+  const streak = now - Date.parse(end.startedAt) >= backoff.resetAfter ? 0 : record.streak;
+  return { ...rest, streak: streak + 1, last, notBefore: now + pause(backoff, streak) };
 }
 
 /** Whether the rules, or else the policy, start a workload again after this end. */

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import type { WorkloadResource } from "../../src/api/resource.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
+import { describe as describeAction } from "../../src/plan/describe.ts";
 import type { DesiredReplica } from "../../src/plan/desired.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedReplica, ReplicaRecord } from "../../src/plan/observed.ts";
 import type { Question } from "../../src/plan/question.ts";
+import type { StopReason } from "../../src/plan/reasons.ts";
 import { decide } from "../../src/plan/replica.ts";
 import { manifestsOf, workload } from "../support/manifests.ts";
 import { PLAIN_QUESTION } from "../support/question.ts";
@@ -278,12 +280,28 @@ describe("odd ends of the holder", () => {
     expect(ask(seen([], [11], stopping), { ...gone, now: NOW + 4999 })).toMatchObject({ actions: [], wakeAt: NOW + 5000 });
     expect(types(ask(seen([], [11], stopping), { ...gone, now: NOW + 5000 }))).toEqual(["kill"]);
     expect(types(ask(seen([], [11], record({ current })), { desired: desired("{command: [x]}", "r2") }))).toEqual(["signalAll"]);
+    expect(ask(seen([], [11], record({ current })), gone).actions.map(describeAction)).toEqual([
+      "stop w@0, whose holder is gone: SIGINT to all its processes (not declared any more)",
+    ]);
+  });
+  test("a workload whose killMode is ControlGroup has its holder, and is not told otherwise", () => {
+    const { actions } = ask(seen([attempt()], [11, 12]), { desired: desired("{command: [x], killMode: ControlGroup}", "r2") });
+    expect(actions.map(describeAction)).toContain("stop w@0: SIGTERM to all its processes (new revision)");
   });
   test("a workload that is gone without a trace is recorded as such", () => {
     const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGINT", gracePeriodSeconds: 5 } as const;
     expect(ask(seen([], [], record({ current })))).toMatchObject({
       actions: [{ type: "record", terminated: { reason: "ExitStatusUnknown", exitCode: null } }],
     });
+  });
+  test("a workload that is gone without a trace was asked to end, or had failed, by what was begun", () => {
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGINT", gracePeriodSeconds: 5 } as const;
+    const recorded = (reason: StopReason): unknown => {
+      const [action] = ask(seen([], [], record({ current, stopping: { attempt: "w@0@1", since: NOW - 1, reason } }))).actions;
+      return action?.type === "record" ? [action.asked, action.record.streak, action.record.last?.why] : undefined;
+    };
+    expect(recorded("restart asked for")).toEqual([true, 0, "restart asked for"]);
+    expect(recorded("liveness probe failed")).toEqual([false, 1, "liveness probe failed"]);
   });
 });
 
