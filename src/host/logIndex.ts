@@ -11,7 +11,7 @@ export interface Mark {
   /** ms since the epoch. */
   readonly time: number;
   readonly position: number;
-  /** base: offset in the live file at which its data begins (behind a hole); start: size of what is not known. */
+  /** base: offset in the live file at which its data begins (behind a hole); 0 for the others. */
   readonly offset: number;
 }
 

@@ -1,9 +1,9 @@
 /** Knows where a workload's output goes: plain files opened for appending, which outlive the controller. */
-import { constants, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
-import { isBeingRotated } from "./rotate.ts";
+import { isBeingRotated, putAside } from "./rotate.ts";
 
 /** The live log file of one replica. */
 export function logFile(logDirectory: string, workload: string, ordinal: number, logs: Logs): string {
@@ -20,12 +20,7 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   const size = live ? live.to - live.from : 0;
   // A file that begins with a hole is put aside by whoever looks after logs.
   if (live && size > maxBytes && live.offset === 0 && !isBeingRotated(file)) {
-    rmSync(`${file}.${maxFiles - 1}`, { force: true });
-    for (let index = maxFiles - 2; index >= 1; index--) {
-      if (statSync(`${file}.${index}`, { throwIfNoEntry: false })) renameSync(`${file}.${index}`, `${file}.${index + 1}`);
-    }
-    if (maxFiles > 1) renameSync(file, `${file}.1`);
-    else rmSync(file);
+    putAside(file, file, maxFiles);
     addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
     tidyIndex(file);
   }

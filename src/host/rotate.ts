@@ -4,8 +4,8 @@
  * so it notices nothing. A file system that can do neither is left alone: copying and truncating would lose what is written between.
  */
 import { spawn } from "node:child_process";
-import { statfsSync, statSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
@@ -36,13 +36,13 @@ async function putBeginningAside(log: string, maxFiles: number): Promise<Rotatio
   // The last byte stays: a range to be collapsed must end before the end of the file.
   const end = Math.floor((size - 1) / block) * block;
   if (end <= live.offset) return "small";
-  const way = await canCollapse(log, block);
+  const way = await wayOf(log, block);
   if (way === undefined) return "unsupported";
   const next = `${log}.next`;
   if (maxFiles > 1) await copy(log, live.offset, end, next);
   const position = live.from + (end - live.offset);
   addMark(log, { what: "rotating", time: Date.now(), position: live.from, offset: live.offset });
-  await putAside(log, next, maxFiles);
+  putAside(log, next, maxFiles);
   const offset = way === "collapse" && live.offset === 0 ? 0 : end;
   const done = offset === 0 ? await fallocate("--collapse-range", log, 0, end) : await fallocate("--punch-hole", log, live.offset, end - live.offset);
   addMark(log, done ? { what: "base", time: Date.now(), position, offset } : { what: "base", time: Date.now(), position: live.from, offset: live.offset });
@@ -50,12 +50,13 @@ async function putBeginningAside(log: string, maxFiles: number): Promise<Rotatio
   return done ? "rotated" : "unsupported";
 }
 
-/** `.1` becomes `.2` and so on; the copy becomes `.1`. */
-async function putAside(log: string, next: string, maxFiles: number): Promise<void> {
-  if (maxFiles <= 1) return;
-  await rm(`${log}.${maxFiles - 1}`, { force: true });
-  for (let index = maxFiles - 2; index >= 1; index--) await rename(`${log}.${index}`, `${log}.${index + 1}`).catch(() => {});
-  await rename(next, `${log}.1`);
+/** `.1` becomes `.2` and so on, and `next` becomes `.1`; where no file is to be kept beside the log, it goes. */
+export function putAside(log: string, next: string, maxFiles: number): void {
+  if (maxFiles <= 1) return void rmSync(next, { force: true });
+  rmSync(`${log}.${maxFiles - 1}`, { force: true });
+  for (let index = maxFiles - 2; index >= 1; index--)
+    if (statSync(`${log}.${index}`, { throwIfNoEntry: false })) renameSync(`${log}.${index}`, `${log}.${index + 1}`);
+  renameSync(next, `${log}.1`);
 }
 
 async function copy(from: string, start: number, end: number, to: string): Promise<void> {
@@ -82,7 +83,7 @@ async function copy(from: string, start: number, end: number, to: string): Promi
 /** What each file system can do, by its device number: tried once, on a file of its own. */
 const ways = new Map<number, "collapse" | "punch" | undefined>();
 
-async function canCollapse(log: string, block: number): Promise<"collapse" | "punch" | undefined> {
+async function wayOf(log: string, block: number): Promise<"collapse" | "punch" | undefined> {
   const { dev } = statSync(log);
   if (ways.has(dev)) return ways.get(dev);
   const probe = `${log}.probe`;
