@@ -22,7 +22,7 @@ interface Hints {
 export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints): { readonly all: readonly Companion[]; readonly lives: Lives } {
   const { tasks, options } = engine.host;
   tasks.ended = look;
-  const prober = new Prober({ host: engine.host, desired: () => engine.desired, targetOf: (id) => engine.targetOf(id), changed: look });
+  const prober = new Prober({ host: engine.host, desired: () => engine.desired, targetOf: (id) => engine.seen.targetOf(id), changed: look });
   engine.findings = prober.findings;
   const lives = new Lives(engine, look);
   return { all: [prober, lives, new LogKeeper(engine, warn), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)], lives };

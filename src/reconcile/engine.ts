@@ -7,20 +7,20 @@ import type { Host } from "../host/host.ts";
 import type { Attention } from "../host/observe.ts";
 import { forgetRestart, restartRequests } from "../host/requests.ts";
 import type { Edit, Manifests } from "../manifest/link.ts";
-import { type Action, BOOKKEEPING, type Target } from "../plan/action.ts";
+import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
 import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Findings } from "../plan/health.ts";
 import { type Plan, plan } from "../plan/plan.ts";
-import type { ReplicaState } from "../plan/question.ts";
 import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
 import { byObject, type Remembered, report } from "./report.ts";
+import { Seen } from "./seen.ts";
 import { standing } from "./standing.ts";
 import { loadState, type State, saveState } from "./state.ts";
 import { KEPT_EVENTS, Teller } from "./teller.ts";
@@ -29,6 +29,7 @@ import { viewsOf } from "./view.ts";
 
 /** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
 const MOST_ROUNDS = 8;
+
 export interface EngineOptions {
   readonly host: Host;
   /** What an earlier controller left; read from the run directory unless it was read already. */
@@ -54,8 +55,7 @@ export class Engine {
   findings: ReadonlyMap<string, Findings> = new Map();
   private restartAfter: ReadonlyMap<string, number>;
   private remembered: Map<ObjectKey, Remembered>;
-  private readonly states = new Map<string, ReplicaState>();
-  private readonly targets = new Map<string, Target>();
+  readonly seen = new Seen();
   private readonly failures = new Map<string, readonly Outcome[]>();
   /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
   private readonly everywhere = new Set<CgroupPath>();
@@ -84,20 +84,9 @@ export class Engine {
     return this.teller.news;
   }
 
-  /** The main process of a replica, as it was seen last. */
-  pidOf(replica: string): number | undefined {
-    const state = this.states.get(replica);
-    return state && "running" in state ? state.running.pid : undefined;
-  }
-
-  /** What the probes of a replica are to ask, as it was seen last. */
-  targetOf(replica: string): Target | undefined {
-    return this.targets.get(replica);
-  }
-
   /** Takes manifests into force: looks up what they mention, works out what is desired. */
-  load(manifests: Manifests): void {
-    this.machine = factsFor(this.host, manifests, this.machine);
+  load(manifests: Manifests, machine = factsFor(this.host, manifests, this.machine)): void {
+    this.machine = machine;
     const before = this.desired;
     this.desired = desire(manifests, this.machine);
     for (const [path, { hierarchies }] of before.cgroups)
@@ -117,8 +106,9 @@ export class Engine {
 
   /** Looks up again what manifests mention (env files, disks, accounts); true when something changed. */
   refreshFacts(manifests: Manifests): boolean {
-    if (sameFacts(this.machine, factsFor(this.host, manifests, this.machine))) return false;
-    this.load(manifests);
+    const machine = factsFor(this.host, manifests, this.machine);
+    if (sameFacts(this.machine, machine)) return false;
+    this.load(manifests, machine);
     return true;
   }
 
@@ -172,12 +162,7 @@ export class Engine {
   private note(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
     this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
-    for (const [id, state] of decided.states) {
-      this.states.set(id, state);
-      this.targets.delete(id);
-    }
-    for (const [id, target] of decided.targets) this.targets.set(id, target);
-    for (const known of [this.states, this.targets]) for (const id of known.keys()) if (!this.desired.replicas.has(id)) known.delete(id);
+    this.seen.note(decided, this.desired);
     this.teller.tell(decided, outcomes, resourceOf);
     this.settle(decided, outcomes, scope);
   }
@@ -221,7 +206,7 @@ export class Engine {
         remaining,
         reported: this.lastPlan.reported,
         failures: [...this.failures.values()].flat(),
-        states: this.states,
+        states: this.seen.states,
         records: (replica) => this.host.records.read(replica),
         restartAfter: this.restartAfter,
         drift: this.teller.drift,
@@ -237,7 +222,7 @@ export class Engine {
     const inForce = this.remembered;
     const decided = this.plan();
     this.lastPlan = decided;
-    for (const [id, state] of decided.states) this.states.set(id, state);
+    this.seen.note(decided, this.desired);
     const status = this.status(decided.actions.filter(({ type }) => !BOOKKEEPING.has(type)));
     return viewsOf(this.desired, status, inForce);
   }

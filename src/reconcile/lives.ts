@@ -32,7 +32,7 @@ export class Lives {
     const { records } = this.engine.host;
     const wanted = new Map<string, number>();
     for (const id of records.list()) {
-      const pid = isAlive(records.read(id)) ? this.engine.pidOf(id) : undefined;
+      const pid = isAlive(records.read(id)) ? this.engine.seen.pidOf(id) : undefined;
       if (pid !== undefined) wanted.set(id, pid);
     }
     // What happened before it was watched is found by one more look.

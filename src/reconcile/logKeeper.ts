@@ -4,6 +4,7 @@ import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf } from "../host/logIndex.ts";
 import { logFile } from "../host/logs.ts";
 import { rotate } from "../host/rotate.ts";
+import type { Desired } from "../plan/desired.ts";
 import type { Engine } from "./engine.ts";
 
 /** Between two looks at a log, ms. */
@@ -22,6 +23,7 @@ interface Kept {
 export class LogKeeper {
   private readonly engine: Engine;
   private readonly warn: (message: string) => void;
+  private declared: Desired["replicas"] | undefined;
   private readonly kept = new Map<string, Kept>();
   private readonly told = new Set<string>();
   /** Looked at together: a timer for each would wake the controller all the time. */
@@ -36,10 +38,13 @@ export class LogKeeper {
     }, SELDOM);
   }
 
-  /** Looks after the logs of all that is declared. */
+  /** Looks after the logs of all that is declared: others only when that changes. */
   sync(): void {
+    const { replicas } = this.engine.desired;
+    if (replicas === this.declared) return;
+    this.declared = replicas;
     const wanted = new Set<string>();
-    for (const { resource, ordinal } of this.engine.desired.replicas.values()) {
+    for (const { resource, ordinal } of replicas.values()) {
       const { logs } = resource.run;
       if (logs.journald) continue;
       const file = logFile(this.engine.host.options.logDirectory, resource.name, ordinal, logs);

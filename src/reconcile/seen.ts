@@ -1,0 +1,31 @@
+/** Knows what replicas were doing when they were looked at last, and what their probes are to ask. */
+import type { Target } from "../plan/action.ts";
+import type { Desired } from "../plan/desired.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { ReplicaState } from "../plan/question.ts";
+
+export class Seen {
+  readonly states = new Map<string, ReplicaState>();
+  private readonly targets = new Map<string, Target>();
+
+  /** Takes over what a look has told; what is not desired any more is forgotten. */
+  note({ states, targets }: Plan, { replicas }: Desired): void {
+    for (const [id, state] of states) {
+      this.states.set(id, state);
+      this.targets.delete(id);
+    }
+    for (const [id, target] of targets) this.targets.set(id, target);
+    for (const known of [this.states, this.targets]) for (const id of known.keys()) if (!replicas.has(id)) known.delete(id);
+  }
+
+  /** The main process of a replica. */
+  pidOf(replica: string): number | undefined {
+    const state = this.states.get(replica);
+    return state && "running" in state ? state.running.pid : undefined;
+  }
+
+  /** What the probes of a replica are to ask; undefined while there is nothing to ask. */
+  targetOf(replica: string): Target | undefined {
+    return this.targets.get(replica);
+  }
+}
