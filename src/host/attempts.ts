@@ -21,6 +21,9 @@ export function pidsBelow(files: CgroupFiles, directory: string): number[] | und
   return below && [...pidsIn(files, directory), ...below];
 }
 
+/** A name for one more attempt of a replica: unlike any before it. */
+export const newAttempt = (replica: string): string => `${replica}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
+
 /** All attempts, or those of some replicas. */
 export function attempts(files: CgroupFiles, controllers: Controllers, tree: Tree, wanted?: (replica: string) => boolean): ObservedAttempt[] {
   const directory = tree.directory(controllers.core, HOLDERS);

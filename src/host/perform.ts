@@ -5,7 +5,7 @@ import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import { currentOfStart } from "../plan/replica.ts";
-import { pidsIn } from "./attempts.ts";
+import { newAttempt, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { oomKills } from "./observe.ts";
 import type { Base } from "./probe.ts";
@@ -101,7 +101,7 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
       }
     },
     start: async (action) => {
-      const { replica, record, hierarchies } = action;
+      const { replica, before, record, hierarchies } = action;
       const { run, name } = replica.resource;
       const startedAt = new Date().toISOString();
       const meta = {
@@ -122,11 +122,14 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
       try {
         const missing = hierarchies.find((id) => files.children(tree.directory(hierarchyOf(id), replica.path)) === undefined);
         if (missing !== undefined) throw new Refusal(`its cgroup is missing in ${missing}`, "ENOENT", undefined);
-        const attempt = await processes.start({ replica, meta, hierarchies });
-        records.write(replica.id, { ...record, current: currentOfStart(attempt, startedAt, replica) });
+        const attempt = newAttempt(replica.id);
+        const started = { ...record, current: currentOfStart(attempt, startedAt, replica) };
+        // Recorded first: a controller that ends in between leaves no start that the next one knows nothing of.
+        records.write(replica.id, { ...started, before });
+        await processes.start({ attempt, replica, meta, hierarchies });
+        records.write(replica.id, started);
       } catch (error) {
-        const { failed, ...refused } = action.refused;
-        records.write(replica.id, { ...refused, failed: { revision: replica.revision, ...failed, message: (error as Error).message } });
+        records.write(replica.id, { ...before, ...action.refused, failed: { revision: replica.revision, message: (error as Error).message } });
         throw error;
       }
     },

@@ -17,6 +17,7 @@ import { HOLDERS, type Tree } from "./tree.ts";
 
 /** What is needed to start an attempt. */
 interface Start {
+  readonly attempt: string;
   readonly replica: DesiredReplica;
   readonly meta: AttemptMeta;
   /** Ids of the hierarchies in which the cgroup has a directory. */
@@ -26,8 +27,8 @@ interface Start {
 /** The only ways in which the rest of the program touches processes. */
 export interface Processes {
   attempts(wanted?: (replica: string) => boolean): readonly ObservedAttempt[];
-  /** Starts an attempt in its cgroups and tells its id. Rejects when nothing runs. */
-  start(start: Start): Promise<string>;
+  /** Starts an attempt in its cgroups. Rejects when nothing runs. */
+  start(start: Start): Promise<void>;
   signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
   /** Carries out a hook or a probe of an attempt; `timeout` in ms. Never rejects. */
   handle(target: Target, handler: Handler, timeout: number): Promise<Result>;
@@ -64,12 +65,11 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
 
   return {
     attempts: (wanted) => attempts(files, controllers, tree, wanted),
-    start: async ({ replica, meta, hierarchies }) => {
+    start: async ({ attempt, replica, meta, hierarchies }) => {
       const { resource, ordinal, env, argv, initCommands } = replica;
       const { run, name } = resource;
       const { umask, oomScoreAdj } = run.identity;
       const wrap = wrapWords([...(run.logs.journald ? [journalCommand(replica.id)] : []), ...replica.wrap]);
-      const attempt = `${replica.id}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
       // Holders stay outside every limit, so that neither can hurt the other.
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
@@ -95,7 +95,6 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       } finally {
         closeSync(output);
       }
-      return attempt;
     },
     signal: (attempt, pid, signal) => {
       const holder = pidsIn(files, holderDirectory(attempt)).find((candidate) => childrenOf(candidate).includes(pid));

@@ -191,8 +191,7 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
   };
   return {
     attempts: (wanted) => [...known.values()].filter(({ replica }) => !wanted || wanted(replica)),
-    start: async ({ replica, meta, hierarchies }) => {
-      const id = `${replica.id}@${nextPid}`;
+    start: async ({ attempt: id, replica, meta, hierarchies }) => {
       const [holder, pid] = [nextPid++, nextPid++];
       for (const hierarchy of controllers.all)
         if (hierarchies.includes(hierarchy.id)) files.write(join(tree.directory(hierarchy, meta.path), "cgroup.procs"), String(pid));
@@ -203,7 +202,6 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
         holder: { pid: holder, stopped: true },
         main: { pid, exited: false, waitStatus: 0, neverExeced: false, stage: undefined, strayed: [] },
       });
-      return id;
     },
     signal: (attempt) => end(attempt, 0),
     signalAll: async (path) => endAll(path, 0),

@@ -31,14 +31,15 @@ interface Effects {
   };
   /** Put a main process back where it belongs. */
   place: { readonly path: CgroupPath; readonly hierarchy: string; readonly pid: number; readonly replica: string };
-  /** `hierarchies`: where it must be placed. `refused`: the record if nothing could be started. */
+  /** `hierarchies`: where it must be placed. The record of it is `before` until something runs, and then `record`; `refused`: what it has more if nothing could be started. */
   start: {
     readonly path: CgroupPath;
     readonly replica: DesiredReplica;
     readonly hierarchies: readonly string[];
     readonly reason: StartReason;
+    readonly before: ReplicaRecord;
     readonly record: ReplicaRecord;
-    readonly refused: ReplicaRecord;
+    readonly refused: Pick<ReplicaRecord, "streak" | "notBefore">;
   };
   /** Ask a main process to end; its pid is pinned by the holder. */
   signal: {

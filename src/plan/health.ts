@@ -48,7 +48,7 @@ export function nextHealth(
 
 /** Whether something runs, as far as it is remembered. */
 export function isAlive(record: ReplicaRecord | undefined): boolean {
-  return record?.current !== undefined && record.last?.attempt !== record.current.attempt;
+  return record?.current !== undefined && record.before === undefined && record.last?.attempt !== record.current.attempt;
 }
 
 /** Whether its main process runs, its init commands being done. */

@@ -21,14 +21,9 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
     if (frozen) return { state: waiting("Frozen", "its LimitGroup is frozen; it starts when that is thawed") };
     if (question.unmet !== undefined) return { state: waiting("DependencyNotMet", question.unmet) };
     const { failed: _, stopping: __, health: ___, ...since } = { ...record, ...changes };
-    const refused = {
-      ...record,
-      streak: record.streak + 1,
-      notBefore: now + pause(run.backoff, record.streak + 1),
-      failed: { revision: desired.revision, message: "" },
-    };
+    const refused = { streak: record.streak + 1, notBefore: now + pause(run.backoff, record.streak + 1) };
     const started = { ...since, starts: since.starts + 1 };
-    actions.push({ type: "start", owner, path: desired.path, replica: desired, hierarchies: [...hierarchies], reason, record: started, refused });
+    actions.push({ type: "start", owner, path: desired.path, replica: desired, hierarchies: [...hierarchies], reason, before: record, record: started, refused });
     return { state: waiting("Starting", reason) };
   };
   if (isAlive(record)) return lost(question, record, actions);

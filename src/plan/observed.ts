@@ -111,6 +111,8 @@ export interface ReplicaRecord {
   /** Ends in a row without a long enough run: the exponent of the back-off. */
   readonly streak: number;
   readonly current?: Current;
+  /** The start of `current` is under way: what is remembered if it comes to nothing, for a controller that ends meanwhile. */
+  readonly before?: ReplicaRecord;
   /** `asked`: it was told to end, so its end says nothing about what it would have done; `why` by what. */
   readonly last?: Terminated & { readonly attempt: string; readonly revision: string; readonly asked?: boolean; readonly why?: StopReason };
   /** Earliest time of the next start, ms since the epoch. */

@@ -59,7 +59,8 @@ export function decide(question: Question): Decision {
   // Its cgroup is being emptied: whatever starts next starts in an empty one.
   if (actions.some(({ type }) => type === "kill")) return { actions, state: waiting("Stopping", "its last processes are being ended"), wakeAt: now + SOON };
   if (voided) return { actions, state: waiting("Starting", "an earlier start is being cleared"), wakeAt: now + SOON };
-  return { ...next(question, record, actions), actions };
+  // A start that was written down and left no trace never was.
+  return { ...next(question, record.before ?? record, actions), actions };
 }
 
 /** What to do about a main process that lives. */
@@ -73,8 +74,9 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
     ? waiting(`Init:${main.stage}/${meta.inits?.length ?? 0}`, `init command ${meta.inits?.[main.stage as number] ?? main.stage} is at work`)
     : { running: { pid: main.pid, startedAt: meta.startedAt } };
   const current = currentOf(first.id, meta, desired, record.current);
-  if (!same(record.current, current)) {
-    record = { ...record, starts: Math.max(record.starts, 1), current };
+  if (!same(record.current, current) || record.before) {
+    const { before: _, ...known } = record;
+    record = { ...known, starts: Math.max(record.starts, 1), current };
     actions.push({ type: "adopt", owner, path: current.path as CgroupPath, replica, record });
   }
   if (twin) return stop(twin, { reason: "started twice" }, question, record, actions, state);

@@ -22,7 +22,7 @@ export function afterEnd(
   backoff: Backoff | undefined,
   now: number,
 ): ReplicaRecord {
-  const { current: _, stopping: __, notBefore: ___, health: ____, ...rest } = record;
+  const { current: _, before: __, stopping: ___, notBefore: ____, health: _____, ...rest } = record;
   const stopped = everBegun(record, end.attempt);
   const asked = stopped !== undefined && !isFailure(stopped.reason);
   const last = { ...end, ...(asked ? { asked } : {}), ...(stopped?.reason === undefined ? {} : { why: stopped.reason }) };

@@ -1,8 +1,10 @@
 /** Schedules, limits of restarts, and exit codes, under a controller of its own. The clock is the machine's: minutes are minutes. */
+import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { requestRestart } from "../../src/host/requests.ts";
+import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("jobs", () => {
@@ -43,6 +45,28 @@ import { workload } from "../support/manifests.ts";
     await until("the status tells", () => status().conditions[0]?.reason === "JobFailed");
     expect(status()).toMatchObject({ history: [{ succeeded: false, reason: "BackoffLimitExceeded", exitCode: 3, retries: 2 }] });
   });
+
+  test("run once for each time, also when the controller is killed in the moment of their launch", async () => {
+    const runs = join(live.directory, "runs");
+    const text = workload("w", `{command: [sh, -c, 'echo ran >>${runs}; sleep 1; exit 7'], schedule: "0 0 1 1 *", backoffLimit: 0}`);
+    const end = async ({ child }: { child: ChildProcess }, signal: NodeJS.Signals): Promise<void> => {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.kill(signal);
+      await gone;
+    };
+    for (let round = 1; round <= 3; round++) {
+      const first = await live.started(text);
+      requestRestart(live.runDirectory, "w", Date.now());
+      // Without a pause: the controller sleeps for a millisecond until the launch is done, and must not get to know that.
+      for (const deadline = Date.now() + 5000 * PATIENCE; live.procs("", "w@0").length === 0; ) if (Date.now() > deadline) throw new Error("nothing was launched");
+      await end(first, "SIGKILL");
+      const second = await live.started(undefined);
+      await until("it has failed", () => second.told("JobFailed").length > 0, 15_000);
+      await end(second, "SIGTERM");
+      expect({ round, runs: readFileSync(runs, "utf8") }).toEqual({ round, runs: "ran\n".repeat(round) });
+    }
+    expect(status().history).toMatchObject([{ reason: "BackoffLimitExceeded", exitCode: 7, retries: 0 }]);
+  }, 120_000);
 
   test("end at their deadline", async () => {
     const { told } = await live.started(

@@ -125,6 +125,27 @@ test("what runs without a record is taken over: it is known again when its holde
   expect(ask(observed).actions).toMatchObject([{ type: "adopt", record: { starts: 1, current: { attempt: "w@0@1", revision: "r1", stopSignal: "SIGTERM" } } }]);
 });
 
+describe("a start that was written down", () => {
+  const { path, revision, startedAt } = meta;
+  const current = { attempt: "w@0@1", path, revision, startedAt, stopSignal: "SIGTERM", gracePeriodSeconds: 30 } as const;
+  const before = record({ streak: 2, last: last(), notBefore: NOW - 1 });
+  const begun = record({ starts: 2, streak: 2, last: last(), run: { since: NOW, retries: 1 }, current, before });
+  test("and left no trace never was", () => {
+    const { actions } = ask({ attempts: [], members: new Map(), record: begun });
+    expect(actions).toMatchObject([{ type: "start", reason: "restart", before, record: { starts: 2, restarts: 1 } }]);
+  });
+  test("and did happen is confirmed, with all that was counted", () => {
+    const { before: _, ...confirmed } = begun;
+    expect(ask(seen([attempt()], [11], begun)).actions).toMatchObject([{ type: "adopt", record: confirmed }]);
+    expect(ask(seen([attempt()], [11], begun)).actions).not.toMatchObject([{ record: { before } }]);
+  });
+  test("and is over is counted as the run that it was", () =>
+    expect(ask({ attempts: [attempt({ exited: true, waitStatus: 1 << 8 })], members: new Map(), record: begun }).actions).toMatchObject([
+      { type: "record", record: { starts: 2, streak: 3, run: { retries: 1 }, last: { attempt: "w@0@1", exitCode: 1 } } },
+      { type: "release" },
+    ]));
+});
+
 test("how to stop it is known as it was declared last, also when it is declared no more", () => {
   const { actions } = ask(seen([attempt()], [11]), { desired: desired("{command: [x], terminationGracePeriodSeconds: 2, stopSignal: SIGUSR1}") });
   expect(actions).toMatchObject([{ type: "adopt", record: { current: { gracePeriodSeconds: 2, stopSignal: "SIGUSR1" } } }]);
@@ -142,7 +163,7 @@ test("what is left at another place than that of the running copy is killed", ()
 
 test("a start that was refused is tried again with back-off, and at once when the manifest is another", () => {
   const [first] = ask(undefined).actions;
-  expect(first).toMatchObject({ refused: { starts: 0, streak: 1, notBefore: NOW + 10_000, failed: { revision: "r1" } } });
+  expect(first).toMatchObject({ before: { starts: 0 }, refused: { streak: 1, notBefore: NOW + 10_000 } });
   const failed = record({ streak: 1, notBefore: NOW + 10_000, failed: { revision: "r1", message: "no log directory" } });
   expect(ask(seen([], [], failed))).toMatchObject({
     actions: [],

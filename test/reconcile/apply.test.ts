@@ -25,8 +25,9 @@ const start = (path: string): Action => ({
   replica: { id: path } as never,
   reason: "first start",
   hierarchies: [],
+  before: { starts: 0, restarts: 0, streak: 0 },
   record: { starts: 1, restarts: 0, streak: 0 },
-  refused: { starts: 0, restarts: 0, streak: 1 },
+  refused: { streak: 1 },
 });
 const refuse =
   (code: string, ...which: Action[]) =>
