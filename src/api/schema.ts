@@ -297,7 +297,7 @@ export interface Workload {
       /** Started: it runs. Ready: all its replicas are ready. Completed: it ran to completion. */
       condition?: "Started" | "Ready" | "Completed";
     }[];
-    /** Makes it a job that runs at these times: minute, hour, day of month, month, day of week (crontab(5)), or @hourly, @daily, @weekly, @monthly, @yearly. */
+    /** Makes it a job that runs at these times: minute, hour, day of month, month, day of week (crontab(5)), or @hourly, @daily, @weekly, @monthly, @yearly. Beyond crontab(5): L is the last day of a month, 5L its last Friday, 5#2 its second one, 15W the weekday nearest to the 15th, ? the same as *, and with + before the day of week both days must match. */
     schedule?: string;
     /** Time zone of the schedule, by its name in the IANA database. Default: the host's. */
     timeZone?: string;
@@ -361,7 +361,7 @@ export interface HttpGetAction {
   host?: string;
   /** Number of the port. */
   port: number;
-  /** Path of the request. */
+  /** Path of the request, with what a URL cannot have percent-encoded. */
   path?: string;
   /** HTTPS: the certificate is not checked, as in Kubernetes. */
   scheme?: "HTTP" | "HTTPS";

@@ -1,7 +1,7 @@
 /** Knows how the spec of a Workload becomes what is run: every default filled in, what contradicts itself reported. */
 import type { Report } from "../api/problem.ts";
 import { type Parsed, parseBytes, parseCpuList, parseDuration } from "../api/quantity.ts";
-import type { Handler, Identity, Job, Logs, Probe, Rlimit, RunSpec, Strategy } from "../api/resource.ts";
+import type { Backoff, Handler, Identity, Job, Logs, Probe, Rlimit, RunSpec, Strategy } from "../api/resource.ts";
 import { parseSchedule, parseTimeZone } from "../api/schedule.ts";
 import type { Workload, Handler as WrittenHandler, Probe as WrittenProbe } from "../api/schema.ts";
 
@@ -16,10 +16,11 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
     return otherwise;
   };
-  const milliseconds = (pointer: string, text: string): number => take(pointer, parseDuration(text), 0) / 1000;
-  const { backoff = {}, maxRestarts } = spec;
+  const milliseconds: Milliseconds = (pointer, text) => take(pointer, parseDuration(text), 0) / 1000;
   const [startup, liveness, readiness] = (["startup", "liveness", "readiness"] as const).map((which) => probe(which, spec[`${which}Probe`], report));
   checkNames(spec, report);
+  checkPrograms(spec, report);
+  const pauses = backoff(spec, milliseconds, report);
   return {
     replicas: spec.replicas ?? 1,
     strategy: strategy(spec),
@@ -31,16 +32,8 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     identity: identity(spec, take, report),
     restartPolicy: spec.restartPolicy ?? (spec.schedule === undefined ? "Always" : "OnFailure"),
     restartRules: (spec.restartPolicyRules ?? []).map(({ exitCodes }) => exitCodes),
-    backoff: {
-      initial: milliseconds("/spec/backoff/initial", backoff.initial ?? "10s"),
-      factor: backoff.factor ?? 2,
-      max: milliseconds("/spec/backoff/max", backoff.max ?? "5m"),
-      resetAfter: milliseconds("/spec/backoff/resetAfter", backoff.resetAfter ?? "10m"),
-    },
-    maxRestarts: maxRestarts && {
-      count: maxRestarts.count,
-      window: maxRestarts.window === undefined ? undefined : milliseconds("/spec/maxRestarts/window", maxRestarts.window),
-    },
+    backoff: pauses,
+    maxRestarts: maxRestarts(spec, milliseconds, report),
     gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
     stopSignal: spec.stopSignal ?? "SIGTERM",
     killMode: spec.killMode ?? "Mixed",
@@ -51,6 +44,29 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     job: job(spec, take, report),
     logs: logs(spec, take),
   };
+}
+
+type Milliseconds = (pointer: string, text: string) => number;
+
+function backoff({ backoff: { initial = "10s", factor = 2, max = "5m", resetAfter = "10m" } = {} }: Spec, milliseconds: Milliseconds, report: Report): Backoff {
+  const times = {
+    initial: milliseconds("/spec/backoff/initial", initial),
+    factor,
+    max: milliseconds("/spec/backoff/max", max),
+    resetAfter: milliseconds("/spec/backoff/resetAfter", resetAfter),
+  };
+  if (times.initial > times.max) report("InvalidValue", "/spec/backoff/initial", `expected at most the longest pause (max: ${max}), found ${initial}`);
+  return times;
+}
+
+function maxRestarts({ maxRestarts: written }: Spec, milliseconds: Milliseconds, report: Report): RunSpec["maxRestarts"] {
+  if (!written) return undefined;
+  const { count, window } = written;
+  if (window === undefined) return { count, window };
+  const length = milliseconds("/spec/maxRestarts/window", window);
+  if (length === 0)
+    report("InvalidValue", "/spec/maxRestarts/window", `expected a time longer than none, found ${window}`, "without a window all restarts count");
+  return { count, window: length };
 }
 
 /** A percentage is of the replicas, rounded down, as in a Deployment; at least one, or nothing would ever move. */
@@ -161,8 +177,22 @@ function logs({ logs = {} }: Spec, take: Take): Logs {
   return { journald: false, directory, maxBytes: size === "max" ? Number.POSITIVE_INFINITY : Number(size), maxFiles };
 }
 
+/** A word may be empty, but not that of the program. */
+function checkPrograms({ command, initCommands = [], lifecycle, ...spec }: Spec, report: Report): void {
+  const check = (pointer: string, words: readonly string[] | undefined): void => {
+    if (words?.[0] === "") report("InvalidValue", `${pointer}/0`, 'expected the name or the path of a program, found ""');
+  };
+  check("/spec/command", command);
+  for (const [index, init] of initCommands.entries()) check(`/spec/initCommands/${index}/command`, init.command);
+  for (const which of ["startupProbe", "livenessProbe", "readinessProbe"] as const) check(`/spec/${which}/exec/command`, spec[which]?.exec?.command);
+  for (const which of ["postStart", "preStop"] as const) check(`/spec/lifecycle/${which}/exec/command`, lifecycle?.[which]?.exec?.command);
+}
+
 /** Names that must differ from each other. */
-function checkNames({ initCommands = [], dependsOn = [] }: Spec, report: Report): void {
+function checkNames({ initCommands = [], dependsOn = [], rlimits = [] }: Spec, report: Report): void {
+  for (const [index, { type }] of rlimits.entries())
+    if (rlimits.findIndex((other) => other.type === type) < index)
+      report("InvalidValue", `/spec/rlimits/${index}/type`, `expected each limit once, found ${type} again`);
   for (const [field, list] of [
     ["initCommands", initCommands],
     ["dependsOn", dependsOn],

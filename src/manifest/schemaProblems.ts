@@ -10,7 +10,10 @@ import { suggest } from "./suggest.ts";
 /** What the patterns of the schemas stand for, in words. */
 const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
   ["^[a-z0-9]", "lower-case letters, digits and dashes (an RFC 1123 label)"],
+  ["^/[!-~]", "a path that begins with / and has anything but plain ASCII percent-encoded (%20 for a blank)"],
   ["^/", "an absolute path"],
+  ["^[\\t -~", "the value of an HTTP header: one line, without characters beyond Latin-1"],
+  ["^[^\\s", "a host name or an address, without port, brackets and blanks"],
   ["^[a-z_]", "the name or number of a user or group"],
   ["^0?[0-7]", "a umask in octal, such as 0027"],
   ["^journald", "journald, or a mapping of where and how much"],

@@ -23,7 +23,17 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
     const { failed: _, stopping: __, health: ___, ...since } = { ...record, ...changes };
     const refused = { streak: record.streak + 1, notBefore: now + pause(run.backoff, record.streak + 1) };
     const started = { ...since, starts: since.starts + 1 };
-    actions.push({ type: "start", owner, path: desired.path, replica: desired, hierarchies: [...hierarchies], reason, before: record, record: started, refused });
+    actions.push({
+      type: "start",
+      owner,
+      path: desired.path,
+      replica: desired,
+      hierarchies: [...hierarchies],
+      reason,
+      before: record,
+      record: started,
+      refused,
+    });
     return { state: waiting("Starting", reason) };
   };
   if (isAlive(record)) return lost(question, record, actions);

@@ -16,6 +16,20 @@ test("a zone that is none is told", () => {
   expect(parseTimeZone("Europe/Berlin")).toEqual({ ok: "Europe/Berlin" });
 });
 
+describe("beyond crontab(5)", () => {
+  test.each([
+    ["0 6 L * *", "2026-01-31T06:00:00Z"],
+    ["0 0 * * 5L", "2026-01-30T00:00:00Z"],
+    ["0 0 * * 5#2", "2026-01-09T00:00:00Z"],
+    ["0 0 17W * *", "2026-01-16T00:00:00Z"],
+    ["0 0 ? * *", "2026-01-02T00:00:00Z"],
+    ["0 0 13 * +5", "2026-02-13T00:00:00Z"],
+  ])("%s", (expression, first) => {
+    expect(parseSchedule(expression, "UTC")).toHaveProperty("ok");
+    expect(nextRun(schedule(expression, "UTC"), time("2026-01-01T12:00:00Z"))).toBe(time(first));
+  });
+});
+
 describe("times", () => {
   test("are those of the zone", () =>
     expect(nextRun(schedule("17 3 * * *", "Europe/Berlin"), time("2026-07-01T00:00:00Z"))).toBe(time("2026-07-01T01:17:00Z")));

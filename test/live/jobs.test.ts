@@ -58,7 +58,8 @@ import { workload } from "../support/manifests.ts";
       const first = await live.started(text);
       requestRestart(live.runDirectory, "w", Date.now());
       // Without a pause: the controller sleeps for a millisecond until the launch is done, and must not get to know that.
-      for (const deadline = Date.now() + 5000 * PATIENCE; live.procs("", "w@0").length === 0; ) if (Date.now() > deadline) throw new Error("nothing was launched");
+      for (const deadline = Date.now() + 5000 * PATIENCE; live.procs("", "w@0").length === 0; )
+        if (Date.now() > deadline) throw new Error("nothing was launched");
       await end(first, "SIGKILL");
       const second = await live.started(undefined);
       await until("it has failed", () => second.told("JobFailed").length > 0, 15_000);
