@@ -72,8 +72,9 @@ function parseMeta(text: string | undefined): AttemptMeta | undefined {
 /** Hierarchies in which a process is not where it was put. A cgroup that was removed under it reads `(deleted)`. */
 function strayed(controllers: Controllers, tree: Tree, pid: number, path: string): string[] {
   const cgroups = cgroupsOf(pid);
-  // A process that ends meanwhile is in no cgroup any more: that is no straying.
-  if (!cgroups || !/^[RSDTt]$/.test(statOf(pid)?.state ?? "")) return [];
+  // One that ends reads as in the root cgroup (v1), in any state: asked afterwards, so that what it read while it lived counts.
+  const stat = statOf(pid);
+  if (!cgroups || !stat || stat.exiting || hasEnded(stat)) return [];
   const where = `/${tree.root}/${path}`;
   return controllers.all.flatMap(({ id, version }) => {
     const actual = cgroups.get(version === 2 ? "" : id);

@@ -10,6 +10,8 @@ export interface ProcessStat {
   readonly parent: number;
   /** Never reached exec since it was forked (PF_FORKNOEXEC). */
   readonly neverExeced: boolean;
+  /** On its way out, whatever its state says (PF_EXITING). */
+  readonly exiting: boolean;
   /** Clock ticks since boot: together with the pid and the boot, the identity of a process. */
   readonly startTicks: number;
   readonly threads: number;
@@ -17,6 +19,7 @@ export interface ProcessStat {
   readonly waitStatus: number;
 }
 
+const PF_EXITING = 0x4;
 const PF_FORKNOEXEC = 0x40;
 
 /** Undefined when there is no such process. */
@@ -24,12 +27,14 @@ export function statOf(pid: number): ProcessStat | undefined {
   const text = readText(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const flags = Number(fields[6]);
   return {
     pid,
     comm: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0] ?? "",
     parent: Number(fields[1]),
-    neverExeced: (Number(fields[6]) & PF_FORKNOEXEC) !== 0,
+    neverExeced: (flags & PF_FORKNOEXEC) !== 0,
+    exiting: (flags & PF_EXITING) !== 0,
     threads: Number(fields[17]),
     startTicks: Number(fields[19]),
     waitStatus: Number(fields[49]),

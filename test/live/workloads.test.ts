@@ -171,6 +171,18 @@ import { group, workload } from "../support/manifests.ts";
     expect(existsSync(`/proc/${pid}`)).toBe(false);
   });
 
+  test("that take long to end are not taken for moved", async () => {
+    // Giving its memory back keeps it on its way out for a while, and then it is in no cgroup any more.
+    await live.apply(workload("w", "{command: [dd, if=/dev/zero, of=/dev/null, bs=300M], restartPolicy: Never, limits: {memory.max: 1Gi, pids.max: 64}}"));
+    const pid = live.pid("w");
+    await until("it has its memory", () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) > 300_000, 30_000);
+    process.kill(pid, "SIGKILL");
+    const seen = new Set<string>();
+    // Without a pause, as an event may come at any moment.
+    for (const deadline = Date.now() + 30_000; !seen.has("record") && Date.now() < deadline; ) for (const { type } of live.plan().actions) seen.add(type);
+    expect([...seen].sort()).toEqual(["record", "release"]);
+  });
+
   test("whose holder was killed are asked to end, and get their time", async () => {
     await live.apply(workload("w", "{command: [sh, -c, \"trap 'echo asked; sleep 0.3; echo done; exit' TERM; echo up; while :; do sleep 0.05; done\"]}"));
     await until("it is up", () => live.log("w").includes("up"));
