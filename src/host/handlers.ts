@@ -124,11 +124,15 @@ function execute(argv: readonly string[], target: Target, timeout: number, procs
       // What it wrote last may still be on its way.
       setImmediate(() => {
         const said = output.trim().replaceAll(/\s+/g, " ").slice(0, MOST_OUTPUT);
-        done(code === 0 ? OK : failed(`${signal ?? `exit code ${code}`}${said ? `: ${said}` : ""}`));
+        if (code === 0) return done(OK);
+        done({ ...failed(`${signal ?? `exit code ${code}`}${said ? `: ${said}` : ""}`), ...(killed(code, signal) ? { killed: true } : {}) });
       });
     });
   });
 }
+
+/** Whether SIGKILL ended it: timeout(1) ends with that signal, or with its number and 128, when its command did. */
+const killed = (code: number | null, signal: string | null): boolean => signal === "SIGKILL" || code === 137;
 
 /** The variables that a process was started with (proc(5), environ). */
 function environmentOf(pid: number): (readonly [string, string])[] {

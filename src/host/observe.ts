@@ -7,6 +7,7 @@ import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from 
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { Processes } from "./processes.ts";
+import { isDoomed } from "./procfs.ts";
 import type { Records } from "./records.ts";
 import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
@@ -57,6 +58,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     remembered: records.list,
     task: tasks.state,
     oomKills: (path) => oomKills(files, tree, machine, path),
+    isDoomed,
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],

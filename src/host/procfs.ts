@@ -46,6 +46,16 @@ export function hasEnded(stat: ProcessStat | undefined): boolean {
   return stat === undefined || stat.state === "X" || (stat.state === "Z" && stat.threads <= 1);
 }
 
+const SIGKILL = 1n << 8n;
+
+/** Whether a process is over, on its way out, or has been sent SIGKILL (proc_pid_status(5), SigPnd and ShdPnd). */
+export function isDoomed(pid: number): boolean {
+  const stat = statOf(pid);
+  if (!stat || stat.exiting || hasEnded(stat)) return true;
+  const pending = [...(readText(`/proc/${pid}/status`) ?? "").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
+  return pending.length === 0 || pending.some(([, set]) => (BigInt(`0x${set}`) & SIGKILL) !== 0n);
+}
+
 /** Pids of the children of a process with one thread. */
 export function childrenOf(pid: number): number[] {
   return (readText(`/proc/${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean).map(Number);

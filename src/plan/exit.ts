@@ -10,9 +10,9 @@ const LAUNCH_EXIT = { placement: 125, workingDir: 124, oomScore: 123 } as const;
 
 /**
  * How a main process ended, from its wait status (wait(2): low 7 bits the signal, next byte the exit code) and whether
- * the kernel's OOM killer was at work in its cgroup since it started. `stopped`: what Holdfast itself had begun.
+ * the kernel's OOM killer was at work in its cgroup since it was last seen alive. `stopped`: what Holdfast itself had begun.
  */
-export function terminated(main: ObservedMain, meta: AttemptMeta, stopped: Stopping | undefined, oomKills: number, now: number): Terminated {
+export function terminated(main: ObservedMain, meta: AttemptMeta, stopped: Stopping | undefined, oomKilled: boolean, now: number): Terminated {
   const signalNumber = main.waitStatus & 0x7f;
   const exitCode = (main.waitStatus >> 8) & 0xff;
   const signal = signalNumber === 0 ? null : (SIGNAL_NAMES.get(signalNumber) ?? `signal ${signalNumber}`);
@@ -25,7 +25,7 @@ export function terminated(main: ObservedMain, meta: AttemptMeta, stopped: Stopp
     return { exitCode, signal, reason: "InitError", message: `init command ${meta.inits?.[main.stage] ?? main.stage}: exit code ${exitCode}`, ...times };
   if ((main.neverExeced || main.stage !== undefined) && signal === null)
     return { exitCode, signal, reason: "StartError", message: startError(exitCode, main), ...times };
-  if (signal === "SIGKILL" && !stopped && oomKills > meta.oomKills) return { exitCode: null, signal, reason: "OOMKilled", ...times };
+  if (signal === "SIGKILL" && !stopped && oomKilled) return { exitCode: null, signal, reason: "OOMKilled", ...times };
   return { exitCode: signal === null ? exitCode : null, signal, reason: signal === null && exitCode === 0 ? "Completed" : "Error", ...times };
 }
 

@@ -142,6 +142,8 @@ export interface Current extends Ending {
   readonly probes?: RunSpec["probes"];
   /** Running is not enough for it to be ready: its health tells. */
   readonly watched?: boolean;
+  /** The cgroup's count of OOM kills that it has outlived, where there were any since it started. */
+  readonly oomKills?: number;
 }
 
 /** How to end an attempt. */
@@ -152,8 +154,8 @@ export interface Ending {
   readonly preStop?: Handler | undefined;
 }
 
-/** A hook that was begun by this controller: still at work, or how it went. */
-export type TaskState = "running" | { readonly ok: true } | { readonly ok: false; readonly message: string };
+/** A hook that was begun by this controller: still at work, or how it went. `killed`: not by the controller, so perhaps for memory. */
+export type TaskState = "running" | { readonly ok: true } | { readonly ok: false; readonly message: string; readonly killed?: boolean };
 
 export interface ObservedReplica {
   readonly attempts: readonly ObservedAttempt[];
@@ -175,6 +177,8 @@ export interface Observed {
   readonly task: (key: string) => TaskState | undefined;
   /** Count of OOM kills among the processes of a cgroup. */
   readonly oomKills: (path: CgroupPath) => number;
+  /** Whether a process is over, or cannot but end. */
+  readonly isDoomed: (pid: number) => boolean;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
   /** Names of the child cgroups, over all hierarchies; looked up before a cgroup is removed. */

@@ -1,6 +1,5 @@
 /** Knows what is asked about one replica, and what an answer is. */
 import type { ObjectKey } from "../api/resource.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action, Target } from "./action.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { Findings } from "./health.ts";
@@ -46,7 +45,8 @@ export interface Question {
   /** What its probes have found. */
   readonly findings: Findings | undefined;
   readonly task: Observed["task"];
-  readonly oomKills: (path: CgroupPath) => number;
+  readonly oomKills: Observed["oomKills"];
+  readonly isDoomed: Observed["isDoomed"];
   readonly now: number;
 }
 

@@ -7,7 +7,7 @@ import { endsAt, whyStop } from "./ending.ts";
 import { terminated } from "./exit.ts";
 import { begun, everBegun, healthOf, isAlive, needsHealth, nextHealth } from "./health.ts";
 import { next } from "./next.ts";
-import type { AttemptMeta, Current, Ending, ObservedAttempt, ReplicaRecord } from "./observed.ts";
+import type { AttemptMeta, Current, Ending, ObservedAttempt, ObservedMain, ReplicaRecord } from "./observed.ts";
 import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
 import { afterEnd } from "./restart.ts";
 import { same } from "./same.ts";
@@ -34,7 +34,9 @@ export function decide(question: Question): Decision {
       actions.push({ type: "release", ...named, holder: attempt.holder.pid });
     } else if (attempt.main.exited) {
       if (record.last?.attempt !== attempt.id) {
-        const end = terminated(attempt.main, attempt.meta, everBegun(record, attempt.id), question.oomKills(path), now);
+        const outlived = record.current?.attempt === attempt.id ? record.current.oomKills : undefined;
+        const oomKilled = question.oomKills(path) > (outlived ?? attempt.meta.oomKills);
+        const end = terminated(attempt.main, attempt.meta, everBegun(record, attempt.id), oomKilled, now);
         record = afterEnd(record, { ...end, attempt: attempt.id, revision: attempt.meta.revision }, desired?.resource.run.backoff, now);
         actions.push({ type: "record", ...named, asked: record.last?.asked === true, terminated: end, record });
       }
@@ -73,7 +75,7 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   const state: ReplicaState = initializing
     ? waiting(`Init:${main.stage}/${meta.inits?.length ?? 0}`, `init command ${meta.inits?.[main.stage as number] ?? main.stage} is at work`)
     : { running: { pid: main.pid, startedAt: meta.startedAt } };
-  const current = currentOf(first.id, meta, desired, record.current);
+  const current = currentOf(first.id, meta, desired, record.current, outlivedBy(main, meta, question));
   if (!same(record.current, current) || record.before) {
     const { before: _, ...known } = record;
     record = { ...known, starts: Math.max(record.starts, 1), current };
@@ -123,13 +125,27 @@ function lookAfter(
 const LONGEST_HOOK = 600_000;
 
 /** What is to be known of a run: how to stop it as it was declared last, and how to tell how it is. */
-function currentOf(attempt: string, meta: AttemptMeta, desired: DesiredReplica | undefined, before: ReplicaRecord["current"]): Current {
+function currentOf(
+  attempt: string,
+  meta: AttemptMeta,
+  desired: DesiredReplica | undefined,
+  before: ReplicaRecord["current"],
+  kills: number | undefined,
+): Current {
   const { path, revision, startedAt, stopSignal, gracePeriodSeconds } = meta;
   const known = before?.attempt === attempt ? before : undefined;
-  if (!desired) return known ?? { attempt, path, revision, startedAt, stopSignal, gracePeriodSeconds };
+  const oomKills = kills ?? known?.oomKills;
+  const outlived = oomKills === undefined ? {} : { oomKills };
+  if (!desired) return { ...(known ?? { attempt, path, revision, startedAt, stopSignal, gracePeriodSeconds }), ...outlived };
   // An older revision is ended as it is declared now, and probed as it was declared then.
   const { probes, watched } = revision === desired.revision ? watchOf(desired.resource.run) : (known ?? {});
-  return { attempt, path, revision, startedAt, ...endingOf(desired.resource.run), ...(probes ? { probes } : {}), ...(watched ? { watched } : {}) };
+  return { attempt, path, revision, startedAt, ...endingOf(desired.resource.run), ...(probes ? { probes } : {}), ...(watched ? { watched } : {}), ...outlived };
+}
+
+/** OOM kills that were those of others in its cgroup, a probe or a child: it lives on. Counted first, for what comes in between. */
+function outlivedBy({ pid }: ObservedMain, { path, oomKills: before }: AttemptMeta, { oomKills, isDoomed }: Question): number | undefined {
+  const now = oomKills(path as CgroupPath);
+  return now > before && !isDoomed(pid) ? now : undefined;
 }
 
 /** How to end it, with what is not the usual. */

@@ -72,6 +72,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
       findings: findings?.get(id),
       task: observed.task,
       oomKills: observed.oomKills,
+      isDoomed: observed.isDoomed,
       now,
     });
     actions.push(...decision.actions);

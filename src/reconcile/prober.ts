@@ -63,10 +63,13 @@ export class Prober {
       probes,
       startedAt: Date.parse(startedAt),
       before: healthOf(record) ?? { started: false, ready: false },
-      look: (probe) => {
+      look: async (probe) => {
         const target = this.options.targetOf(id);
-        if (target?.attempt !== attempt) return Promise.resolve(undefined);
-        return this.options.host.processes.handle(target, probe.handler, probe.timeoutSeconds * 1000);
+        if (target?.attempt !== attempt) return undefined;
+        const result = await this.options.host.processes.handle(target, probe.handler, probe.timeoutSeconds * 1000);
+        // If that was for want of memory, it is to be known that its main process has outlived it.
+        if (!result.ok && result.killed) this.options.changed(path as CgroupPath);
+        return result;
       },
       found: (findings) => {
         this.findings.set(id, findings);

@@ -42,6 +42,19 @@ import { group, workload } from "../support/manifests.ts";
     expect([live.pid("w"), replica().restartCount]).toEqual([pid, 0]);
   });
 
+  test("a probe that was killed for memory is not what ended the main process later", async () => {
+    const greedy = "{exec: {command: [dd, if=/dev/zero, of=/dev/null, bs=100M, count=1]}, periodSeconds: 600, timeoutSeconds: 60}";
+    const { told } = await live.started(
+      workload("w", `{command: [sleep, '300'], limits: {memory.max: 32Mi, memory.swap.max: 0}, backoff: {initial: 0s, max: 0s}, readinessProbe: ${greedy}}`),
+    );
+    await until("the probe was killed", () => told("Unhealthy").some((line) => /exit code 137|SIGKILL/.test(line)), 20_000);
+    const pid = live.pid("w");
+    await sleep(200);
+    process.kill(pid, "SIGKILL");
+    await until("it has ended", () => told().some((line) => line.includes("w@0 ended")));
+    expect(told().find((line) => line.includes("w@0 ended"))).toMatch(/^Error: w@0 ended: Error \(SIGKILL\)/);
+  });
+
   test("a failing liveness probe restarts, with the policy's back-off, and says why", async () => {
     writeFileSync(file("live"), "");
     const { told } = await live.started(

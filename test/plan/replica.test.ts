@@ -191,6 +191,15 @@ describe("what ended", () => {
     const [first] = ask(seen([attempt({ exited: true, waitStatus })], [], before), more).actions;
     expect(first).toMatchObject({ type: "record", terminated: { reason, exitCode, signal } });
   });
+  test("after an OOM kill that it had outlived was not killed for memory", () => {
+    const [outlived] = ask(seen([attempt()], [11]), { oomKills: () => 2 }).actions as [{ record: ReplicaRecord }];
+    expect(outlived).toMatchObject({ type: "adopt", record: { current: { oomKills: 2 } } });
+    const killed = { ...seen([attempt({ exited: true, waitStatus: 9 })]), record: outlived.record };
+    expect(ask(killed, { oomKills: () => 2 }).actions[0]).toMatchObject({ terminated: { reason: "Error" } });
+    expect(ask(killed, { oomKills: () => 3 }).actions[0]).toMatchObject({ terminated: { reason: "OOMKilled" } });
+  });
+  test("in the moment of an OOM kill is not taken to outlive it", () =>
+    expect(ask(seen([attempt()], [11]), { oomKills: () => 2, isDoomed: () => true }).actions).toEqual([]));
   test("before exec says which step failed", () => {
     for (const [code, words] of [
       [127, /^\/x: ENOENT/],

@@ -14,4 +14,5 @@ export const PLAIN_QUESTION: Omit<Question, "desired" | "observed" | "now"> = {
   findings: undefined,
   task: () => undefined,
   oomKills: () => 0,
+  isDoomed: () => false,
 };
