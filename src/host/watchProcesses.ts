@@ -4,6 +4,8 @@ import { closeSync, openSync, readSync } from "node:fs";
 export interface ProcessWatch {
   /** Watches these main processes, by a name of the caller's, and no others. Returns the names that are watched only now. */
   sync(pids: ReadonlyMap<string, number>): readonly string[];
+  /** How many are watched. */
+  size(): number;
   /** Whether that main process is watched. */
   watches(name: string): boolean;
   /** The names of those that do not run any more; each is told once. */
@@ -80,6 +82,7 @@ export function watchProcesses(): ProcessWatch {
       }
       return fresh;
     },
+    size: () => watched.size,
     watches: (name) => watched.has(name),
     ended: () => {
       const names: string[] = [];

@@ -5,15 +5,19 @@ import { watchProcesses } from "../host/watchProcesses.ts";
 import { isAlive } from "../plan/health.ts";
 import type { Engine } from "./engine.ts";
 
-/** Where the kernel tells of ends, only what outlives its main process must be found, ms. */
-const SELDOM = 10_000;
-/** On v1 alone, ms. */
+/** Between two looks for ends, ms. */
 const OFTEN = 250;
+/**
+ * Where the kernel tells of the end of a last process, only mains that others outlive must be found by looks: a hundred
+ * processes a second, which is some 0.06 % of a core, at the most.
+ */
+const PER_PROCESS = 10;
 
 export class Lives {
   private readonly engine: Engine;
   private readonly watch = watchProcesses();
-  private readonly timer: NodeJS.Timeout;
+  private readonly perProcess: number;
+  private timer: NodeJS.Timeout | undefined;
 
   private readonly look: (path: CgroupPath) => void;
 
@@ -21,10 +25,13 @@ export class Lives {
   constructor(engine: Engine, look: (path: CgroupPath) => void) {
     this.engine = engine;
     this.look = look;
-    const period = tellsOfEnds(engine.machine.controllers) ? SELDOM : OFTEN;
-    this.timer = setInterval(() => {
-      for (const path of this.pathsOf(this.watch.ended())) look(path);
-    }, period);
+    this.perProcess = tellsOfEnds(engine.machine.controllers) ? PER_PROCESS : 0;
+    this.lookForEnds();
+  }
+
+  private lookForEnds(): void {
+    for (const path of this.pathsOf(this.watch.ended())) this.look(path);
+    this.timer = setTimeout(() => this.lookForEnds(), Math.max(OFTEN, this.perProcess * this.watch.size()));
   }
 
   /** Looks after what runs now. */
@@ -47,7 +54,7 @@ export class Lives {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.watch.sync(new Map());
   }
 

@@ -192,9 +192,9 @@ describe("what ended", () => {
     expect(first).toMatchObject({ type: "record", terminated: { reason, exitCode, signal } });
   });
   test("after an OOM kill that it had outlived was not killed for memory", () => {
-    const [outlived] = ask(seen([attempt()], [11]), { oomKills: () => 2 }).actions as [{ record: ReplicaRecord }];
+    const [outlived] = ask(seen([attempt()], [11]), { oomKills: () => 2 }).actions as readonly { record?: ReplicaRecord }[];
     expect(outlived).toMatchObject({ type: "adopt", record: { current: { oomKills: 2 } } });
-    const killed = { ...seen([attempt({ exited: true, waitStatus: 9 })]), record: outlived.record };
+    const killed = { ...seen([attempt({ exited: true, waitStatus: 9 })]), record: outlived?.record };
     expect(ask(killed, { oomKills: () => 2 }).actions[0]).toMatchObject({ terminated: { reason: "Error" } });
     expect(ask(killed, { oomKills: () => 3 }).actions[0]).toMatchObject({ terminated: { reason: "OOMKilled" } });
   });
