@@ -37,7 +37,10 @@ const LONGEST_ROTATION = 30_000;
 /** Larger indexes are thinned out, bytes. */
 const LARGEST = 64 * 1024;
 
-const indexFile = (log: string): string => join(dirname(log), `.${basename(log)}.index`);
+/** A file that is beside a log and not for people. */
+export const besideLog = (log: string, what: string): string => join(dirname(log), `.${basename(log)}.${what}`);
+
+export const indexFile = (log: string): string => besideLog(log, "index");
 
 function readMarks(log: string): Mark[] {
   let text: string;
@@ -52,7 +55,7 @@ function readMarks(log: string): Mark[] {
   });
 }
 
-const lineOf = ({ what, time, position, offset }: Mark): string => `${what} ${time} ${position} ${offset}\n`;
+export const lineOf = ({ what, time, position, offset }: Mark): string => `${what} ${time} ${position} ${offset}\n`;
 
 /** An index that cannot be written (a full disk) costs --previous and --since, and nothing else. */
 export function addMark(log: string, mark: Mark): void {
@@ -78,8 +81,8 @@ export function layoutOf(log: string): Layout {
     const to = pieces[0]?.from ?? base;
     pieces.unshift({ file, from: to - size, to, offset: 0 });
   }
-  const last = marks.at(-1);
-  return { pieces, marks, rotating: last?.what === "rotating" && Date.now() - last.time < LONGEST_ROTATION };
+  const turn = marks.findLast(({ what }) => what === "base" || what === "rotating");
+  return { pieces, marks, rotating: turn?.what === "rotating" && Date.now() - turn.time < LONGEST_ROTATION };
 }
 
 /** Forgets what is about bytes that are gone, and every second mark of time where there are too many. */

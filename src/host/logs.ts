@@ -3,7 +3,7 @@ import { constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
-import { isBeingRotated, putAside } from "./rotate.ts";
+import { callOff, isBeingRotated, putAside } from "./rotate.ts";
 
 /** The live log file of one replica. */
 export function logFile(logDirectory: string, workload: string, ordinal: number, logs: Logs): string {
@@ -19,7 +19,7 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   const live = layoutOf(file).pieces.at(-1);
   const size = live ? live.to - live.from : 0;
   // A file that begins with a hole is put aside by whoever looks after logs.
-  if (live && size > maxBytes && live.offset === 0 && !isBeingRotated(file)) {
+  if (live && size > maxBytes && live.offset === 0 && !isBeingRotated(file) && callOff(file)) {
     putAside(file, file, maxFiles);
     addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
     tidyIndex(file);

@@ -4,11 +4,20 @@
  * so it notices nothing. A file system that can do neither is left alone: copying and truncating would lose what is written between.
  */
 import { spawn } from "node:child_process";
-import { renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statfsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
-import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
+import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
+/** As many as maxFiles may be. */
+const MOST_FILES = 100;
+
+/** What is to be taken out of a file. */
+interface Carving {
+  readonly how: "--collapse-range" | "--punch-hole";
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** How a rotation went: `unsupported` by the file system; `small`: there is nothing to put aside. */
 export type Rotation = "rotated" | "small" | "unsupported";
@@ -29,6 +38,7 @@ export async function rotate(log: string, maxFiles: number): Promise<Rotation> {
 }
 
 async function putBeginningAside(log: string, maxFiles: number): Promise<Rotation> {
+  while (!callOff(log)) await new Promise((resolve) => setTimeout(resolve, 20));
   const live = layoutOf(log).pieces.at(-1);
   const size = statSync(log, { throwIfNoEntry: false })?.size;
   if (!live || size === undefined) return "small";
@@ -41,13 +51,67 @@ async function putBeginningAside(log: string, maxFiles: number): Promise<Rotatio
   const next = `${log}.next`;
   if (maxFiles > 1) await copy(log, live.offset, end, next);
   const position = live.from + (end - live.offset);
+  const whole = way === "collapse" && live.offset === 0;
+  const base = (at: number, offset: number): Mark => ({ what: "base", time: Date.now(), position: at, offset });
+  writeFileSync(permitOf(log), maxFiles > 1 ? COPIED : "", { mode: 0o640 });
   addMark(log, { what: "rotating", time: Date.now(), position: live.from, offset: live.offset });
   putAside(log, next, maxFiles);
-  const offset = way === "collapse" && live.offset === 0 ? 0 : end;
-  const done = offset === 0 ? await fallocate("--collapse-range", log, 0, end) : await fallocate("--punch-hole", log, live.offset, end - live.offset);
-  addMark(log, done ? { what: "base", time: Date.now(), position, offset } : { what: "base", time: Date.now(), position: live.from, offset: live.offset });
+  const range = { how: whole ? "--collapse-range" : "--punch-hole", offset: live.offset, length: end - live.offset } as const;
+  const done = await takeOut(log, range, base(position, whole ? 0 : end), base(live.from, live.offset));
+  if (!done && maxFiles > 1) takeBack(log);
   tidyIndex(log);
   return done ? "rotated" : "unsupported";
+}
+
+/** Stands beside a log until its beginning is taken out: who removes it decides whether that will ever happen. */
+const permitOf = (log: string): string => besideLog(log, "permit");
+const COPIED = "copied";
+
+/**
+ * A shell of its own, which goes on when the controller is killed: it acts only with the permit, and writes down itself how
+ * that went. $1: the permit; $2 to $5: how, offset, length, file; $6 and $7: the marks to leave; $8: the index.
+ */
+const TAKE_OUT = `rm -- "$1" || exit 2
+fallocate "$2" --offset "$3" --length "$4" "$5" || { printf %s "$7" >>"$8"; exit 1; }
+printf %s "$6" >>"$8" || exit 3`;
+/** Done, but it could not be written down. */
+const UNMARKED = 3;
+
+async function takeOut(log: string, { how, offset, length }: Carving, done: Mark, failed: Mark): Promise<boolean> {
+  const range = [how, String(offset), String(length), log];
+  const code = await run("sh", ["-c", TAKE_OUT, "holdfast-rotate", permitOf(log), ...range, lineOf(done), lineOf(failed), indexFile(log)]);
+  if (code === UNMARKED) addMark(log, done);
+  else if (code !== 0) addMark(log, failed);
+  return code === 0 || code === UNMARKED;
+}
+
+/**
+ * Ends what an earlier controller began and did not see the end of: where nothing was taken out of the log yet, nothing will
+ * be. False while that is being done: its end is to be waited for.
+ */
+export function callOff(log: string): boolean {
+  const { rotating, pieces } = layoutOf(log);
+  if (!rotating) return true;
+  let copied: boolean;
+  try {
+    copied = readFileSync(permitOf(log), "utf8") === COPIED;
+    unlinkSync(permitOf(log));
+  } catch {
+    return false;
+  }
+  const live = pieces.at(-1);
+  addMark(log, { what: "base", time: Date.now(), position: live?.from ?? 0, offset: live?.offset ?? 0 });
+  if (copied) takeBack(log);
+  return true;
+}
+
+/** What was put aside last is in the live file still: it stands once again. */
+function takeBack(log: string): void {
+  const next = statSync(`${log}.next`, { throwIfNoEntry: false });
+  rmSync(next ? `${log}.next` : `${log}.1`, { force: true });
+  // The others go back by one; where a shift was interrupted, only those after the gap.
+  for (let [from, to] = [1, 1]; from <= MOST_FILES; from++)
+    if (statSync(`${log}.${from}`, { throwIfNoEntry: false })) renameSync(`${log}.${from}`, `${log}.${to++}`);
 }
 
 /** `.1` becomes `.2` and so on, and `next` becomes `.1`; where no file is to be kept beside the log, it goes. */
@@ -97,10 +161,14 @@ async function wayOf(log: string, block: number): Promise<"collapse" | "punch" |
 }
 
 /** fallocate(1) of util-linux: Node has no call for it. */
-function fallocate(how: string, file: string, offset: number, length: number): Promise<boolean> {
+const fallocate = async (how: Carving["how"], file: string, offset: number, length: number): Promise<boolean> =>
+  (await run("fallocate", [how, "--offset", String(offset), "--length", String(length), file])) === 0;
+
+/** The exit code; undefined when it could not be started, or was killed. */
+function run(program: string, args: readonly string[]): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const child = spawn("fallocate", [how, "--offset", String(offset), "--length", String(length), file], { stdio: "ignore" });
-    child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 0));
+    const child = spawn(program, args, { stdio: "ignore" });
+    child.once("error", () => resolve(undefined));
+    child.once("exit", (code) => resolve(code ?? undefined));
   });
 }

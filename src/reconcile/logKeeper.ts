@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf } from "../host/logIndex.ts";
 import { logFile } from "../host/logs.ts";
-import { rotate } from "../host/rotate.ts";
+import { callOff, rotate } from "../host/rotate.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Engine } from "./engine.ts";
 
@@ -97,6 +97,7 @@ export class LogKeeper {
     const grown = size !== kept.size;
     Object.assign(kept, { size, time: now });
     if (!grown) return SELDOM;
+    if (!callOff(file)) return OFTEN;
     const live = layoutOf(file).pieces.at(-1);
     const length = live ? live.to - live.from : 0;
     if (live && now - kept.marked >= SELDOM) {

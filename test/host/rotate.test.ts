@@ -1,12 +1,13 @@
 /** Rotation under a writer, on this machine's file system: nothing is lost, and what is read back is what was written. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { buildSync } from "esbuild";
 import { addMark, layoutOf } from "../../src/host/logIndex.ts";
 import { attemptRange, positionAt, readLog, startOfTail } from "../../src/host/logReader.ts";
-import { rotate } from "../../src/host/rotate.ts";
+import { callOff, rotate } from "../../src/host/rotate.ts";
 
 let top: string;
 let log: string;
@@ -68,6 +69,55 @@ describe("a log that is rotated", () => {
     const total = await count;
     expect(await whole()).toBe(lines(0, total));
   }, 60_000);
+});
+
+describe("a rotation of which the controller was killed", () => {
+  /** A controller that is killed while this program of a rotation is at work; that program goes on a second later. */
+  const killedAt = async (program: "rm" | "fallocate"): Promise<void> => {
+    const bin = join(top, "bin");
+    mkdirSync(bin);
+    const began = join(top, "began");
+    const real = spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
+    // Not while it is tried what the file system can do.
+    writeFileSync(join(bin, program), `#!/bin/sh\ncase "$*" in *.probe*) exec ${real} "$@";; esac\ntouch ${began}\nsleep 1\nexec ${real} "$@"\n`, {
+      mode: 0o755,
+    });
+    const module = join(top, "rotate.cjs");
+    buildSync({ entryPoints: ["src/host/rotate.ts"], outfile: module, bundle: true, platform: "node", format: "cjs" });
+    const child = spawn(process.execPath, ["-e", `void require(${JSON.stringify(module)}).rotate(${JSON.stringify(log)}, 3);`], {
+      env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` },
+      stdio: "inherit",
+    });
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    for (const deadline = Date.now() + 20_000; !existsSync(began); await new Promise((resolve) => setTimeout(resolve, 5)))
+      if (Date.now() > deadline) throw new Error(`${program} was not called`);
+    child.kill("SIGKILL");
+    await gone;
+  };
+
+  test("before anything was taken out never happens: the next controller calls it off", async () => {
+    append(lines(0, 10_000));
+    await rotate(log, 3);
+    append(lines(10_000, 20_000));
+    await killedAt("rm");
+    append(lines(20_000, 30_000));
+    expect(await rotate(log, 3)).toBe("rotated");
+    append(lines(30_000, 40_000));
+    // By now the old one would have done its work.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(await whole()).toBe(lines(0, 40_000));
+  });
+
+  test("while it is taken out goes on by itself, and is waited for", async () => {
+    append(lines(0, 10_000));
+    await killedAt("fallocate");
+    append(lines(10_000, 20_000));
+    expect(callOff(log)).toBe(false);
+    expect(await whole()).toBe(lines(0, 20_000));
+    expect(layoutOf(log).pieces).toHaveLength(2);
+    expect(await rotate(log, 3)).toBe("rotated");
+    expect(await whole()).toBe(lines(0, 20_000));
+  });
 });
 
 test("attempts, times and tails are found over all pieces", async () => {
