@@ -44,11 +44,11 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
     return { state: waiting("StartFailed", `${record.failed.message}; tried again in ${soonest()}`), wakeAt: notBefore };
   const retry = (): Next => {
     if (now < notBefore) return { state: waiting("CrashLoopBackOff", `${last?.reason}: restarts in ${soonest()}`), wakeAt: notBefore };
-    const { since = now, retries = 0, due } = record.run ?? {};
+    const { since, retries } = record.run ?? { since: now, retries: 0 };
     return start("restart", {
       restarts: record.restarts + 1,
       restartTimes: withRestart(record, run, now),
-      run: { since, retries: retries + 1, ...(due === undefined ? {} : { due }) },
+      run: { ...record.run, since, retries: retries + 1 },
     });
   };
   const { schedule } = run.job;

@@ -121,8 +121,8 @@ export interface ReplicaRecord {
   readonly failed?: { readonly revision: string; readonly message: string };
   readonly stopping?: Stopping;
   readonly health?: Health;
-  /** Since the first start of this revision or, with a schedule (`due`), for that time; ms since the epoch. */
-  readonly run?: { readonly since: number; readonly retries: number; readonly due?: number };
+  /** Since the first start of this revision or, with a schedule (`due`), for that time; ms since the epoch. `proven`: it has been available, in a rollout's sense. */
+  readonly run?: { readonly since: number; readonly retries: number; readonly due?: number; readonly proven?: boolean };
   /** Times of the latest restarts of this run, as far as maxRestarts asks for them. */
   readonly restartTimes?: readonly number[];
   /** All times up to `from` (ms since the epoch) of this schedule have been dealt with. */

@@ -10,6 +10,7 @@ import { next } from "./next.ts";
 import type { AttemptMeta, Current, Ending, ObservedAttempt, ObservedMain, ReplicaRecord } from "./observed.ts";
 import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
 import { afterEnd } from "./restart.ts";
+import { provenAt } from "./rollout.ts";
 import { same } from "./same.ts";
 import { stop, stopOrphans } from "./stop.ts";
 import { targetOf } from "./target.ts";
@@ -87,26 +88,34 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
     return { actions, state: waiting("Stopping", "workloads that depend on it end first"), wakeAt: now + INIT_LOOK };
   if (why || !desired) return stop(first, why ?? { reason: "not declared any more" }, question, record, actions, state);
   const stopping = begun(record, first.id);
-  if (stopping) actions.push({ type: "spare", owner, path: desired.path, replica, record: { ...record, stopping: { ...stopping, spared: true } } });
+  if (stopping) {
+    record = { ...record, stopping: { ...stopping, spared: true } };
+    actions.push({ type: "spare", owner, path: desired.path, replica, record });
+  }
   const { pid, strayed } = main;
   for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
   if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };
   const target = targetOf(first, desired);
   const plain = before.current === undefined || (before.current.attempt === first.id && !before.current.watched);
-  if (target) lookAfter(target, plain, question, record, actions);
-  const wakeAt = endsAt(question, record);
+  if (target) record = lookAfter(target, plain, question, record, actions);
+  const proven = provenAt(record, desired);
+  // Once it has been available, that is all a rollout waits for.
+  if (proven !== undefined && proven <= now && record.run)
+    actions.push({ type: "note", owner, path: desired.path, replica, record: { ...record, run: { ...record.run, proven: true } } });
+  const times = [endsAt(question, record), proven].filter((time) => time !== undefined).filter((time) => time > now);
+  const wakeAt = times.length > 0 ? Math.min(...times) : undefined;
   return { actions, state, target, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
-/** The postStart hook, and what hooks and probes say of its health. `plain`: it was ready just by running, until now. */
+/** The postStart hook, and what hooks and probes say of its health; the record with that. `plain`: it was ready just by running, until now. */
 function lookAfter(
   target: Target,
   plain: boolean,
   { id: replica, desired, owner, findings, task, now }: Question,
   record: ReplicaRecord,
   actions: Action[],
-): void {
-  if (!record.current?.watched || !desired) return;
+): ReplicaRecord {
+  if (!record.current?.watched || !desired) return record;
   const { path, resource } = desired;
   const { postStart } = resource.run;
   const { attempt } = target;
@@ -118,7 +127,10 @@ function lookAfter(
   if (!hooked && hook === undefined && postStart)
     actions.push({ type: "hook", owner, path, replica, which: "postStart", key, target, handler: postStart, timeout: LONGEST_HOOK, record: undefined });
   const health = nextHealth(record.current.probes ?? {}, attempt, before, hooked, findings, now);
-  if (!same(record.health, health)) actions.push({ type: "health", owner, path, replica, before, health, record: { ...record, health } });
+  if (same(record.health, health)) return record;
+  const after = { ...record, health };
+  actions.push({ type: "health", owner, path, replica, before, health, record: after });
+  return after;
 }
 
 /** A postStart hook that takes longer has failed, ms. */

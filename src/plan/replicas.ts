@@ -79,22 +79,28 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     states.set(id, decision.state);
     if (decision.target) targets.set(id, decision.target);
     const [path] = paths;
-    const times = [decision.wakeAt, roll?.outdated.includes(id) ? roll.wakeAt : undefined].filter((time) => time !== undefined);
+    const times = [decision.wakeAt, roll && (roll.outdated.includes(id) || roll.unproven.includes(id)) ? roll.wakeAt : undefined].filter(
+      (time) => time !== undefined,
+    );
     if (path !== undefined && times.length > 0) wakes.set(path, Math.min(...times));
-    if (wanted && roll?.failed && roll.outdated[0] === id) problems.push(failedRollout(wanted, roll));
+    if (wanted && roll?.failed && !cgroup?.frozen && (roll.outdated[0] ?? roll.unproven[0]) === id) problems.push(failedRollout(wanted, roll));
   }
   return { actions, states, targets, busy, wakes };
 }
 
-function failedRollout({ resource, path }: DesiredReplica, { updated, outdated }: Rollout): Problem {
+function failedRollout({ resource, path }: DesiredReplica, { updated, outdated, available }: Rollout): Problem {
   const pointer = "/spec/strategy/progressDeadlineSeconds";
+  const { replicas, strategy } = resource.run;
+  const left = outdated.length > 0;
   return {
     reason: "ProgressDeadlineExceeded",
     object: resource.key,
     cgroup: path,
     pointer,
-    message: `the new revision does not become available: ${updated} of ${resource.run.replicas} replicas run it; ${outdated.length} still run as before, and stay`,
-    hint: `holdfast logs ${resource.name} tells more; the rollout goes on when the new replicas are available, or with the next revision`,
+    message: left
+      ? `the new revision does not become available: ${updated} of ${replicas} replicas run it; ${outdated.length} still run as before, and stay`
+      : `it does not become available: ${available} of ${replicas} replicas are, after ${strategy.progressDeadlineSeconds}s; they are tried on`,
+    hint: `holdfast logs ${resource.name} tells more${left ? "; the rollout goes on when the new replicas are available, or with the next revision" : ""}`,
     ...locate(resource.origin, pointer),
   };
 }

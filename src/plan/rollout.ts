@@ -1,7 +1,7 @@
 /** Knows how a new revision reaches the replicas of a workload: a few at a time, no more than may be unavailable. */
 import type { RunSpec } from "../api/resource.ts";
 import type { DesiredReplica } from "./desired.ts";
-import { begun, isAlive, readySince } from "./health.ts";
+import { begun, isAlive, needsHealth, readySince } from "./health.ts";
 import type { ReplicaRecord } from "./observed.ts";
 
 export interface Rollout {
@@ -13,7 +13,9 @@ export interface Rollout {
   readonly available: number;
   /** When time alone may allow more, or lets the deadline pass; ms since the epoch. */
   readonly wakeAt: number | undefined;
-  /** The progress deadline has passed with replicas still outdated. */
+  /** Replicas that run as they shall (or try to), and have not been available since. */
+  readonly unproven: readonly string[];
+  /** The progress deadline has passed with replicas outdated or unproven. */
   readonly failed: boolean;
 }
 
@@ -25,17 +27,19 @@ export function isOutdated(current: { readonly revision: string; readonly starte
 /** `replicas`: all of one workload, in their order. */
 export function rolloutOf(
   replicas: readonly DesiredReplica[],
-  { strategy }: Pick<RunSpec, "strategy">,
+  run: RunSpec,
   recordOf: (id: string) => ReplicaRecord | undefined,
   restartAfter: number | undefined,
   now: number,
 ): Rollout {
+  const { strategy } = run;
   const minReady = strategy.minReadySeconds * 1000;
   const replace = new Set<string>();
   const outdated: string[] = [];
   const candidates: string[] = [];
   const useless: string[] = [];
-  let unproven = false;
+  const unproven: string[] = [];
+  let unavailable = false;
   const times: number[] = [];
   let progressed = 0;
   let updated = 0;
@@ -48,7 +52,8 @@ export function rolloutOf(
     else if (since !== undefined) times.push(since + minReady);
     if (!record?.current || !isAlive(record) || !isOutdated(record.current, revision, restartAfter)) {
       if (record?.current && isAlive(record)) updated++;
-      if (!isAvailable && record?.run) unproven = true;
+      if (!isAvailable && record?.run) unavailable = true;
+      if (!isAvailable && mayProve(record, run)) unproven.push(id);
       progressed = Math.max(progressed, record?.run?.since ?? 0, isAvailable && since !== undefined ? since + minReady : 0);
       continue;
     }
@@ -64,13 +69,31 @@ export function rolloutOf(
     }
   }
   // What is of no use as it is may go first, but not for a revision that has not been of use anywhere it runs.
-  if (!unproven) for (const id of useless) replace.add(id);
+  if (!unavailable) for (const id of useless) replace.add(id);
   let budget = strategy.maxUnavailable - (replicas.length - available);
   for (const id of candidates.reverse()) if (budget-- > 0) replace.add(id);
-  const waits = outdated.some((id) => !replace.has(id));
+  const waits = outdated.some((id) => !replace.has(id)) || unproven.length > 0;
   const deadline = progressed + strategy.progressDeadlineSeconds * 1000;
   const failed = waits && progressed > 0 && now >= deadline;
   if (waits && !failed && progressed > 0) times.push(deadline);
-  const wakeAt = waits && times.length > 0 ? Math.min(...times.filter((time) => time > now), deadline) : undefined;
-  return { replace, outdated, updated, available, wakeAt, failed };
+  const ahead = times.filter((time) => time > now);
+  const wakeAt = waits && ahead.length > 0 ? Math.min(...ahead) : undefined;
+  return { replace, outdated, updated, available, wakeAt, unproven, failed };
+}
+
+/** Whether it takes more than a start to be available, in an endless workload: whether a rollout may have to wait for it. */
+function takesProof(run: RunSpec): boolean {
+  return run.job.schedule === undefined && (needsHealth(run) || run.strategy.minReadySeconds > 0);
+}
+
+/** Whether a replica of which this revision has not been available yet is on its way to be. */
+function mayProve(record: ReplicaRecord | undefined, run: RunSpec): boolean {
+  return record?.run !== undefined && !record.run.proven && takesProof(run) && (isAlive(record) || run.restartPolicy === "Always");
+}
+
+/** When an attempt of the declared revision will have been available for the first time, ms since the epoch; undefined when that needs no note. */
+export function provenAt(record: ReplicaRecord, { revision, resource: { run } }: DesiredReplica): number | undefined {
+  if (!record.run || record.run.proven || record.current?.revision !== revision || !takesProof(run)) return undefined;
+  const since = readySince(record);
+  return since === undefined ? undefined : since + run.strategy.minReadySeconds * 1000;
 }

@@ -1,5 +1,5 @@
 /** What depends on what, and what is replaced when: several workloads and replicas under a controller of its own. */
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
@@ -81,6 +81,25 @@ import { group, workload } from "../support/manifests.ts";
     expect(status("w").conditions.find(({ type }) => type === "Stalled")).toMatchObject({ status: "True", reason: "ProgressDeadlineExceeded" });
     live.write(rolled("three"));
     await until("all are ready", () => status("w").updatedReplicas === 3 && status("w").readyReplicas === 3, 30_000);
+  });
+
+  test("a single replica that does not become available in time is told of, until it does; once is enough", async () => {
+    const { told } = await live.started(
+      workload(
+        "w",
+        `{command: [sleep, '300'], strategy: {progressDeadlineSeconds: 2}, readinessProbe: {exec: {command: [test, -f, ${file("ok")}]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}}`,
+      ),
+    );
+    const [pid] = pids("w");
+    await until("it is told", () => told("ProgressDeadlineExceeded").some((line) => line.includes("0 of 1 replicas are, after 2s")), 20_000);
+    writeFileSync(file("ok"), "");
+    await until("it is available", () => status("w").conditions[0]?.status === "True", 15_000);
+    rmSync(file("ok"));
+    await until("it is not any more", () => status("w").readyReplicas === 0, 15_000);
+    await sleep(3000);
+    expect(status("w").conditions[0]).toMatchObject({ status: "False", reason: "NotReady" });
+    expect(told("ProgressDeadlineExceeded")).toHaveLength(1);
+    expect(pids("w")).toEqual([pid]);
   });
 
   test("what a rollout has not reached is asked where and as it was started, not as the new revision would be", async () => {

@@ -10,10 +10,10 @@ const NOW = Date.parse("2026-01-01T01:00:00Z");
 const minutes = (count: number): number => NOW - count * 60_000;
 
 /** What each replica runs: the revision, how many minutes ago it started, and whether that one is ready. */
-type Runs = { revision?: string; ago?: number; ready?: boolean; stopping?: boolean };
+type Runs = { revision?: string; ago?: number; ready?: boolean; stopping?: boolean; proven?: boolean };
 
-function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number) {
-  const resource = manifestsOf({ "a.yaml": workload("w", `{command: [x], replicas: ${runs.length}, strategy: ${strategy}}`) }).resources.get(
+function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, probe = "readinessProbe: {tcpSocket: {port: 1}}") {
+  const resource = manifestsOf({ "a.yaml": workload("w", `{command: [x], replicas: ${runs.length}, strategy: ${strategy}, ${probe}}`) }).resources.get(
     "Workload/w",
   ) as WorkloadResource;
   const replicas = runs.map(
@@ -30,14 +30,14 @@ function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number) {
       obstacle: undefined,
     }),
   );
-  const records = runs.map(({ revision = "old", ago = 10, ready = true, stopping = false }, ordinal): ReplicaRecord => {
+  const records = runs.map(({ revision = "old", ago = 10, ready = true, stopping = false, proven = false }, ordinal): ReplicaRecord => {
     const attempt = `w@${ordinal}@1`;
     const startedAt = new Date(minutes(ago)).toISOString();
     return {
       starts: 1,
       restarts: 0,
       streak: 0,
-      run: { since: minutes(ago), retries: 0 },
+      run: { since: minutes(ago), retries: 0, proven },
       current: { attempt, revision, path: `w@${ordinal}`, startedAt, stopSignal: "SIGTERM", gracePeriodSeconds: 30, watched: true },
       health: { attempt, hooked: true, started: ready, ready, ...(ready ? { since: minutes(ago) } : {}) },
       ...(stopping ? { stopping: { attempt, since: NOW, reason: "new revision" } } : {}),
@@ -79,4 +79,20 @@ test("a restart that was asked for rolls over what had started before", () => {
   const runs = [{ revision: "new" }, { revision: "new", ago: 1 }, { revision: "new" }];
   expect(ask(runs, "{}", minutes(5)).outdated).toEqual(["w@0", "w@2"]);
   expect(ask(runs, "{}", minutes(5)).replace).toEqual(["w@2"]);
+});
+
+describe("one replica, or all at once", () => {
+  const broken = { revision: "new", ready: false } as const;
+  test("that never become available have failed when the deadline has passed", () => {
+    expect(ask([{ ...broken, ago: 9 }])).toMatchObject({ failed: false, unproven: ["w@0"], wakeAt: minutes(9) + 600_000 });
+    expect(ask([{ ...broken, ago: 10 }])).toMatchObject({ failed: true, unproven: ["w@0"], wakeAt: undefined });
+  });
+  test("that were available once are no rollout any more", () =>
+    expect(ask([{ ...broken, ago: 20, proven: true }])).toMatchObject({ failed: false, unproven: [], wakeAt: undefined }));
+  test("that are available by running have nothing to prove", () =>
+    expect(ask([{ ...broken, ago: 20 }], "{}", undefined, "nice: 1")).toMatchObject({ failed: false }));
+  test("are available after minReadySeconds", () => {
+    expect(ask([{ revision: "new", ago: 1 }], "{minReadySeconds: 90}")).toMatchObject({ failed: false, unproven: ["w@0"], wakeAt: NOW + 30_000 });
+    expect(ask([{ revision: "new", ago: 2 }], "{minReadySeconds: 90}")).toMatchObject({ failed: false, unproven: [] });
+  });
 });
