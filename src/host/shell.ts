@@ -1,6 +1,7 @@
 /** Knows the parts of the shell scripts that start processes: entering cgroups, and the surroundings of a command. */
 import { existsSync } from "node:fs";
 import { getPriority } from "node:os";
+import { isShellsOwn } from "../plan/identity.ts";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -28,8 +29,9 @@ export interface Surroundings {
   readonly oomScoreAdj: number | undefined;
 }
 
-/** The words that ENVIRONMENT takes, and the shell's variables that go with them. */
-export function environmentWords({ workingDir, env, umask = "-", oomScoreAdj }: Surroundings): { words: string[]; variables: Record<string, string> } {
+/** The words that ENVIRONMENT takes, and the shell's variables that go with them. What the shell keeps for itself is left to the wrap. */
+export function environmentWords({ workingDir, env: all, umask = "-", oomScoreAdj }: Surroundings): { words: string[]; variables: Record<string, string> } {
+  const env = all.filter(([name]) => !isShellsOwn(name));
   let prefix = "_holdfast_";
   while (env.some(([name]) => name.startsWith(prefix))) prefix += "_";
   const variables = Object.fromEntries(env.map(([name, value], index) => [`${prefix}${index}`, `${name}=${value}`]));

@@ -6,7 +6,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { expand } from "./expand.ts";
-import { wrapOf } from "./identity.ts";
+import { shellsOwn, wrapOf } from "./identity.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -32,7 +32,7 @@ export function commandOf(resource: WorkloadResource, ordinal: number, path: Cgr
   const revision = digest([path, argv, env, run.workingDir, run.logs.directory, ...(Object.keys(more).length > 0 ? [more] : [])]);
   if ("obstacle" in identity) return { argv, initCommands, env, wrap: [], revision, obstacle: obstacle ?? identity.obstacle };
   const login = identity.env.filter(([name]) => !variables.has(name));
-  return { argv, initCommands, env: [...login, ...env], wrap: identity.wrap, revision, obstacle };
+  return { argv, initCommands, env: [...login, ...env], wrap: [...identity.wrap, ...shellsOwn(env)], revision, obstacle };
 }
 
 /** The variables by name, each with those above it expanded in it, or why they cannot be worked out. */

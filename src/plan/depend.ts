@@ -7,12 +7,17 @@ import type { Observed } from "./observed.ts";
 type Known = Pick<Observed, "record" | "remembered">;
 
 function isMet({ condition }: Dependency, workload: WorkloadResource, { record }: Known): boolean {
-  return replicaIds(workload).every((id) => {
-    const known = record(id);
-    if (condition === "Started") return isStarted(known);
-    if (condition === "Ready") return readySince(known) !== undefined;
-    return known?.last?.reason === "Completed" && !isAlive(known);
-  });
+  const ids = replicaIds(workload);
+  // Nothing of it runs: that all of nothing is ready helps nobody who depends on it.
+  return (
+    ids.length > 0 &&
+    ids.every((id) => {
+      const known = record(id);
+      if (condition === "Started") return isStarted(known);
+      if (condition === "Ready") return readySince(known) !== undefined;
+      return known?.last?.reason === "Completed" && !isAlive(known);
+    })
+  );
 }
 
 const WORDS = { Started: "to start", Ready: "to be ready", Completed: "to complete" } as const;
@@ -21,7 +26,9 @@ const WORDS = { Started: "to start", Ready: "to be ready", Completed: "to comple
 export function unmetDependency({ run }: WorkloadResource, desired: Desired, known: Known): string | undefined {
   for (const dependency of run.dependsOn) {
     const workload = desired.resources.get(`Workload/${dependency.name}`);
-    if (workload?.kind !== "Workload" || !isMet(dependency, workload, known)) return `waits for ${dependency.name} ${WORDS[dependency.condition]}`;
+    if (workload?.kind === "Workload" && isMet(dependency, workload, known)) continue;
+    const none = workload?.kind === "Workload" && workload.run.replicas === 0 ? ", which has replicas: 0" : "";
+    return `waits for ${dependency.name} ${WORDS[dependency.condition]}${none}`;
   }
   return undefined;
 }

@@ -9,6 +9,18 @@ export interface Wrap {
   readonly env: readonly (readonly [string, string])[];
 }
 
+/** Variables that a POSIX shell, dash, bash or ksh keeps for itself: it refuses, changes or obeys what a workload means by them. */
+const SHELLS_OWN = /^(_|OPTIND|OPTARG|PPID|E?UID|GROUPS|LINENO|SECONDS|S?RANDOM|SHLVL|SHELLOPTS|BASH\w*|EPOCH\w+|DIRSTACK|FUNCNAME|HISTCMD|PIPESTATUS)$/;
+
+/** Whether the launching shell cannot hand this variable on. */
+export const isShellsOwn = (name: string): boolean => SHELLS_OWN.test(name);
+
+/** What sets those: env(1), whose words everybody may read. */
+export function shellsOwn(env: Wrap["env"]): Wrap["wrap"] {
+  const words = env.filter(([name]) => isShellsOwn(name)).map(([name, value]) => `${name}=${value}`);
+  return words.length > 0 ? [["env", ...words]] : [];
+}
+
 /** What must be looked up of it. */
 export function accountsOf({ user, group, supplementaryGroups = [] }: Identity): string[] {
   const groups = [...(group === undefined ? [] : [group]), ...supplementaryGroups];

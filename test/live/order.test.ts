@@ -43,6 +43,23 @@ import { group, workload } from "../support/manifests.ts";
     expect(readFileSync(log, "utf8")).toBe("+db\nmigrate\n+web\n-web\n-db\n");
   });
 
+  test("a workload without replicas is nothing to depend on", async () => {
+    const text = (replicas: number): string =>
+      [workload("db", `{command: [sleep, '300'], replicas: ${replicas}}`), workload("web", "{command: [sleep, '300'], dependsOn: [{name: db}]}")].join("---\n");
+    await live.started(text(0));
+    expect(status("web").replicaStatuses?.[0]?.state.waiting).toEqual({
+      reason: "DependencyNotMet",
+      message: "waits for db to be ready, which has replicas: 0",
+    });
+    live.write(text(1));
+    await until("both run", () => pids("db")[0] && pids("web")[0], 15_000);
+    // What runs is not stopped for it.
+    live.write(text(0));
+    const [pid] = pids("web");
+    await until("db is gone", () => !existsSync(live.cgroup("", "db@0")), 15_000);
+    expect(pids("web")).toEqual([pid]);
+  });
+
   const rolled = (revision: string, more = ""): string =>
     workload(
       "w",

@@ -71,6 +71,15 @@ import { group, workload } from "../support/manifests.ts";
     expect(live.engine.desired.replicas.get("w@0")?.revision).not.toBe(before);
   });
 
+  test("get variables too that the launching shell would keep to itself", async () => {
+    await live.apply(
+      workload("w", "{command: [env], env: [{name: OPTIND, value: x}, {name: UID, value: '7'}, {name: A, value: b}], user: nobody, restartPolicy: Never}"),
+    );
+    await settle("w", ({ terminated }) => terminated);
+    for (const line of ["OPTIND=x", "UID=7", "A=b", "USER=nobody"]) expect(live.log("w").split("\n")).toContain(line);
+    expect(state("w").terminated).toMatchObject({ reason: "Completed" });
+  });
+
   test("keep their environment to themselves: no command line shows it", async () => {
     await live.apply(workload("w", "{command: [sleep, '300'], env: [{name: PASSWORD, value: hunter2}]}"));
     const pid = live.pid("w");
