@@ -28,7 +28,9 @@ export interface Layout {
   /** Oldest first; the last one is the live file. */
   readonly pieces: readonly Piece[];
   readonly marks: readonly Mark[];
-  /** A rotation is at work: wait for a moment. */
+  /** A rotation was begun, and nothing tells how it went. */
+  readonly unfinished: boolean;
+  /** It is at work: wait for a moment. */
   readonly rotating: boolean;
 }
 
@@ -82,7 +84,8 @@ export function layoutOf(log: string): Layout {
     pieces.unshift({ file, from: to - size, to, offset: 0 });
   }
   const turn = marks.findLast(({ what }) => what === "base" || what === "rotating");
-  return { pieces, marks, rotating: turn?.what === "rotating" && Date.now() - turn.time < LONGEST_ROTATION };
+  const unfinished = turn?.what === "rotating";
+  return { pieces, marks, unfinished, rotating: unfinished && Date.now() - turn.time < LONGEST_ROTATION };
 }
 
 /** Forgets what is about bytes that are gone, and every second mark of time where there are too many. */

@@ -90,14 +90,14 @@ async function takeOut(log: string, { how, offset, length }: Carving, done: Mark
  * be. False while that is being done: its end is to be waited for.
  */
 export function callOff(log: string): boolean {
-  const { rotating, pieces } = layoutOf(log);
-  if (!rotating) return true;
+  const { unfinished, rotating, pieces } = layoutOf(log);
+  if (!unfinished) return true;
   let copied: boolean;
   try {
     copied = readFileSync(permitOf(log), "utf8") === COPIED;
     unlinkSync(permitOf(log));
   } catch {
-    return false;
+    return !rotating;
   }
   const live = pieces.at(-1);
   addMark(log, { what: "base", time: Date.now(), position: live?.from ?? 0, offset: live?.offset ?? 0 });

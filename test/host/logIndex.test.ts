@@ -23,6 +23,7 @@ test("without an index the oldest piece begins at 0", () => {
       { file: log, from: 5, to: 6, offset: 0 },
     ],
     marks: [],
+    unfinished: false,
     rotating: false,
   });
   expect(layoutOf(join(top, "none")).pieces).toEqual([{ file: join(top, "none"), from: 0, to: 0, offset: 0 }]);
@@ -45,7 +46,7 @@ test("a rotation is at work until it says where the file begins, or has been for
   addMark(log, { what: "base", time: Date.now(), position: 9, offset: 0 });
   expect(layoutOf(log).rotating).toBe(false);
   addMark(log, { what: "rotating", time: Date.now() - 60_000, position: 9, offset: 0 });
-  expect(layoutOf(log).rotating).toBe(false);
+  expect(layoutOf(log)).toMatchObject({ unfinished: true, rotating: false });
 });
 
 test("what is about bytes that are gone is forgotten, but not where the oldest known attempt began", () => {
