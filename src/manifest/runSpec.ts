@@ -48,15 +48,14 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
 
 type Milliseconds = (pointer: string, text: string) => number;
 
-function backoff({ backoff: { initial = "10s", factor = 2, max = "5m", resetAfter = "10m" } = {} }: Spec, milliseconds: Milliseconds, report: Report): Backoff {
-  const times = {
-    initial: milliseconds("/spec/backoff/initial", initial),
-    factor,
-    max: milliseconds("/spec/backoff/max", max),
-    resetAfter: milliseconds("/spec/backoff/resetAfter", resetAfter),
-  };
-  if (times.initial > times.max) report("InvalidValue", "/spec/backoff/initial", `expected at most the longest pause (max: ${max}), found ${initial}`);
-  return times;
+/** What is not written gives way to what is: `max: 5s` alone is a first pause of five seconds. */
+function backoff({ backoff: written = {} }: Spec, milliseconds: Milliseconds, report: Report): Backoff {
+  const { initial, factor = 2, max = "5m", resetAfter = "10m" } = written;
+  const longest = milliseconds("/spec/backoff/max", max);
+  const first = milliseconds("/spec/backoff/initial", initial ?? "10s");
+  if (initial !== undefined && first > longest)
+    report("InvalidValue", "/spec/backoff/initial", `expected at most the longest pause (max: ${max}), found ${initial}`);
+  return { initial: Math.min(first, longest), factor, max: longest, resetAfter: milliseconds("/spec/backoff/resetAfter", resetAfter) };
 }
 
 function maxRestarts({ maxRestarts: written }: Spec, milliseconds: Milliseconds, report: Report): RunSpec["maxRestarts"] {

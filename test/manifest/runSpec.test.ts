@@ -35,6 +35,7 @@ describe("defaults", () => {
   });
   test("of an rlimit: the hard one is the soft one", () =>
     expect(run("rlimits: [{type: RLIMIT_CORE, soft: 0}]").identity.rlimits).toEqual([{ type: "RLIMIT_CORE", soft: "0", hard: "0" }]));
+  test("of a back-off give way to what is written", () => expect(run("backoff: {max: 5s}").backoff).toMatchObject({ initial: 5000, max: 5000 }));
   test("of logs", () =>
     expect([run("logs: journald").logs.journald, run("logs: {maxSize: 1Mi}").logs]).toEqual([
       true,
