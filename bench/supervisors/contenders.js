@@ -1,8 +1,7 @@
 // Knows how each supervisor is told to keep `count` programs running, and which processes are its own.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOLDFAST } from "../build.js";
-import { allMounts } from "../hierarchies.js";
 import { end, finish, removeRoot, rootNamed, start } from "../sandbox.js";
 
 const write = (file, text, mode = 0o644) => {
@@ -57,13 +56,16 @@ export const CONTENDERS = {
           `apiVersion: holdfast.dev/v1alpha1\nkind: Workload\nmetadata: { name: w${index} }\nspec:\n  command: ${JSON.stringify(program(index))}\n  backoff: { initial: 0s, max: 0s }\n`,
       );
       write(join(directory, "manifests", "all.yaml"), documents.join("---\n"));
-      const words = ["--root", root, "--run-dir", join(directory, "run"), "--log-dir", join(directory, "log"), "--log-format", "json"];
+      // On a host /run is in memory.
+      const memory = existsSync("/dev/shm") ? mkdtempSync("/dev/shm/holdfast-bench-") : join(directory, "run");
+      const words = ["--root", root, "--run-dir", memory, "--log-dir", join(directory, "log"), "--log-format", "json"];
       const child = start(process.execPath, [HOLDFAST, "run", "--ephemeral", "-f", join(directory, "manifests"), ...words], quiet);
       return {
-        own: () => [child.pid, ...holdersIn(root)],
+        own: () => withHelpers(child.pid),
         stop: async () => {
           await end(child);
           removeRoot(root);
+          rmSync(memory, { recursive: true, force: true });
         },
       };
     },
@@ -95,28 +97,3 @@ export const CONTENDERS = {
     },
   },
 };
-
-/** The stopped shells of a root: they are in no process tree of the controller's after its restart. */
-function holdersIn(root) {
-  const place = allMounts.map((mount) => join(mount, root, ".holders")).find((path) => namesIn(path).some((name) => name.startsWith("w")));
-  if (!place) return [];
-  return namesIn(place).flatMap((name) => {
-    try {
-      return readFileSync(join(place, name, "cgroup.procs"), "utf8")
-        .trim()
-        .split("\n")
-        .filter(Boolean)
-        .map(Number);
-    } catch {
-      return [];
-    }
-  });
-}
-
-function namesIn(path) {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}

@@ -3,9 +3,9 @@
  * "stopped holder". A POSIX shell forks the workload in the foreground and is then stopped for ever. A stopped parent
  * never waits, so an ended workload stays a zombie: its pid cannot be reused, and /proc tells its exact wait status.
  */
-import { spawn } from "node:child_process";
 import { statOf } from "./procfs.ts";
 import { DEFAULT_PATH, ENVIRONMENT, environmentWords, PLACE, type Surroundings } from "./shell.ts";
+import type { Output, Spare } from "./spare.ts";
 
 /**
  * $1: cgroup.procs of the holder; whoever removes that cgroup first has voided the attempt.
@@ -58,22 +58,16 @@ export interface Launch {
   readonly surroundings: Surroundings;
   readonly inits: readonly (readonly string[])[];
   readonly argv: readonly string[];
-  /** Descriptor that standard output and error append to. */
-  readonly output: number;
+  readonly output: Output;
 }
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
-export async function launch({ holderProcs, meta, moreHolderProcs, procs, surroundings, inits, argv, output }: Launch): Promise<number> {
+export async function launch(spare: Spare, { holderProcs, meta, moreHolderProcs, procs, surroundings, inits, argv, output }: Launch): Promise<number> {
   const { words, variables } = environmentWords(surroundings);
   const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
   const args = ["-c", holderScript(inits.map(({ length }) => length)), HOLDER_NAME, ...homes, ...words, ...inits.flat(), ...argv];
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
-  const child = trySpawn("/bin/sh", args, {
-    detached: true,
-    stdio: ["ignore", output, output],
-    env: { PATH: DEFAULT_PATH, PWD: surroundings.workingDir, ...variables },
-    cwd: "/",
-  });
+  const child = spare.start({ args, env: { PATH: DEFAULT_PATH, PWD: surroundings.workingDir, ...variables }, output });
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) =>
@@ -98,13 +92,4 @@ export async function launch({ holderProcs, meta, moreHolderProcs, procs, surrou
     throw new Error("the launching shell did not get ready in time");
   };
   return await Promise.race([stopped(), ended]);
-}
-
-function trySpawn(...words: Parameters<typeof spawn>): ReturnType<typeof spawn> {
-  try {
-    return spawn(...words);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
-    throw new Error("the command and its environment are too long for the kernel (E2BIG: 131071 bytes in one word, ARG_MAX in all; execve(2))");
-  }
 }

@@ -13,6 +13,7 @@ import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
 import { childrenOf, hasEnded, statOf } from "./procfs.ts";
 import { wrapWords } from "./shell.ts";
+import { Spare } from "./spare.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** What is needed to start an attempt. */
@@ -27,6 +28,8 @@ interface Start {
 /** The only ways in which the rest of the program touches processes. */
 export interface Processes {
   attempts(wanted?: (replica: string) => boolean): readonly ObservedAttempt[];
+  /** Keeps ready what makes the next start fast, or lets go of it. */
+  prepare(ready: boolean): void;
   /** Starts an attempt in its cgroups. Rejects when nothing runs. */
   start(start: Start): Promise<void>;
   signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
@@ -61,10 +64,12 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
   const checkHolder = (attempt: string, pid: number): void => {
     if (!pidsIn(files, holderDirectory(attempt)).includes(pid)) throw new Error(`process ${pid} does not hold ${attempt} any more`);
   };
+  const spare = new Spare();
   const removeHolder = (attempt: string): void => files.removeDirectory(holderDirectory(attempt));
 
   return {
     attempts: (wanted) => attempts(files, controllers, tree, wanted),
+    prepare: (ready) => (ready ? spare.prepare() : spare.close()),
     start: async ({ attempt, replica, meta, hierarchies }) => {
       const { resource, ordinal, env, argv, initCommands } = replica;
       const { run, name } = resource;
@@ -74,11 +79,12 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
       );
-      const output = run.logs.journald ? openSync("/dev/null", "w") : openLog(logFile(logDirectory, name, ordinal, run.logs), run.logs);
+      const file = run.logs.journald ? "/dev/null" : logFile(logDirectory, name, ordinal, run.logs);
+      const descriptor = run.logs.journald ? openSync(file, "w") : openLog(file, run.logs);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
       files.makeDirectory(holderDirectory(attempt));
       try {
-        await launch({
+        await launch(spare, {
           holderProcs: `${holderDirectory(attempt)}/cgroup.procs`,
           meta: JSON.stringify(meta),
           moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
@@ -86,14 +92,14 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
           surroundings: { workingDir: run.workingDir, env, umask, oomScoreAdj },
           inits: initCommands.map((init) => [...wrap, ...init.argv]),
           argv: [...wrap, ...argv],
-          output,
+          output: { file, descriptor },
         });
       } catch (error) {
         await until(() => pidsIn(files, holderDirectory(attempt)).length === 0);
         removeHolder(attempt);
         throw error;
       } finally {
-        closeSync(output);
+        closeSync(descriptor);
       }
     },
     signal: (attempt, pid, signal) => {

@@ -191,6 +191,7 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
   };
   return {
     attempts: (wanted) => [...known.values()].filter(({ replica }) => !wanted || wanted(replica)),
+    prepare: () => {},
     start: async ({ attempt: id, replica, meta, hierarchies }) => {
       const [holder, pid] = [nextPid++, nextPid++];
       for (const hierarchy of controllers.all)

@@ -25,7 +25,16 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
   const prober = new Prober({ host: engine.host, desired: () => engine.desired, targetOf: (id) => engine.seen.targetOf(id), changed: look });
   engine.findings = prober.findings;
   const lives = new Lives(engine, look);
-  return { all: [prober, lives, new LogKeeper(engine, warn), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)], lives };
+  return {
+    all: [prober, lives, new LogKeeper(engine, warn), starts(engine), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)],
+    lives,
+  };
+}
+
+/** Where there is anything to start, the next start is prepared. */
+function starts(engine: Engine): Companion {
+  const { processes } = engine.host;
+  return { sync: () => processes.prepare(engine.desired.replicas.size > 0), close: () => processes.prepare(false) };
 }
 
 function envFiles(engine: Engine, changed: () => void): Companion {

@@ -1,0 +1,69 @@
+/**
+ * Knows how to start a shell at once. To fork a process as large as the controller takes longer than all the rest of a start:
+ * a shell that was started before waits on a pipe for its words, and becomes what it is told.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { isDoomed } from "./procfs.ts";
+import { DEFAULT_PATH, trySpawn } from "./shell.ts";
+
+/** A file that standard output and error append to, and a descriptor of it. */
+export interface Output {
+  readonly file: string;
+  readonly descriptor: number;
+}
+
+/** What a shell is started with: arguments of /bin/sh, all its variables, its output. */
+interface Shell {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly output: Output;
+}
+
+/** Longer ones are left to spawn(), which tells what the kernel has against them. */
+const LONGEST = 64 * 1024;
+
+export class Spare {
+  private waiting: ChildProcess | undefined;
+
+  /** Keeps a shell ready. It ends by itself when this process does: its pipe ends then. */
+  prepare(): void {
+    if (this.waiting) return;
+    const shell = spawn("/bin/sh", ["-s"], { detached: true, stdio: ["pipe", "ignore", "ignore"], env: { PATH: DEFAULT_PATH }, cwd: "/" });
+    const gone = (): void => {
+      if (this.waiting === shell) this.waiting = undefined;
+    };
+    // Whoever takes it hears of its end by itself.
+    shell.on("error", gone).once("exit", gone);
+    shell.stdin?.on("error", gone);
+    shell.unref();
+    (shell.stdin as unknown as { unref(): void }).unref();
+    this.waiting = shell;
+  }
+
+  /** Lets go of the shell that waits. */
+  close(): void {
+    this.waiting?.stdin?.destroy();
+    this.waiting = undefined;
+  }
+
+  /** A shell in a session of its own, in `/`: the one that waits, or else a new one. Throws when its words are too long. */
+  start({ args, env, output }: Shell): ChildProcess {
+    const { waiting } = this;
+    this.waiting = undefined;
+    const words = lineOf(args, env, output.file);
+    if (waiting?.pid === undefined || isDoomed(waiting.pid) || words.length > LONGEST) {
+      waiting?.stdin?.destroy();
+      return trySpawn("/bin/sh", [...args], { detached: true, stdio: ["ignore", output.descriptor, output.descriptor], env, cwd: "/" });
+    }
+    waiting.stdin?.end(words);
+    return waiting;
+  }
+}
+
+/** What tells the waiting shell to become another. */
+function lineOf(args: Shell["args"], env: Shell["env"], file: string): string {
+  const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}; `);
+  return `${variables.join("")}exec </dev/null >>${quoted(file)} 2>&1 /bin/sh ${args.map(quoted).join(" ")}\n`;
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
