@@ -11,7 +11,7 @@ export interface Mark {
   /** ms since the epoch. */
   readonly time: number;
   readonly position: number;
-  /** base: offset in the live file at which its data begins (behind a hole); 0 for the others. */
+  /** base: offset in the live file at which its data begins (behind a hole); 0 for the others. rotating: the base to come. */
   readonly offset: number;
 }
 
@@ -28,8 +28,8 @@ export interface Layout {
   /** Oldest first; the last one is the live file. */
   readonly pieces: readonly Piece[];
   readonly marks: readonly Mark[];
-  /** A rotation was begun, and nothing tells how it went. */
-  readonly unfinished: boolean;
+  /** The mark of a rotation that was begun, and of which nothing tells how it went. */
+  readonly begun: Mark | undefined;
   /** It is at work: wait for a moment. */
   readonly rotating: boolean;
 }
@@ -70,11 +70,23 @@ export function addMark(log: string, mark: Mark): void {
 
 const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;
 
+/** What was copied from the live file: a piece as soon as it has been taken out of that, and `.1` a moment later. */
+export const nextPiece = (log: string): string => `${log}.next`;
+
 /** Where everything is now. Without an index, the oldest piece begins at 0. */
 export function layoutOf(log: string): Layout {
   const marks = readMarks(log);
+  const turn = marks.findLast(({ what }) => what === "base" || what === "rotating");
+  const begun = turn?.what === "rotating" ? turn : undefined;
   const aside: { file: string; size: number }[] = [];
-  for (let index = 1, size = sizeOf(`${log}.1`); size !== undefined; index++, size = sizeOf(`${log}.${index}`)) aside.push({ file: `${log}.${index}`, size });
+  const next = begun ? undefined : sizeOf(nextPiece(log));
+  if (next !== undefined) aside.push({ file: nextPiece(log), size: next });
+  // While they are renamed, one number is free.
+  for (let [index, missing] = [1, 0]; missing < 2; index++) {
+    const [file, size] = [`${log}.${index}`, sizeOf(`${log}.${index}`)];
+    if (size === undefined) missing++;
+    else aside.push({ file, size });
+  }
   const known = marks.findLast(({ what }) => what === "base");
   const base = known?.position ?? aside.reduce((sum, { size }) => sum + size, 0);
   const offset = known?.offset ?? 0;
@@ -83,19 +95,19 @@ export function layoutOf(log: string): Layout {
     const to = pieces[0]?.from ?? base;
     pieces.unshift({ file, from: to - size, to, offset: 0 });
   }
-  const turn = marks.findLast(({ what }) => what === "base" || what === "rotating");
-  const unfinished = turn?.what === "rotating";
-  return { pieces, marks, unfinished, rotating: unfinished && Date.now() - turn.time < LONGEST_ROTATION };
+  return { pieces, marks, begun, rotating: begun !== undefined && Date.now() - begun.time < LONGEST_ROTATION };
 }
 
 /** Forgets what is about bytes that are gone, and every second mark of time where there are too many. */
 export function tidyIndex(log: string): void {
-  const { pieces, marks } = layoutOf(log);
+  const { pieces, marks, begun } = layoutOf(log);
   const oldest = pieces[0]?.from ?? 0;
   const base = marks.findLast(({ what }) => what === "base");
   const starts = marks.filter(({ what }) => what === "start");
   const lastGone = starts.findLast(({ position }) => position < oldest);
-  let kept = marks.filter((mark) => mark === base || mark === lastGone || (mark.what !== "base" && mark.what !== "rotating" && mark.position >= oldest));
+  let kept = marks.filter(
+    (mark) => mark === base || mark === begun || mark === lastGone || (mark.what !== "base" && mark.what !== "rotating" && mark.position >= oldest),
+  );
   if (kept.reduce((sum, mark) => sum + lineOf(mark).length, 0) > LARGEST) kept = kept.filter((mark, index) => mark.what !== "at" || index % 2 === 0);
   try {
     replaceFile(indexFile(log), kept.map(lineOf).join(""), 0o640);

@@ -45,12 +45,19 @@ export async function readLog(log: string, { from, to }: Range, write: (bytes: B
 }
 
 /** The position from which on there are so many lines, up to the end of the range. */
-export async function startOfTail(log: string, { from, to }: Range, lines: number): Promise<number> {
-  const layout = await settled(log);
-  const end = to ?? layout.pieces.at(-1)?.to ?? from;
+export async function startOfTail(log: string, range: Range, lines: number): Promise<number> {
+  for (;;) {
+    const layout = await settled(log);
+    const start = tailIn(layout, range, lines);
+    if (sameLayout(layout, layoutOf(log))) return start;
+  }
+}
+
+function tailIn({ pieces }: Layout, { from, to }: Range, lines: number): number {
+  const end = to ?? pieces.at(-1)?.to ?? from;
   let found = 0;
   for (let upper = end; upper > from; ) {
-    const piece = layout.pieces.findLast((each) => each.from < upper);
+    const piece = pieces.findLast((each) => each.from < upper);
     if (!piece) break;
     const lower = Math.max(from, piece.from, upper - CHUNK);
     const bytes = readAt(piece.file, piece.offset + (lower - piece.from), upper - lower);
@@ -72,10 +79,11 @@ async function settled(log: string): Promise<Layout> {
   }
 }
 
-/** Whether no rotation came between two looks. */
+/** Whether no rotation came between two looks: not even a change of names. */
 function sameLayout(one: Layout, other: Layout): boolean {
   const [live, now] = [one.pieces.at(-1), other.pieces.at(-1)];
-  return !other.rotating && live?.from === now?.from && live?.offset === now?.offset && one.pieces.length === other.pieces.length;
+  const names = ({ pieces }: Layout): string => pieces.map(({ file }) => file).join("\n");
+  return !other.rotating && live?.from === now?.from && live?.offset === now?.offset && names(one) === names(other);
 }
 
 function readAt(file: string, offset: number, length: number): Buffer {

@@ -2,8 +2,8 @@
 import { constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
-import { addMark, layoutOf, tidyIndex } from "./logIndex.ts";
-import { callOff, isBeingRotated, putAside } from "./rotate.ts";
+import { addMark, type Layout, layoutOf, tidyIndex } from "./logIndex.ts";
+import { isBeingRotated, putAside, settle } from "./rotate.ts";
 
 /** The live log file of one replica. */
 export function logFile(logDirectory: string, workload: string, ordinal: number, logs: Logs): string {
@@ -16,19 +16,24 @@ export function logFile(logDirectory: string, workload: string, ordinal: number,
  */
 export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   makePath(dirname(file));
-  const live = layoutOf(file).pieces.at(-1);
-  const size = live ? live.to - live.from : 0;
   // A file that begins with a hole is put aside by whoever looks after logs.
-  if (live && size > maxBytes && live.offset === 0 && !isBeingRotated(file) && callOff(file)) {
-    putAside(file, file, maxFiles);
-    addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
-    tidyIndex(file);
+  const large = ({ from, to, offset }: Layout["pieces"][number]): boolean => to - from > maxBytes && offset === 0;
+  let live = liveOf(file);
+  if (live && large(live) && !isBeingRotated(file) && settle(file, maxFiles)) {
+    live = liveOf(file);
+    if (live && large(live)) {
+      putAside(file, file, maxFiles);
+      addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
+      tidyIndex(file);
+    }
   }
   const descriptor = openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
   const position = live?.to ?? 0;
   addMark(file, { what: "start", time: Date.now(), position, offset: 0 });
   return descriptor;
 }
+
+const liveOf = (file: string): Layout["pieces"][number] | undefined => layoutOf(file).pieces.at(-1);
 
 /** mkdir -p, a directory at a time: Node's own never returns below /proc. */
 function makePath(directory: string): void {

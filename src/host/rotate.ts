@@ -4,20 +4,11 @@
  * so it notices nothing. A file system that can do neither is left alone: copying and truncating would lose what is written between.
  */
 import { spawn } from "node:child_process";
-import { readFileSync, renameSync, rmSync, statfsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
-import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, tidyIndex } from "./logIndex.ts";
+import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, nextPiece, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
-/** As many as maxFiles may be. */
-const MOST_FILES = 100;
-
-/** What is to be taken out of a file. */
-interface Carving {
-  readonly how: "--collapse-range" | "--punch-hole";
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** How a rotation went: `unsupported` by the file system; `small`: there is nothing to put aside. */
 export type Rotation = "rotated" | "small" | "unsupported";
@@ -29,6 +20,7 @@ export const isBeingRotated = (log: string): boolean => busy.has(log);
 
 /** Puts all whole blocks of a live log aside as `.1`, and keeps so many files in all. */
 export async function rotate(log: string, maxFiles: number): Promise<Rotation> {
+  if (busy.has(log)) return "small";
   busy.add(log);
   try {
     return await putBeginningAside(log, maxFiles);
@@ -38,7 +30,7 @@ export async function rotate(log: string, maxFiles: number): Promise<Rotation> {
 }
 
 async function putBeginningAside(log: string, maxFiles: number): Promise<Rotation> {
-  while (!callOff(log)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!settle(log, maxFiles)) await new Promise((resolve) => setTimeout(resolve, 20));
   const live = layoutOf(log).pieces.at(-1);
   const size = statSync(log, { throwIfNoEntry: false })?.size;
   if (!live || size === undefined) return "small";
@@ -48,78 +40,112 @@ async function putBeginningAside(log: string, maxFiles: number): Promise<Rotatio
   if (end <= live.offset) return "small";
   const way = await wayOf(log, block);
   if (way === undefined) return "unsupported";
-  const next = `${log}.next`;
-  if (maxFiles > 1) await copy(log, live.offset, end, next);
-  const position = live.from + (end - live.offset);
   const whole = way === "collapse" && live.offset === 0;
-  const base = (at: number, offset: number): Mark => ({ what: "base", time: Date.now(), position: at, offset });
-  writeFileSync(permitOf(log), maxFiles > 1 ? COPIED : "", { mode: 0o640 });
-  addMark(log, { what: "rotating", time: Date.now(), position: live.from, offset: live.offset });
-  putAside(log, next, maxFiles);
-  const range = { how: whole ? "--collapse-range" : "--punch-hole", offset: live.offset, length: end - live.offset } as const;
-  const done = await takeOut(log, range, base(position, whole ? 0 : end), base(live.from, live.offset));
-  if (!done && maxFiles > 1) takeBack(log);
-  tidyIndex(log);
-  return done ? "rotated" : "unsupported";
-}
-
-/** Stands beside a log until its beginning is taken out: who removes it decides whether that will ever happen. */
-const permitOf = (log: string): string => besideLog(log, "permit");
-const COPIED = "copied";
-
-/**
- * A shell of its own, which goes on when the controller is killed: it acts only with the permit, and writes down itself how
- * that went. $1: the permit; $2 to $5: how, offset, length, file; $6 and $7: the marks to leave; $8: the index.
- */
-const TAKE_OUT = `rm -- "$1" || exit 2
-fallocate "$2" --offset "$3" --length "$4" "$5" || { printf %s "$7" >>"$8"; exit 1; }
-printf %s "$6" >>"$8" || exit 3`;
-/** Done, but it could not be written down. */
-const UNMARKED = 3;
-
-async function takeOut(log: string, { how, offset, length }: Carving, done: Mark, failed: Mark): Promise<boolean> {
-  const range = [how, String(offset), String(length), log];
-  const code = await run("sh", ["-c", TAKE_OUT, "holdfast-rotate", permitOf(log), ...range, lineOf(done), lineOf(failed), indexFile(log)]);
-  if (code === UNMARKED) addMark(log, done);
-  else if (code !== 0) addMark(log, failed);
-  return code === 0 || code === UNMARKED;
-}
-
-/**
- * Ends what an earlier controller began and did not see the end of: where nothing was taken out of the log yet, nothing will
- * be. False while that is being done: its end is to be waited for.
- */
-export function callOff(log: string): boolean {
-  const { unfinished, rotating, pieces } = layoutOf(log);
-  if (!unfinished) return true;
-  let copied: boolean;
+  const begun: Mark = { what: "rotating", time: Date.now(), position: live.from + (end - live.offset), offset: whole ? 0 : end };
+  const copied = `${log}.copy`;
   try {
-    copied = readFileSync(permitOf(log), "utf8") === COPIED;
-    unlinkSync(permitOf(log));
-  } catch {
-    return !rotating;
+    if (maxFiles > 1) await copy(log, live.offset, end, copied);
+    writeFileSync(permitFor(log, begun), "", { mode: 0o640 });
+  } catch (error) {
+    rmSync(copied, { force: true });
+    throw error;
   }
+  addMark(log, begun);
+  if (maxFiles > 1) renameSync(copied, nextPiece(log));
+  const range = [whole ? "--collapse-range" : "--punch-hole", String(live.offset), String(end - live.offset), log];
+  const [done, undone] = [baseOf(begun), baseOf(live)];
+  const words = [permitFor(log, begun), ...range, lineOf(done), lineOf(undone), indexFile(log), nextPiece(log)];
+  const code = await run("sh", ["-c", TAKE_OUT, "holdfast-rotate", ...words]);
+  if (code === CODE.unmarked) addMark(log, done);
+  if (code === CODE.withdrawn) abandon(log, undone);
+  if (code === CODE.done || code === CODE.unmarked) settle(log, maxFiles);
+  tidyIndex(log);
+  return code === CODE.done || code === CODE.unmarked ? "rotated" : "unsupported";
+}
+
+const baseOf = (at: { readonly offset: number } & ({ readonly position: number } | { readonly from: number })): Mark => ({
+  what: "base",
+  time: Date.now(),
+  position: "position" in at ? at.position : at.from,
+  offset: at.offset,
+});
+
+/** Stands beside a log until its beginning is taken out: who removes it decides whether that will ever happen. One for each rotation. */
+const permitFor = (log: string, { time, position }: Mark): string => besideLog(log, `permit-${time}-${position}`);
+
+/**
+ * A shell that goes on when the controller is killed, or gets a signal with it: it acts only with the permit, and writes down
+ * itself how that went. $1: the permit; $2 to $5: how, offset, length, file; $6 and $7: the marks to leave; $8: the index; $9:
+ * the copy, which is of no use when nothing was taken out.
+ */
+const TAKE_OUT = `trap "" HUP INT QUIT TERM
+rm -- "$1" || exit 2
+fallocate "$2" --offset "$3" --length "$4" "$5"
+code=$?
+[ $code -lt 128 ] || exit 4
+if [ $code = 0 ]; then printf %s "$6" >>"$8" || exit 3; exit 0; fi
+rm -f -- "$9"
+printf %s "$7" >>"$8"
+exit 1`;
+/** Any other: nobody knows what was done, and settle() sees to it. */
+const CODE = { done: 0, failed: 1, withdrawn: 2, unmarked: 3 } as const;
+
+/**
+ * Ends what was begun and never finished. False: it is at work; look again. Nothing is thrown away unless it is certain that
+ * it stands elsewhere: where that cannot be known, a part stands twice.
+ */
+export function settle(log: string, maxFiles: number): boolean {
+  const { begun, rotating, pieces } = layoutOf(log);
   const live = pieces.at(-1);
-  addMark(log, { what: "base", time: Date.now(), position: live?.from ?? 0, offset: live?.offset ?? 0 });
-  if (copied) takeBack(log);
+  if (begun && live) {
+    if (withdraw(permitFor(log, begun))) abandon(log, baseOf(live), permitFor(log, begun));
+    else if (rotating) return false;
+    // Its shell was killed too. A hole shows whether it was made; with a collapsed range nothing does.
+    else if (begun.offset > 0 && !isHole(log, live.offset)) abandon(log, baseOf(live));
+    else addMark(log, baseOf(begun));
+  }
+  if (statSync(nextPiece(log), { throwIfNoEntry: false })) putAside(log, nextPiece(log), maxFiles);
   return true;
 }
 
-/** What was put aside last is in the live file still: it stands once again. */
-function takeBack(log: string): void {
-  const next = statSync(`${log}.next`, { throwIfNoEntry: false });
-  rmSync(next ? `${log}.next` : `${log}.1`, { force: true });
-  // The others go back by one; where a shift was interrupted, only those after the gap.
-  for (let [from, to] = [1, 1]; from <= MOST_FILES; from++)
-    if (statSync(`${log}.${from}`, { throwIfNoEntry: false })) renameSync(`${log}.${from}`, `${log}.${to++}`);
+const withdrawn = (permit: string): string => `${permit}-withdrawn`;
+
+/** Whether nothing was taken out, and nothing will be: also if that was found before, and not gone through with. */
+function withdraw(permit: string): boolean {
+  try {
+    renameSync(permit, withdrawn(permit));
+    return true;
+  } catch {
+    return statSync(withdrawn(permit), { throwIfNoEntry: false }) !== undefined;
+  }
 }
 
-/** `.1` becomes `.2` and so on, and `next` becomes `.1`; where no file is to be kept beside the log, it goes. */
+/** Nothing was taken out: the copy goes, and all is as before. In this order: it can be done twice. */
+function abandon(log: string, undone: Mark, permit?: string): void {
+  rmSync(nextPiece(log), { force: true });
+  addMark(log, undone);
+  if (permit !== undefined) rmSync(withdrawn(permit), { force: true });
+}
+
+function isHole(log: string, offset: number): boolean {
+  const buffer = Buffer.alloc(4096, 1);
+  const descriptor = openSync(log, "r");
+  try {
+    return buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, offset)).every((byte) => byte === 0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * `.1` becomes `.2` and so on, up to the first number that is free, and `next` becomes `.1`: the same when it is done again
+ * after it was interrupted. Where no file is to be kept beside the log, it goes.
+ */
 export function putAside(log: string, next: string, maxFiles: number): void {
   if (maxFiles <= 1) return void rmSync(next, { force: true });
-  rmSync(`${log}.${maxFiles - 1}`, { force: true });
-  for (let index = maxFiles - 2; index >= 1; index--)
-    if (statSync(`${log}.${index}`, { throwIfNoEntry: false })) renameSync(`${log}.${index}`, `${log}.${index + 1}`);
+  let free = 1;
+  while (free < maxFiles - 1 && statSync(`${log}.${free}`, { throwIfNoEntry: false })) free++;
+  for (let index = free - 1; index >= 1; index--) renameSync(`${log}.${index}`, `${log}.${index + 1}`);
   renameSync(next, `${log}.1`);
 }
 
@@ -161,13 +187,13 @@ async function wayOf(log: string, block: number): Promise<"collapse" | "punch" |
 }
 
 /** fallocate(1) of util-linux: Node has no call for it. */
-const fallocate = async (how: Carving["how"], file: string, offset: number, length: number): Promise<boolean> =>
+const fallocate = async (how: "--collapse-range" | "--punch-hole", file: string, offset: number, length: number): Promise<boolean> =>
   (await run("fallocate", [how, "--offset", String(offset), "--length", String(length), file])) === 0;
 
 /** The exit code; undefined when it could not be started, or was killed. */
 function run(program: string, args: readonly string[]): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: "ignore" });
+    const child = spawn(program, args, { stdio: "ignore", detached: true });
     child.once("error", () => resolve(undefined));
     child.once("exit", (code) => resolve(code ?? undefined));
   });

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf } from "../host/logIndex.ts";
 import { logFile } from "../host/logs.ts";
-import { callOff, rotate } from "../host/rotate.ts";
+import { isBeingRotated, rotate, settle } from "../host/rotate.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Engine } from "./engine.ts";
 
@@ -97,14 +97,14 @@ export class LogKeeper {
     const grown = size !== kept.size;
     Object.assign(kept, { size, time: now });
     if (!grown) return SELDOM;
-    if (!callOff(file)) return OFTEN;
+    const { maxBytes, maxFiles } = kept.logs;
+    if (isBeingRotated(file) || !settle(file, maxFiles)) return OFTEN;
     const live = layoutOf(file).pieces.at(-1);
     const length = live ? live.to - live.from : 0;
     if (live && now - kept.marked >= SELDOM) {
       addMark(file, { what: "at", time: now, position: live.to, offset: 0 });
       kept.marked = now;
     }
-    const { maxBytes, maxFiles } = kept.logs;
     if (length <= maxBytes) return rate > 0 ? Math.min(SELDOM, Math.max(OFTEN, (maxBytes - length) / rate / 2)) : SELDOM;
     const rotation = await rotate(file, maxFiles);
     if (rotation === "unsupported")

@@ -23,7 +23,7 @@ test("without an index the oldest piece begins at 0", () => {
       { file: log, from: 5, to: 6, offset: 0 },
     ],
     marks: [],
-    unfinished: false,
+    begun: undefined,
     rotating: false,
   });
   expect(layoutOf(join(top, "none")).pieces).toEqual([{ file: join(top, "none"), from: 0, to: 0, offset: 0 }]);
@@ -46,7 +46,20 @@ test("a rotation is at work until it says where the file begins, or has been for
   addMark(log, { what: "base", time: Date.now(), position: 9, offset: 0 });
   expect(layoutOf(log).rotating).toBe(false);
   addMark(log, { what: "rotating", time: Date.now() - 60_000, position: 9, offset: 0 });
-  expect(layoutOf(log)).toMatchObject({ unfinished: true, rotating: false });
+  expect(layoutOf(log)).toMatchObject({ begun: { position: 9 }, rotating: false });
+  tidyIndex(log);
+  expect(layoutOf(log)).toMatchObject({ begun: { position: 9 } });
+});
+
+test("what was copied is a piece once it was taken out; while names change, one may be missing", () => {
+  writeFileSync(log, "dd");
+  writeFileSync(`${log}.next`, "c");
+  writeFileSync(`${log}.1`, "bb");
+  writeFileSync(`${log}.3`, "aaa");
+  const files = (): string[] => layoutOf(log).pieces.map(({ file }) => file.slice(log.length));
+  expect(files()).toEqual([".3", ".1", ".next", ""]);
+  addMark(log, { what: "rotating", time: Date.now(), position: 0, offset: 0 });
+  expect(files()).toEqual([".3", ".1", ""]);
 });
 
 test("what is about bytes that are gone is forgotten, but not where the oldest known attempt began", () => {

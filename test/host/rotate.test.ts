@@ -1,13 +1,15 @@
 /** Rotation under a writer, on this machine's file system: nothing is lost, and what is read back is what was written. */
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { buildSync } from "esbuild";
 import { addMark, layoutOf } from "../../src/host/logIndex.ts";
 import { attemptRange, positionAt, readLog, startOfTail } from "../../src/host/logReader.ts";
-import { callOff, rotate } from "../../src/host/rotate.ts";
+import { childrenOf, statOf } from "../../src/host/procfs.ts";
+import { putAside, rotate, settle } from "../../src/host/rotate.ts";
+import { until } from "../support/live.ts";
 
 let top: string;
 let log: string;
@@ -72,52 +74,131 @@ describe("a log that is rotated", () => {
 });
 
 describe("a rotation of which the controller was killed", () => {
-  /** A controller that is killed while this program of a rotation is at work; that program goes on a second later. */
-  const killedAt = async (program: "rm" | "fallocate"): Promise<void> => {
+  const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  /** A controller with a program of the rotation that takes a second, before it does its work or afterwards; resolves when it is at it. */
+  const busyWith = async (program: "rm" | "fallocate", slow: "before" | "after" = "before"): Promise<ChildProcess> => {
     const bin = join(top, "bin");
     mkdirSync(bin);
     const began = join(top, "began");
     const real = spawnSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).stdout.trim();
+    const [first, then] = slow === "before" ? [`touch ${began}; sleep 1`, `exec ${real} "$@"`] : [`${real} "$@"`, `touch ${began}; sleep 1`];
     // Not while it is tried what the file system can do.
-    writeFileSync(join(bin, program), `#!/bin/sh\ncase "$*" in *.probe*) exec ${real} "$@";; esac\ntouch ${began}\nsleep 1\nexec ${real} "$@"\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(join(bin, program), `#!/bin/sh\ncase "$*" in *.probe*) exec ${real} "$@";; esac\n${first}\n${then}\n`, { mode: 0o755 });
     const module = join(top, "rotate.cjs");
     buildSync({ entryPoints: ["src/host/rotate.ts"], outfile: module, bundle: true, platform: "node", format: "cjs" });
     const child = spawn(process.execPath, ["-e", `void require(${JSON.stringify(module)}).rotate(${JSON.stringify(log)}, 3);`], {
       env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` },
       stdio: "inherit",
+      detached: true,
     });
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    for (const deadline = Date.now() + 20_000; !existsSync(began); await new Promise((resolve) => setTimeout(resolve, 5)))
-      if (Date.now() > deadline) throw new Error(`${program} was not called`);
+    for (const deadline = Date.now() + 20_000; !existsSync(began); await pause(5)) if (Date.now() > deadline) throw new Error(`${program} was not called`);
+    return child;
+  };
+  const ended = (child: ChildProcess): Promise<void> => new Promise((resolve) => child.once("exit", () => resolve()));
+  const killed = async (child: ChildProcess): Promise<void> => {
+    const gone = ended(child);
     child.kill("SIGKILL");
     await gone;
   };
-
-  test("before anything was taken out never happens: the next controller calls it off", async () => {
+  /** As if the rotation had begun long ago. */
+  const age = (): void => {
+    const index = join(top, ".w.0.log.index");
+    writeFileSync(
+      index,
+      readFileSync(index, "utf8").replaceAll(/^(rotating) (\d+)/gm, (_, what, time) => `${what} ${Number(time) - 60_000}`),
+    );
+    for (const name of readdirSync(top)) {
+      const [, time, position] = /permit-(\d+)-(\d+)$/.exec(name) ?? [];
+      if (time) renameSync(join(top, name), join(top, name.replace(`${time}-${position}`, `${Number(time) - 60_000}-${position}`)));
+    }
+  };
+  const begin = async (): Promise<void> => {
     append(lines(0, 10_000));
     await rotate(log, 3);
     append(lines(10_000, 20_000));
-    await killedAt("rm");
+  };
+
+  test("before anything was taken out never happens: the next controller withdraws its permit, and begins its own", async () => {
+    await begin();
+    await killed(await busyWith("rm"));
     append(lines(20_000, 30_000));
     expect(await rotate(log, 3)).toBe("rotated");
     append(lines(30_000, 40_000));
+    expect(await rotate(log, 4)).toBe("rotated");
     // By now the old one would have done its work.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await pause(1200);
     expect(await whole()).toBe(lines(0, 40_000));
   });
 
   test("while it is taken out goes on by itself, and is waited for", async () => {
-    append(lines(0, 10_000));
-    await killedAt("fallocate");
-    append(lines(10_000, 20_000));
-    expect(callOff(log)).toBe(false);
-    expect(await whole()).toBe(lines(0, 20_000));
-    expect(layoutOf(log).pieces).toHaveLength(2);
-    expect(await rotate(log, 3)).toBe("rotated");
+    await begin();
+    await killed(await busyWith("fallocate"));
+    append(lines(20_000, 30_000));
+    expect(settle(log, 3)).toBe(false);
+    expect(await whole()).toBe(lines(0, 30_000));
+    expect(settle(log, 3)).toBe(true);
+    expect(layoutOf(log).pieces.map(({ file }) => file.slice(log.length))).toEqual([".2", ".1", ""]);
+    expect(await whole()).toBe(lines(0, 30_000));
+  });
+
+  test("goes on when the whole group is interrupted", async () => {
+    await begin();
+    const child = await busyWith("fallocate", "after");
+    const gone = ended(child);
+    process.kill(-(child.pid as number), "SIGINT");
+    await gone;
+    await until("it is over", () => settle(log, 3));
     expect(await whole()).toBe(lines(0, 20_000));
   });
+
+  test.each(["before", "after"] as const)("with its shell, %s anything was taken out: nothing is lost", async (slow) => {
+    await begin();
+    const child = await busyWith("fallocate", slow);
+    const shell = childrenOf(child.pid as number).find((pid) => statOf(pid)?.comm === "sh") as number;
+    for (const pid of childrenOf(shell)) process.kill(pid, "SIGKILL");
+    process.kill(shell, "SIGKILL");
+    await killed(child);
+    expect(settle(log, 3)).toBe(false);
+    age();
+    expect(settle(log, 3)).toBe(true);
+    const text = await whole();
+    // Only of a collapsed range nobody can tell whether it was: what was copied may stand twice.
+    const copied = readFileSync(`${log}.1`, "utf8");
+    if (slow === "after" || text.length === lines(0, 20_000).length) expect(text).toBe(lines(0, 20_000));
+    else expect(text.replace(copied, "")).toBe(lines(0, 20_000));
+    expect(await rotate(log, 4)).not.toBe("unsupported");
+    expect(await whole()).toBe(text);
+  });
+
+  test("is withdrawn once, wherever that was interrupted", async () => {
+    await begin();
+    const before = await whole();
+    const mark = { what: "rotating", time: Date.now(), position: 400_000, offset: 0 } as const;
+    for (const [withdrawn, copied] of [
+      [false, true],
+      [true, true],
+      [true, false],
+    ]) {
+      addMark(log, mark);
+      writeFileSync(join(top, `.w.0.log.permit-${mark.time}-400000${withdrawn ? "-withdrawn" : ""}`), "");
+      if (copied) writeFileSync(`${log}.next`, "copied");
+      expect(settle(log, 3)).toBe(true);
+      expect(await whole()).toBe(before);
+      expect(readdirSync(top).filter((name) => /permit|next/.test(name))).toEqual([]);
+    }
+  });
+});
+
+test("files go on by one, up to the first number that is free: also again, after an interruption", () => {
+  const names = (): string[] => readdirSync(top).sort();
+  for (const number of [1, 3]) writeFileSync(`${log}.${number}`, `${number}`);
+  writeFileSync(`${log}.next`, "0");
+  putAside(log, `${log}.next`, 5);
+  expect(names()).toEqual(["w.0.log.1", "w.0.log.2", "w.0.log.3"]);
+  expect([1, 2, 3].map((number) => readFileSync(`${log}.${number}`, "utf8"))).toEqual(["0", "1", "3"]);
+  writeFileSync(`${log}.next`, "x");
+  putAside(log, `${log}.next`, 4);
+  expect([1, 2, 3].map((number) => readFileSync(`${log}.${number}`, "utf8"))).toEqual(["x", "0", "1"]);
 });
 
 test("attempts, times and tails are found over all pieces", async () => {
