@@ -1,4 +1,5 @@
 /** Knows which attempts there are: read from the holders' cgroups alone, no pid file, no database. */
+import { basename } from "node:path";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
@@ -56,10 +57,15 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
 }
 
 /** Until it is the command itself, a main process has the name of the init command that it runs, or of a program of its wrap. */
-function stageOf({ comm, neverExeced, state }: ProcessStat, meta: AttemptMeta | undefined): number | string | undefined {
+function stageOf({ comm, neverExeced, state, waitStatus }: ProcessStat, meta: AttemptMeta | undefined): number | string | undefined {
   if (neverExeced) return comm.startsWith(INIT_STAGE) ? Number(comm.slice(INIT_STAGE.length)) : undefined;
-  return state === "Z" && meta?.wrap?.some(([tool]) => tool === comm) && meta.command !== comm ? comm : undefined;
+  const code = (waitStatus >> 8) & 0xff;
+  // What came to its end well was the command; and env(1) has codes of its own.
+  if (state !== "Z" || code === 0 || (comm === "env" && code < ENV_FAILED)) return undefined;
+  return meta?.wrap?.some(([tool]) => tool === comm) && basename(meta.command ?? "") !== comm ? comm : undefined;
 }
+
+const ENV_FAILED = 125;
 
 function parseMeta(text: string | undefined): AttemptMeta | undefined {
   try {

@@ -119,16 +119,18 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
         ...(replica.wrap.length > 0 ? { wrap: replica.wrap } : {}),
         ...(replica.initCommands.length > 0 ? { inits: replica.initCommands.map((init) => init.name) } : {}),
       };
+      const attempt = newAttempt(replica.id);
       try {
         const missing = hierarchies.find((id) => files.children(tree.directory(hierarchyOf(id), replica.path)) === undefined);
         if (missing !== undefined) throw new Refusal(`its cgroup is missing in ${missing}`, "ENOENT", undefined);
-        const attempt = newAttempt(replica.id);
         const started = { ...record, current: currentOfStart(attempt, startedAt, replica) };
         // Recorded first: a controller that ends in between leaves no start that the next one knows nothing of.
         records.write(replica.id, { ...started, before });
         await processes.start({ attempt, replica, meta, hierarchies });
         records.write(replica.id, started);
       } catch (error) {
+        // Too slow, and not gone either: what it comes to is for the next look.
+        if (processes.attempts((id) => id === replica.id).some(({ id }) => id === attempt)) throw error;
         records.write(replica.id, { ...before, ...action.refused, failed: { revision: replica.revision, message: (error as Error).message } });
         throw error;
       }

@@ -30,7 +30,7 @@ export interface Processes {
   attempts(wanted?: (replica: string) => boolean): readonly ObservedAttempt[];
   /** Keeps ready what makes the next start fast, or lets go of it. */
   prepare(ready: boolean): void;
-  /** Starts an attempt in its cgroups. Rejects when nothing runs. */
+  /** Starts an attempt in its cgroups. Rejects when it did not; what is among the attempts then may start yet. */
   start(start: Start): Promise<void>;
   signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
   /** Carries out a hook or a probe of an attempt; `timeout` in ms. Never rejects. */
@@ -95,8 +95,7 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
           output: { file, descriptor },
         });
       } catch (error) {
-        await until(() => pidsIn(files, holderDirectory(attempt)).length === 0);
-        removeHolder(attempt);
+        if (await until(() => pidsIn(files, holderDirectory(attempt)).length === 0)) removeHolder(attempt);
         throw error;
       } finally {
         closeSync(descriptor);

@@ -38,7 +38,7 @@ function textOf(descriptor: number | undefined): string {
   }
 }
 
-const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 2);
+const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 18);
 
 /** Any other state than that is only what it happens to do at the moment. */
 const isStopped = (stat: number | undefined): boolean => fieldsOf(textOf(stat))[0] === "T";
@@ -51,7 +51,11 @@ function open(file: string): number | undefined {
   }
 }
 
-const hasEnded = ({ stat }: Watched): boolean => /^[ZX]?$/.test(fieldsOf(textOf(stat))[0] ?? "");
+/** A first thread that ended alone is a zombie too. */
+function hasEnded({ stat }: Watched): boolean {
+  const fields = fieldsOf(textOf(stat));
+  return /^[ZX]?$/.test(fields[0] ?? "") && Number(fields[17] ?? 0) <= 1;
+}
 
 function watch(pid: number): Watched | undefined {
   const stat = open(`/proc/${pid}/stat`);

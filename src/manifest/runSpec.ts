@@ -16,14 +16,14 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
     return otherwise;
   };
-  const milliseconds: Milliseconds = (pointer, text) => take(pointer, parseDuration(text), 0) / 1000;
+  const milliseconds: Milliseconds = (pointer, text) => take(pointer, parseDuration(text), Number.NaN) / 1000;
   const [startup, liveness, readiness] = (["startup", "liveness", "readiness"] as const).map((which) => probe(which, spec[`${which}Probe`], report));
   checkNames(spec, report);
   checkPrograms(spec, report);
   const pauses = backoff(spec, milliseconds, report);
   return {
     replicas: spec.replicas ?? 1,
-    strategy: strategy(spec),
+    strategy: strategy(spec, report),
     argv: [...spec.command, ...(spec.args ?? [])],
     initCommands: (spec.initCommands ?? []).map(({ name, command, args = [] }) => ({ name, argv: [...command, ...args] })),
     env: (spec.env ?? []).map((variable) => [variable.name, variable.value ?? ""] as const),
@@ -69,8 +69,14 @@ function maxRestarts({ maxRestarts: written }: Spec, milliseconds: Milliseconds,
 }
 
 /** A percentage is of the replicas, rounded down, as in a Deployment; at least one, or nothing would ever move. */
-function strategy({ strategy = {}, replicas = 1 }: Spec): Strategy {
+function strategy({ strategy = {}, replicas = 1 }: Spec, report: Report): Strategy {
   const { maxUnavailable = 1, minReadySeconds = 0, progressDeadlineSeconds = 600 } = strategy;
+  if (progressDeadlineSeconds <= minReadySeconds)
+    report(
+      "InvalidValue",
+      `/spec/strategy/${strategy.progressDeadlineSeconds === undefined ? "minReadySeconds" : "progressDeadlineSeconds"}`,
+      `expected progressDeadlineSeconds (${progressDeadlineSeconds}) to be greater than minReadySeconds (${minReadySeconds}): no rollout could succeed`,
+    );
   const count = typeof maxUnavailable === "number" ? maxUnavailable : Math.floor((replicas * Number.parseInt(maxUnavailable, 10)) / 100);
   return { maxUnavailable: Math.max(1, count), minReadySeconds, progressDeadlineSeconds };
 }

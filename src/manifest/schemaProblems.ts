@@ -108,7 +108,10 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     }
     case "minimum":
     case "maximum":
-      return invalid(`expected ${keyword === "minimum" ? "at least" : "at most"} ${params["limit"]}, found ${shown(value)}`);
+      return invalid(
+        `expected ${keyword === "minimum" ? "at least" : "at most"} ${params["limit"]}, found ${shown(value)}`,
+        params["limit"] === Number.MAX_SAFE_INTEGER ? "write a larger number in quotes" : undefined,
+      );
     case "minProperties":
     case "maxProperties": {
       const known = Object.keys(schemaAt(kind, pointer)?.schema.properties ?? {}).join(", ");

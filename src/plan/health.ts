@@ -14,7 +14,7 @@ export interface Findings {
 }
 
 /** Whether running is not enough to be ready. */
-export function needsHealth({ initCommands, postStart, probes }: RunSpec): boolean {
+export function needsHealth({ initCommands, postStart, probes }: Pick<RunSpec, "initCommands" | "postStart" | "probes">): boolean {
   return initCommands.length > 0 || postStart !== undefined || Object.keys(probes).length > 0;
 }
 

@@ -83,10 +83,16 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
       (time) => time !== undefined,
     );
     if (path !== undefined && times.length > 0) wakes.set(path, Math.min(...times));
-    if (wanted && roll?.failed && !cgroup?.frozen && (roll.outdated[0] ?? roll.unproven[0]) === id) problems.push(failedRollout(wanted, roll));
+    if (wanted && roll?.failed && !cgroup?.frozen && !isHeld(decision.state) && (roll.outdated[0] ?? roll.unproven[0]) === id)
+      problems.push(failedRollout(wanted, roll));
   }
   return { actions, states, targets, busy, wakes };
 }
+
+/** Reasons to wait that say more than that it is not available. */
+const HELD: ReadonlySet<string> = new Set(["RestartLimitExceeded", "StartBlocked", "Frozen", "DependencyNotMet"]);
+
+const isHeld = (state: ReplicaState): boolean => "waiting" in state && HELD.has(state.waiting.reason);
 
 function failedRollout({ resource, path }: DesiredReplica, { updated, outdated, available }: Rollout): Problem {
   const pointer = "/spec/strategy/progressDeadlineSeconds";

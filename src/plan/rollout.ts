@@ -53,7 +53,7 @@ export function rolloutOf(
     if (!record?.current || !isAlive(record) || !isOutdated(record.current, revision, restartAfter)) {
       if (record?.current && isAlive(record)) updated++;
       if (!isAvailable && record?.run) unavailable = true;
-      if (!isAvailable && mayProve(record, run)) unproven.push(id);
+      if (!isAvailable && mayProve(record, revision, run)) unproven.push(id);
       progressed = Math.max(progressed, record?.run?.since ?? 0, isAvailable && since !== undefined ? since + minReady : 0);
       continue;
     }
@@ -82,13 +82,14 @@ export function rolloutOf(
 }
 
 /** Whether it takes more than a start to be available, in an endless workload: whether a rollout may have to wait for it. */
-function takesProof(run: RunSpec): boolean {
-  return run.job.schedule === undefined && (needsHealth(run) || run.strategy.minReadySeconds > 0);
+function takesProof({ restartPolicy, strategy, ...run }: RunSpec): boolean {
+  return restartPolicy === "Always" && (needsHealth(run) || strategy.minReadySeconds > 0);
 }
 
-/** Whether a replica of which this revision has not been available yet is on its way to be. */
-function mayProve(record: ReplicaRecord | undefined, run: RunSpec): boolean {
-  return record?.run !== undefined && !record.run.proven && takesProof(run) && (isAlive(record) || run.restartPolicy === "Always");
+/** Whether this revision runs, or tries to, and has not been available yet. */
+function mayProve(record: ReplicaRecord | undefined, revision: string, run: RunSpec): boolean {
+  if (!record?.run || record.run.proven || !takesProof(run)) return false;
+  return (isAlive(record) ? record.current : record.last)?.revision === revision;
 }
 
 /** When an attempt of the declared revision will have been available for the first time, ms since the epoch; undefined when that needs no note. */

@@ -5,7 +5,17 @@ import { type Desired, replicasOf } from "../plan/desired.ts";
 import type { Outcome } from "./apply.ts";
 
 /** What changes a replica's record, and with it what others may do. */
-const TELLING: ReadonlySet<Action["type"]> = new Set<Action["type"]>(["start", "record", "health", "signal", "signalAll", "hook", "conclude", "forget"]);
+const TELLING: ReadonlySet<Action["type"]> = new Set<Action["type"]>([
+  "start",
+  "record",
+  "health",
+  "signal",
+  "signalAll",
+  "hook",
+  "conclude",
+  "note",
+  "forget",
+]);
 
 /** Paths of the replicas that wait for a workload or roll out with it; worked out once. */
 const relatives = new WeakMap<Desired["replicas"], ReadonlyMap<string, ReadonlySet<CgroupPath>>>();

@@ -43,7 +43,7 @@ describe("commands", () => {
   test.each([
     [["true"], { ok: true }],
     [["sh", "-c", "echo to stdout; echo to stderr >&2; exit 3"], { ok: false, message: "exit code 3: to stdout to stderr" }],
-    [["sh", "-c", "kill -9 $$"], { ok: false, message: expect.stringMatching(/SIGKILL|137/) }],
+    [["sh", "-c", "kill -9 $$"], { ok: false, message: expect.stringMatching(/SIGKILL|137/), killed: true }],
     [["/no/such/program"], { ok: false, message: expect.stringMatching(/127.*no.such.program/) }],
     [["sh", "-c", '[ "$NAME" = "it\'s" ] && [ "$(pwd)" = /usr ] && [ "$(umask)" = 0077 ] && [ -z "$_holdfast_0" ]'], { ok: true }],
     [["sh", "-c", "yes | head -c 1000000; exit 1"], { ok: false, message: expect.stringMatching(/^exit code 1: y y/) }],

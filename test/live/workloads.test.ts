@@ -77,7 +77,11 @@ import { group, workload } from "../support/manifests.ts";
     );
     await settle("w", ({ terminated }) => terminated);
     for (const line of ["OPTIND=x", "UID=7", "A=b", "USER=nobody"]) expect(live.log("w").split("\n")).toContain(line);
+    // It was env(1) that gave it those, and that it is itself.
     expect(state("w").terminated).toMatchObject({ reason: "Completed" });
+    await live.apply(workload("w", "{command: [sh, -c, exec env nosuch=1 false], env: [{name: UID, value: '7'}], restartPolicy: Never}"));
+    await settle("w", ({ terminated }) => terminated?.exitCode === 1);
+    expect(state("w").terminated).toMatchObject({ reason: "Error" });
   });
 
   test("keep their environment to themselves: no command line shows it", async () => {

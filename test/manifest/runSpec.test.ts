@@ -43,6 +43,10 @@ describe("defaults", () => {
     ]));
 });
 
+test.each(["backoff: {max: x}", "backoff: {initial: x}", "maxRestarts: {count: 3, window: x}"])("%s is told of once", (spec) =>
+  expect(problems(spec).split("\n")).toHaveLength(1),
+);
+
 test.each([
   ["livenessProbe: {}", /livenessProbe: expected one of exec, httpGet and tcpSocket, found none/],
   ["livenessProbe: {exec: {command: [a]}, tcpSocket: {port: 1}}", /found 2/],
@@ -62,6 +66,9 @@ test.each([
   ["rlimits: [{type: RLIMIT_CORE, soft: 99999999999999999999}]", /at most 9007199254740991/],
   ["rlimits: [{type: RLIMIT_CORE, soft: '99999999999999999999'}]", /expected a number, or unlimited/],
   ["rlimits: [{type: RLIMIT_CORE, soft: 1}, {type: RLIMIT_CORE, soft: 2}]", /rlimits\/1\/type: expected each limit once, found RLIMIT_CORE again/],
+  ["rlimits: [{type: RLIMIT_CORE, soft: 9223372036854775807}]", /write a larger number in quotes/],
+  ["strategy: {minReadySeconds: 700}", /minReadySeconds: expected progressDeadlineSeconds \(600\) to be greater than minReadySeconds \(700\)/],
+  ["strategy: {minReadySeconds: 5, progressDeadlineSeconds: 5}", /progressDeadlineSeconds: expected progressDeadlineSeconds \(5\) to be greater/],
   ["backoff: {initial: 10m}", /expected at most the longest pause \(max: 5m\), found 10m/],
   ["maxRestarts: {count: 3, window: 0s}", /expected a time longer than none, found 0s \(without a window all restarts count\)/],
   ["lifecycle: {preStop: {exec: {command: [a]}, sleep: {seconds: 1}}}", /expected one of exec, httpGet, tcpSocket, sleep; found exec, sleep/],

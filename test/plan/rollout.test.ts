@@ -10,9 +10,11 @@ const NOW = Date.parse("2026-01-01T01:00:00Z");
 const minutes = (count: number): number => NOW - count * 60_000;
 
 /** What each replica runs: the revision, how many minutes ago it started, and whether that one is ready. */
-type Runs = { revision?: string; ago?: number; ready?: boolean; stopping?: boolean; proven?: boolean };
+type Runs = { revision?: string; ago?: number; ready?: boolean; stopping?: boolean; proven?: boolean; ended?: boolean };
 
-function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, probe = "readinessProbe: {tcpSocket: {port: 1}}") {
+const PROBE = "readinessProbe: {tcpSocket: {port: 1}}";
+
+function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, probe = PROBE) {
   const resource = manifestsOf({ "a.yaml": workload("w", `{command: [x], replicas: ${runs.length}, strategy: ${strategy}, ${probe}}`) }).resources.get(
     "Workload/w",
   ) as WorkloadResource;
@@ -30,7 +32,7 @@ function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, prob
       obstacle: undefined,
     }),
   );
-  const records = runs.map(({ revision = "old", ago = 10, ready = true, stopping = false, proven = false }, ordinal): ReplicaRecord => {
+  const records = runs.map(({ revision = "old", ago = 10, ready = true, stopping = false, proven = false, ended = false }, ordinal): ReplicaRecord => {
     const attempt = `w@${ordinal}@1`;
     const startedAt = new Date(minutes(ago)).toISOString();
     return {
@@ -40,6 +42,7 @@ function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, prob
       run: { since: minutes(ago), retries: 0, proven },
       current: { attempt, revision, path: `w@${ordinal}`, startedAt, stopSignal: "SIGTERM", gracePeriodSeconds: 30, watched: true },
       health: { attempt, hooked: true, started: ready, ready, ...(ready ? { since: minutes(ago) } : {}) },
+      ...(ended ? { last: { attempt, revision, exitCode: 1, signal: null, reason: "Error", startedAt, finishedAt: startedAt } } : {}),
       ...(stopping ? { stopping: { attempt, since: NOW, reason: "new revision" } } : {}),
     };
   });
@@ -91,6 +94,11 @@ describe("one replica, or all at once", () => {
     expect(ask([{ ...broken, ago: 20, proven: true }])).toMatchObject({ failed: false, unproven: [], wakeAt: undefined }));
   test("that are available by running have nothing to prove", () =>
     expect(ask([{ ...broken, ago: 20 }], "{}", undefined, "nice: 1")).toMatchObject({ failed: false }));
+  test("that ended are on their way while they are that revision, and are no job", () => {
+    expect(ask([{ ...broken, ago: 20, ended: true }])).toMatchObject({ failed: true, unproven: ["w@0"] });
+    expect(ask([{ ...broken, revision: "old", ago: 20, ended: true }])).toMatchObject({ failed: false, unproven: [] });
+    expect(ask([{ ...broken, ago: 20 }], "{}", undefined, `${PROBE}, restartPolicy: OnFailure`)).toMatchObject({ failed: false, unproven: [] });
+  });
   test("are available after minReadySeconds", () => {
     expect(ask([{ revision: "new", ago: 1 }], "{minReadySeconds: 90}")).toMatchObject({ failed: false, unproven: ["w@0"], wakeAt: NOW + 30_000 });
     expect(ask([{ revision: "new", ago: 2 }], "{minReadySeconds: 90}")).toMatchObject({ failed: false, unproven: [] });
