@@ -28,15 +28,16 @@ interface Watched {
 
 const buffer = Buffer.allocUnsafe(4096);
 
-/** The text behind a descriptor; empty once its process is gone, whoever has its number now (proc(5): ESRCH). */
-function textOf(descriptor: number | undefined): string {
-  if (descriptor === undefined) return "";
+/** Reads what is behind a descriptor into the buffer; 0 once its process is gone, whoever has its number now (proc(5): ESRCH). */
+function read(descriptor: number): number {
   try {
-    return buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
+    return readSync(descriptor, buffer, 0, buffer.length, 0);
   } catch {
-    return "";
+    return 0;
   }
 }
+
+const textOf = (descriptor: number | undefined): string => (descriptor === undefined ? "" : buffer.toString("latin1", 0, read(descriptor)));
 
 const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 18);
 
@@ -51,11 +52,18 @@ function open(file: string): number | undefined {
   }
 }
 
-/** A first thread that ended alone is a zombie too. */
+/** Asked all day long, and so without a text: the state stands behind the last bracket. */
 function hasEnded({ stat }: Watched): boolean {
+  const length = read(stat);
+  if (length === 0) return true;
+  const state = String.fromCharCode(buffer[buffer.lastIndexOf(BRACKET, length - 1) + 2] ?? 0);
+  if (state !== "Z" && state !== "X") return false;
+  // A first thread that ended alone is a zombie too.
   const fields = fieldsOf(textOf(stat));
-  return /^[ZX]?$/.test(fields[0] ?? "") && Number(fields[17] ?? 0) <= 1;
+  return fields[0] !== "Z" || Number(fields[17]) <= 1;
 }
+
+const BRACKET = ")".charCodeAt(0);
 
 function watch(pid: number): Watched | undefined {
   const stat = open(`/proc/${pid}/stat`);

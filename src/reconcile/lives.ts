@@ -7,11 +7,8 @@ import type { Engine } from "./engine.ts";
 
 /** Between two looks for ends, ms. */
 const OFTEN = 250;
-/**
- * Where the kernel tells of the end of a last process, only mains that others outlive must be found by looks: a hundred
- * processes a second, which is some 0.06 % of a core, at the most.
- */
-const PER_PROCESS = 10;
+/** Where the kernel tells of the end of a last process, only mains that others outlive must be found by looks: fifty a second at the most. */
+const PER_PROCESS = 20;
 
 export class Lives {
   private readonly engine: Engine;
