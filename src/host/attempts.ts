@@ -6,6 +6,7 @@ import type { CgroupFiles } from "./cgroupfs.ts";
 import { whyNotExecuted } from "./diagnose.ts";
 import { INIT_STAGE, META_INDEX } from "./launch.ts";
 import { cgroupsOf, childrenOf, commandLineOf, hasEnded, type ProcessStat, statOf } from "./procfs.ts";
+import { LAST_STAGE } from "./shell.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
 /** Pids of a cgroup, from its cgroup.procs. A process of another pid namespace reads 0: it is nobody to us. */
@@ -43,12 +44,13 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
   const stage = main && stageOf(main, meta);
   const exitCode = main ? (main.waitStatus >> 8) & 0xff : 0;
-  const failed = (exitCode === 126 || exitCode === 127) && typeof stage !== "number" && (main?.neverExeced || stage !== undefined);
+  const neverExeced = main !== undefined && (main.neverExeced || main.comm === LAST_STAGE);
+  const failed = (exitCode === 126 || exitCode === 127) && typeof stage !== "number" && (neverExeced || stage !== undefined);
   const observedMain: ObservedMain | undefined = main && {
     pid: main.pid,
     exited: hasEnded(main),
     waitStatus: main.waitStatus,
-    neverExeced: main.neverExeced,
+    neverExeced,
     stage,
     ...(failed && meta?.command ? { notExecuted: whyNotExecuted(meta.command, meta.workingDir ?? "/", exitCode) } : {}),
     strayed: hasEnded(main) || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),

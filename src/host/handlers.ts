@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Handler } from "../api/resource.ts";
 import type { Target } from "../plan/action.ts";
 import type { TaskState } from "../plan/observed.ts";
-import { DEFAULT_PATH, ENVIRONMENT, environmentWords, PLACE, wrapWords } from "./shell.ts";
+import { DEFAULT_PATH, ENVIRONMENT, PLACE, prepare } from "./shell.ts";
 
 export type Result = Exclude<TaskState, "running">;
 
@@ -94,10 +94,10 @@ const SCRIPT = `${PLACE}\n${ENVIRONMENT}\n  exec "$@"\n`;
 
 function execute(argv: readonly string[], target: Target, timeout: number, procs: readonly string[]): Promise<Result> {
   const { workingDir, umask, wrap, pid } = target;
-  const { words, variables } = environmentWords({ workingDir, env: target.env ?? environmentOf(pid), umask, oomScoreAdj: undefined });
+  const { words, variables, command } = prepare({ workingDir, env: target.env ?? environmentOf(pid), umask, oomScoreAdj: undefined }, wrap);
   // It must not outlast a controller that was killed meanwhile.
   const bound = existsSync(TIMEOUT) ? [TIMEOUT, "-s", "KILL", String(Math.ceil(timeout / 1000) + LATER)] : [];
-  const child = spawn("/bin/sh", ["-c", SCRIPT, "holdfast-exec", ...procs, "--", ...words, ...bound, ...wrapWords(wrap), ...argv], {
+  const child = spawn("/bin/sh", ["-c", SCRIPT, "holdfast-exec", ...procs, "--", ...words, ...bound, ...command(argv)], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: DEFAULT_PATH, PWD: workingDir, ...variables },

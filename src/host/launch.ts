@@ -4,7 +4,7 @@
  * never waits, so an ended workload stays a zombie: its pid cannot be reused, and /proc tells its exact wait status.
  */
 import { statOf } from "./procfs.ts";
-import { DEFAULT_PATH, ENVIRONMENT, environmentWords, PLACE, type Surroundings } from "./shell.ts";
+import { DEFAULT_PATH, ENVIRONMENT, PLACE, prepare, type Surroundings } from "./shell.ts";
 import type { Output, Spare } from "./spare.ts";
 
 /**
@@ -56,16 +56,19 @@ export interface Launch {
   readonly moreHolderProcs: readonly string[];
   readonly procs: readonly string[];
   readonly surroundings: Surroundings;
+  /** Programs through which the commands are started. */
+  readonly wrap: readonly (readonly string[])[];
   readonly inits: readonly (readonly string[])[];
   readonly argv: readonly string[];
   readonly output: Output;
 }
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
-export async function launch(spare: Spare, { holderProcs, meta, moreHolderProcs, procs, surroundings, inits, argv, output }: Launch): Promise<number> {
-  const { words, variables } = environmentWords(surroundings);
+export async function launch(spare: Spare, { holderProcs, meta, moreHolderProcs, procs, surroundings, wrap, inits, argv, output }: Launch): Promise<number> {
+  const { words, variables, command } = prepare(surroundings, wrap);
+  const before = inits.map(command);
   const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
-  const args = ["-c", holderScript(inits.map(({ length }) => length)), HOLDER_NAME, ...homes, ...words, ...inits.flat(), ...argv];
+  const args = ["-c", holderScript(before.map(({ length }) => length)), HOLDER_NAME, ...homes, ...words, ...before.flat(), ...command(argv)];
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
   const child = spare.start({ args, env: { PATH: DEFAULT_PATH, PWD: surroundings.workingDir, ...variables }, output });
   const ended = new Promise<never>((_, reject) => {

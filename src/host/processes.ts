@@ -12,7 +12,6 @@ import { type Result, runHandler } from "./handlers.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
 import { childrenOf, hasEnded, statOf } from "./procfs.ts";
-import { wrapWords } from "./shell.ts";
 import { Spare } from "./spare.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
@@ -74,7 +73,7 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       const { resource, ordinal, env, argv, initCommands } = replica;
       const { run, name } = resource;
       const { umask, oomScoreAdj } = run.identity;
-      const wrap = wrapWords([...(run.logs.journald ? [journalCommand(replica.id)] : []), ...replica.wrap]);
+      const wrap = [...(run.logs.journald ? [journalCommand(replica.id)] : []), ...replica.wrap];
       // Holders stay outside every limit, so that neither can hurt the other.
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
@@ -90,8 +89,9 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
           moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
           procs: controllers.all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => `${tree.directory(hierarchy, meta.path)}/cgroup.procs`),
           surroundings: { workingDir: run.workingDir, env, umask, oomScoreAdj },
-          inits: initCommands.map((init) => [...wrap, ...init.argv]),
-          argv: [...wrap, ...argv],
+          wrap,
+          inits: initCommands.map((init) => init.argv),
+          argv,
           output: { file, descriptor },
         });
       } catch (error) {

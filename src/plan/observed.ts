@@ -44,7 +44,7 @@ export interface ObservedMain {
   readonly exited: boolean;
   /** wait(2) status, once exited (proc(5), stat field 52). */
   readonly waitStatus: number;
-  /** Exited without ever reaching exec (PF_FORKNOEXEC). */
+  /** Has not executed its command: it is the launching shell still (PF_FORKNOEXEC), or that between its wrap and the command. */
   readonly neverExeced: boolean;
   /** What it is on its way to the command: the number of an init command, or the program of its wrap that ended. */
   readonly stage: number | string | undefined;

@@ -34,6 +34,30 @@ import { workload } from "../support/manifests.ts";
     expect(live.log("w")).toBe("65534\n65534\n/nonexistent nobody\n");
   });
 
+  test("is somebody else before anything obeys its variables", async () => {
+    // Whoever may write an env file would be root by LD_PRELOAD; ld.so complains of each program that is told to load what is not there.
+    const env = "[{name: LD_PRELOAD, value: /nosuch/evil.so}, {name: UID, value: '7'}, {name: NAME, value: \"it's\"}]";
+    const command = `[sh, -c, 'id -u; echo "$NAME"; tr "\\\\0" "\\\\n" </proc/self/environ | grep -c _holdfast_']`;
+    await live.apply(
+      workload(
+        "w",
+        `{command: ${command}, env: ${env}, user: nobody, nice: 1, initCommands: [{name: i, command: [sh, -c, 'echo init $NAME']}], restartPolicy: Never}`,
+      ),
+    );
+    await live.settle("it has ended", () => live.view("w").status.replicaStatuses?.[0]?.state.terminated, 15_000);
+    const complaints = live
+      .log("w")
+      .split("\n")
+      .filter((line) => line.includes("LD_PRELOAD"));
+    expect(complaints.length).toBeGreaterThan(0);
+    for (const tool of ["setpriv", "nice"]) expect(complaints.filter((line) => line.includes(tool))).toEqual([]);
+    const said = live
+      .log("w")
+      .split("\n")
+      .filter((line) => !line.includes("LD_PRELOAD"));
+    expect(said).toEqual(["init it's", "65534", "it's", "0", ""]);
+  });
+
   test("has umask, nice value, priorities, CPUs, OOM score and rlimits", async () => {
     await started(
       "umask: '0027', nice: 7, ioPriority: {class: IOPRIO_CLASS_BE, priority: 6}, schedulingPolicy: {policy: SCHED_BATCH}, cpuAffinity: '0', oomScoreAdj: 321, rlimits: [{type: RLIMIT_NOFILE, soft: 77, hard: 99}, {type: RLIMIT_CORE, soft: 0, hard: unlimited}]",
