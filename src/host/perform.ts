@@ -61,6 +61,15 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
     }
   };
   const remember = ({ replica, record }: { replica: string; record: ReplicaRecord }): void => records.write(replica, record);
+  /** Recorded first: a controller that ends in between leaves to the next one that it may not have been asked. */
+  const ask = async ({ replica, record }: ActionOf<"signal" | "signalAll">, send: () => Promise<void> | void): Promise<void> => {
+    records.write(replica, { ...record, ...(record.stopping ? { stopping: { ...record.stopping, unsent: true } } : {}) });
+    try {
+      await send();
+    } finally {
+      records.write(replica, record);
+    }
+  };
   return {
     create: (action) => {
       try {
@@ -135,15 +144,8 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
         throw error;
       }
     },
-    // Recorded first: a controller that ends in between gives it its time, and does not ask twice.
-    signal: (action) => {
-      records.write(action.replica, action.record);
-      processes.signal(action.attempt, action.pid, action.signal);
-    },
-    signalAll: async (action) => {
-      records.write(action.replica, action.record);
-      await processes.signalAll(action.path, action.signal);
-    },
+    signal: (action) => ask(action, () => processes.signal(action.attempt, action.pid, action.signal)),
+    signalAll: (action) => ask(action, () => processes.signalAll(action.path, action.signal)),
     hook: ({ key, path, replica, target, handler, timeout, record }) => {
       if (record) records.write(replica, record);
       tasks.begin(key, path, processes.handle(target, handler, timeout));

@@ -1,5 +1,5 @@
 /** Knows the run directory: small files, each replaced atomically, that a controller leaves to the next one. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ReplicaRecord } from "../plan/observed.ts";
 
@@ -63,7 +63,10 @@ export function fileRecords(directory: string, bootId: string): Records {
     }
     return read;
   };
+  let tidied = false;
   const keep = (replica: string, record: ReplicaRecord): void => {
+    if (!tidied) tidy(folder);
+    tidied = true;
     try {
       replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`, 0o640);
       trouble = undefined;
@@ -97,11 +100,19 @@ export function fileRecords(directory: string, bootId: string): Records {
 
 const inode = (folder: string): number | undefined => statSync(folder, { throwIfNoEntry: false })?.ino;
 
-function names(folder: string): string[] {
+/** Takes away what controllers were writing when they were killed. */
+function tidy(folder: string): void {
+  for (const name of files(folder)) {
+    const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+const names = (folder: string): string[] => files(folder).flatMap((name) => (name.endsWith(".json") ? [name.slice(0, -".json".length)] : []));
+
+function files(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith(".json"))
-      .map((name) => name.slice(0, -".json".length));
+    return readdirSync(folder);
   } catch {
     return [];
   }

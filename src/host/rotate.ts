@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open, rm, writeFile } from "node:fs/promises";
 import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, nextPiece, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
@@ -177,11 +177,13 @@ async function wayOf(log: string, block: number): Promise<"collapse" | "punch" |
   const { dev } = statSync(log);
   if (ways.has(dev)) return ways.get(dev);
   const probe = `${log}.probe`;
-  const file = await open(probe, "w", 0o600);
-  await file.write(Buffer.alloc(3 * block, 1));
-  await file.close();
-  const way = (await fallocate("--collapse-range", probe, 0, block)) ? "collapse" : (await fallocate("--punch-hole", probe, 0, block)) ? "punch" : undefined;
-  await rm(probe, { force: true });
+  let way: "collapse" | "punch" | undefined;
+  try {
+    await writeFile(probe, Buffer.alloc(3 * block, 1), { mode: 0o600 });
+    way = (await fallocate("--collapse-range", probe, 0, block)) ? "collapse" : (await fallocate("--punch-hole", probe, 0, block)) ? "punch" : undefined;
+  } finally {
+    await rm(probe, { force: true });
+  }
   ways.set(dev, way);
   return way;
 }

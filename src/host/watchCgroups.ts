@@ -24,6 +24,9 @@ interface Options {
   readonly exhausted: () => void;
 }
 
+/** Files that are written to place a process. */
+const PLACES: ReadonlySet<string> = new Set(["cgroup.procs", "cgroup.threads", "tasks"]);
+
 function closeIt(this: FSWatcher): void {
   this.close();
 }
@@ -71,6 +74,8 @@ export function watchCgroups({ controllers, tree, changed, exhausted }: Options)
               }
             changed(child);
           }
+          // Processes come and go (each probe does) without any difference to what is declared.
+          if (event === "change" && name !== null && PLACES.has(name)) return;
           if (event === "change" && name !== null) changed(path, { hierarchy: hierarchy.id, name });
           else changed(path);
         });

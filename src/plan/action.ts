@@ -4,7 +4,7 @@ import type { Handler, ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { Health, ReplicaRecord, Terminated } from "./observed.ts";
-import type { StartReason, StopReason } from "./reasons.ts";
+import type { GaveUp, StartReason, StopReason } from "./reasons.ts";
 
 /** Why a value is written: the machine moved away from what was converged, or the manifest asks for something new. */
 export type Cause = "drift" | "pending";
@@ -92,11 +92,11 @@ interface Effects {
   complain: { readonly path: CgroupPath; readonly replica: string; readonly note: string };
   /** Write down how well it is. */
   health: { readonly path: CgroupPath; readonly replica: string; readonly before: Health | undefined; readonly health: Health; readonly record: ReplicaRecord };
-  /** Write down how a run of a schedule went, or that it was missed. */
+  /** Write down how a run of a schedule went, that it was missed, or that no start follows any more. */
   conclude: {
     readonly path: CgroupPath;
     readonly replica: string;
-    readonly outcome: "JobComplete" | "JobFailed" | "MissedSchedule";
+    readonly outcome: "JobComplete" | "JobFailed" | "MissedSchedule" | GaveUp;
     readonly note: string;
     readonly record: ReplicaRecord;
   };

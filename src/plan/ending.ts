@@ -2,7 +2,7 @@
 import { lastDue, nextRun } from "../api/schedule.ts";
 import { begun } from "./health.ts";
 import type { ObservedAttempt, ReplicaRecord } from "./observed.ts";
-import type { Question } from "./question.ts";
+import { canStart, type Question } from "./question.ts";
 import { isIrrevocable } from "./reasons.ts";
 import { isOutdated } from "./rollout.ts";
 import type { Why } from "./stop.ts";
@@ -32,9 +32,7 @@ export function whyStop({ id, meta }: ObservedAttempt, question: Question, recor
     if (restartAfter !== undefined && Date.parse(meta.startedAt) < restartAfter) return { reason: "restart asked for" };
     return meta.path === desired.path ? undefined : { reason: "new revision" };
   }
-  // What could not start again now runs on as it is.
-  if (question.obstacle !== undefined || question.unmet !== undefined || question.frozen) return undefined;
-  if (!question.mayReplace || !isOutdated(meta, desired.revision, restartAfter)) return undefined;
+  if (!canStart(question) || !question.mayReplace || !isOutdated(meta, desired.revision, restartAfter)) return undefined;
   return { reason: meta.revision === desired.revision ? "restart asked for" : "new revision" };
 }
 

@@ -60,7 +60,12 @@ export function next(question: Question, record: ReplicaRecord, actions: Action[
   if (last.asked) return start("restart");
   if (!restarts(run, last)) return { state: { terminated: last } };
   const enough = spent(record, question, run);
-  return enough ? { state: waiting(enough.reason, enough.message) } : retry();
+  if (!enough) return retry();
+  if (record.gaveUp !== last.attempt) {
+    const note = `${replica}: ${enough.message}`;
+    actions.push({ type: "conclude", owner, path: desired.path, replica, outcome: enough.reason, note, record: { ...record, gaveUp: last.attempt } });
+  }
+  return { state: waiting(enough.reason, enough.message) };
 }
 
 /** A start recorded but no trace left: the holder and its process are gone without their exit status. */

@@ -99,6 +99,8 @@ export interface Stopping {
   readonly grace?: number;
   /** The preStop hook is at work; the stop signal comes after it. */
   readonly hook?: boolean;
+  /** Its signal may not have been sent yet. */
+  readonly unsent?: boolean;
   /** Since then it is declared again. */
   readonly spared?: boolean;
 }
@@ -115,6 +117,8 @@ export interface ReplicaRecord {
   readonly before?: ReplicaRecord;
   /** `asked`: it was told to end, so its end says nothing about what it would have done; `why` by what. */
   readonly last?: Terminated & { readonly attempt: string; readonly revision: string; readonly asked?: boolean; readonly why?: StopReason };
+  /** The attempt after which it was not started again, although its policy says so. */
+  readonly gaveUp?: string;
   /** Earliest time of the next start, ms since the epoch. */
   readonly notBefore?: number;
   /** The last start of this revision was refused: nothing ran. */

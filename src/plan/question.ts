@@ -50,6 +50,9 @@ export interface Question {
   readonly now: number;
 }
 
+/** Whether it could start again now: what could not runs on as it is. */
+export const canStart = ({ obstacle, unmet, frozen }: Question): boolean => obstacle === undefined && unmet === undefined && !frozen;
+
 export const waiting = (reason: string, message: string): ReplicaState => ({ waiting: { reason, message } });
 /** When to look again at what takes a moment, ms. */
 export const SOON = 20;

@@ -14,6 +14,9 @@ export type StopReason =
   | "liveness probe failed"
   | "postStart hook failed";
 
+/** Why it is not started again although its policy says so. */
+export type GaveUp = "RestartLimitExceeded" | "BackoffLimitExceeded" | "DeadlineExceeded";
+
 const FAILURES: ReadonlySet<StopReason> = new Set<StopReason>([
   "active deadline exceeded",
   "startup probe failed",

@@ -4,7 +4,7 @@ import { activeDeadline } from "./ending.ts";
 import { everBegun } from "./health.ts";
 import type { ReplicaRecord, Terminated } from "./observed.ts";
 import type { Question } from "./question.ts";
-import { isFailure, type StopReason } from "./reasons.ts";
+import { type GaveUp, isFailure, type StopReason } from "./reasons.ts";
 
 /**
  * The pause after an end, in ms: none after the first, then `initial`, growing by `factor` up to `max`.
@@ -49,11 +49,7 @@ export function withRestart({ restartTimes = [] }: ReplicaRecord, { maxRestarts 
 }
 
 /** Why it is not started again although its policy says so; undefined when it is. */
-export function spent(
-  record: ReplicaRecord,
-  question: Question,
-  run: RunSpec,
-): { reason: "RestartLimitExceeded" | "BackoffLimitExceeded" | "DeadlineExceeded"; message: string } | undefined {
+export function spent(record: ReplicaRecord, question: Question, run: RunSpec): { reason: GaveUp; message: string } | undefined {
   const { maxRestarts, job } = run;
   const deadline = activeDeadline(question, record);
   if (record.last?.reason === "DeadlineExceeded" || (deadline !== undefined && question.now >= deadline))
@@ -62,7 +58,9 @@ export function spent(
     return { reason: "BackoffLimitExceeded", message: `it failed ${(record.run?.retries ?? 0) + 1} times (backoffLimit ${job.backoffLimit})` };
   if (!maxRestarts) return undefined;
   const { count, window } = maxRestarts;
-  const counted = (record.restartTimes ?? []).filter((time) => window === undefined || time > question.now - window);
+  // Counted back from the end, not from now: it stays down until somebody does something about it.
+  const ended = Date.parse(record.last?.finishedAt ?? "") || question.now;
+  const counted = (record.restartTimes ?? []).filter((time) => window === undefined || time > ended - window);
   if (counted.length < count) return undefined;
   return {
     reason: "RestartLimitExceeded",

@@ -3,8 +3,9 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action } from "./action.ts";
 import { begun } from "./health.ts";
 import type { Ending, ObservedAttempt, ReplicaRecord, Stopping } from "./observed.ts";
-import type { Decision, Question, ReplicaState } from "./question.ts";
+import { canStart, type Decision, type Question, type ReplicaState } from "./question.ts";
 import type { StopReason } from "./reasons.ts";
+import { isOutdated } from "./rollout.ts";
 import { targetOf } from "./target.ts";
 
 /** Why an attempt must end, and what is special about that end. */
@@ -46,6 +47,12 @@ export function stop(attempt: ObservedAttempt, why: Why, question: Question, rec
     signal(run.stopSignal, { ...stopping, since });
     return { actions, state, wakeAt: since + grace };
   }
+  if (known.unsent) {
+    // A controller was killed between writing that down and the signal: better asked twice than killed without a word.
+    const { unsent: _, ...stopping } = known;
+    signal(run.stopSignal, { ...stopping, since: now });
+    return { actions, state, wakeAt: now + grace };
+  }
   if (now < deadline) return { actions, state, wakeAt: deadline };
   // A second copy shares its cgroup with the first one, and what is to outlive the main process with that.
   if (alone) signal("SIGKILL", known);
@@ -86,21 +93,22 @@ function endingOf(attempt: ObservedAttempt, { desired }: Question, record: Repli
  */
 export function stopOrphans(
   orphans: readonly (readonly [CgroupPath, readonly number[]])[],
-  { id: replica, desired, obstacle, owner, now }: Question,
+  question: Question,
   record: ReplicaRecord,
   actions: Action[],
 ): Decision {
+  const { id: replica, desired, owner, now, mayReplace, restartAfter } = question;
   const { attempt = "", revision, startedAt = new Date(now).toISOString() } = record.current ?? {};
   const state: ReplicaState = { running: { pid: orphans[0]?.[1][0] ?? 0, startedAt } };
-  const unwanted = orphans.filter(
-    ([path]) => !desired || path !== desired.path || (revision !== undefined && revision !== desired.revision && obstacle === undefined),
-  );
+  const outdated = desired !== undefined && record.current !== undefined && isOutdated(record.current, desired.revision, restartAfter);
+  const replaced = outdated && mayReplace && canStart(question);
+  const unwanted = orphans.filter(([path]) => !desired || path !== desired.path || replaced);
   if (unwanted.length === 0) return { actions, state };
-  const reason: StopReason = desired ? "new revision" : "not declared any more";
+  const reason: StopReason = !desired ? "not declared any more" : revision === desired.revision ? "restart asked for" : "new revision";
   const { gracePeriodSeconds = 30, stopSignal: signal = "SIGTERM" } = desired?.resource.run ?? record.current ?? {};
   const grace = gracePeriodSeconds * 1000;
   const known = begun(record, attempt);
-  const deadline = known && known.since + grace;
+  const deadline = known && !known.unsent ? known.since + grace : undefined;
   if (deadline !== undefined && now < deadline) return { actions, state, wakeAt: deadline };
   const stopping: Stopping = { attempt, since: now, reason };
   for (const [path] of unwanted) {

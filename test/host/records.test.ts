@@ -25,6 +25,16 @@ test("a record is there for the next controller of the same boot, and for none o
   expect(existsSync(join(top, "replicas/web@0.json"))).toBe(false);
 });
 
+test("what a controller was writing when it was killed is taken away by the next one that writes, and by no reader", () => {
+  mkdirSync(join(top, "replicas"));
+  const half = (pid: number | string): string => join(top, "replicas", `a@0.json.${pid}.tmp`);
+  for (const pid of [4_194_999, process.pid]) writeFileSync(half(pid), "{");
+  expect(fileRecords(top, "boot-1").list()).toEqual([]);
+  expect(existsSync(half(4_194_999))).toBe(true);
+  fileRecords(top, "boot-1").write("b@0", record);
+  expect([existsSync(half(4_194_999)), existsSync(half(process.pid))]).toEqual([false, true]);
+});
+
 test("a damaged record is as good as none", () => {
   mkdirSync(join(top, "replicas"));
   for (const [name, text] of [

@@ -93,10 +93,16 @@ import { workload } from "../support/manifests.ts";
   });
 
   test("are not restarted more often than maxRestarts, until somebody asks", async () => {
-    await live.started(workload("w", "{command: [sh, -c, 'exit 1'], maxRestarts: {count: 3, window: 10m}, backoff: {initial: 10ms, max: 10ms}}"));
+    const { told } = await live.started(
+      workload("w", "{command: [sh, -c, 'exit 1'], maxRestarts: {count: 3, window: 2s}, backoff: {initial: 10ms, max: 10ms}}"),
+    );
     await until("it stays down", () => state()?.waiting?.reason === "RestartLimitExceeded");
+    await until("it is told", () => told("RestartLimitExceeded").some((line) => line.includes("w@0: 3 restarts in 2s")));
+    // Also when its window has passed.
+    await sleep(3000);
     expect(status().restartCount).toBe(3);
-    live.write(workload("w", "{command: [sleep, '300'], maxRestarts: {count: 3, window: 10m}}"));
+    expect(told("RestartLimitExceeded")).toHaveLength(1);
+    live.write(workload("w", "{command: [sleep, '300'], maxRestarts: {count: 3, window: 2s}}"));
     await until("a new revision starts", () => state()?.running, 15_000);
   });
 });

@@ -314,6 +314,37 @@ describe("odd ends of the holder", () => {
       "stop w@0, whose holder is gone: SIGINT to all its processes (not declared any more)",
     ]);
   });
+  test("a workload whose holder was killed is restarted and replaced as any other, in its turn", () => {
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGINT", gracePeriodSeconds: 5 } as const;
+    const orphan = seen([], [11], record({ current }));
+    expect(ask(orphan, { restartAfter: NOW - 1 }).actions).toMatchObject([{ type: "signalAll", reason: "restart asked for" }]);
+    expect(ask(orphan, { restartAfter: Date.parse(meta.startedAt) - 1 }).actions).toEqual([]);
+    for (const waits of [{ mayReplace: false }, { unmet: "waits for db" }, { frozen: true }, { obstacle: "gone" }])
+      expect(ask(orphan, { desired: desired("{command: [x]}", "r2"), ...waits }).actions).toEqual([]);
+  });
+  test("what may not have got its signal is asked again, with all its time", () => {
+    const current = { attempt: "w@0@1", revision: "r1", path: "w@0", startedAt: meta.startedAt, stopSignal: "SIGTERM", gracePeriodSeconds: 30 } as const;
+    const stopping = { attempt: "w@0@1", since: NOW - 60_000, unsent: true };
+    for (const attempts of [[attempt()], []]) {
+      const { actions, wakeAt } = ask(seen(attempts, [11], record({ current, stopping })), { desired: undefined });
+      expect(actions).toMatchObject([{ signal: "SIGTERM", record: { stopping: { since: NOW } } }]);
+      expect(actions).not.toMatchObject([{ record: { stopping: { unsent: true } } }]);
+      expect(wakeAt).toBe(NOW + 30_000);
+    }
+  });
+  test("what was restarted as often as it may stays down, and that is told once", () => {
+    const limited = { desired: desired("{command: [x], maxRestarts: {count: 2, window: 1m}}") };
+    const ended = record({ last: last({ finishedAt: new Date(NOW - 600_000).toISOString() }), restartTimes: [NOW - 610_000, NOW - 605_000] });
+    const first = ask(seen([], [], ended), limited);
+    expect(first).toMatchObject({
+      actions: [{ type: "conclude", outcome: "RestartLimitExceeded", note: expect.stringContaining("2 restarts in 60s"), record: { gaveUp: "w@0@0" } }],
+      state: { waiting: { reason: "RestartLimitExceeded" } },
+    });
+    expect(ask(seen([], [], (first.actions[0] as { record: ReplicaRecord }).record), limited)).toMatchObject({
+      actions: [],
+      state: { waiting: { reason: "RestartLimitExceeded" } },
+    });
+  });
   test("a workload whose killMode is ControlGroup has its holder, and is not told otherwise", () => {
     const { actions } = ask(seen([attempt()], [11, 12]), { desired: desired("{command: [x], killMode: ControlGroup}", "r2") });
     expect(actions.map(describeAction)).toContain("stop w@0: SIGTERM to all its processes (new revision)");
