@@ -7,8 +7,8 @@ import type { Engine } from "./engine.ts";
 
 /** Between two looks for ends, ms. */
 const OFTEN = 250;
-/** Where the kernel tells of the end of a last process, only mains that others outlive must be found by looks: fifty a second at the most. */
-const PER_PROCESS = 20;
+/** Where the kernel tells of the end of a last process, only mains that others outlive must be found by looks: twenty a second at the most. */
+const PER_PROCESS = 50;
 
 export class Lives {
   private readonly engine: Engine;
