@@ -1,6 +1,7 @@
 /** Knows which attempts there are: read from the holders' cgroups alone, no pid file, no database. */
 import { basename } from "node:path";
 import type { Controllers } from "../cgroup/hierarchy.ts";
+import { exitCodeOf } from "../plan/exit.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { whyNotExecuted } from "./diagnose.ts";
@@ -43,7 +44,7 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   const meta = parseMeta(commandLineOf(holder.pid)[META_INDEX]);
   const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
   const stage = main && stageOf(main, meta);
-  const exitCode = main ? (main.waitStatus >> 8) & 0xff : 0;
+  const exitCode = main ? exitCodeOf(main.waitStatus) : 0;
   const neverExeced = main !== undefined && (main.neverExeced || main.comm === LAST_STAGE);
   const failed = (exitCode === 126 || exitCode === 127) && typeof stage !== "number" && (neverExeced || stage !== undefined);
   const observedMain: ObservedMain | undefined = main && {
@@ -61,7 +62,7 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
 /** Until it is the command itself, a main process has the name of the init command that it runs, or of a program of its wrap. */
 function stageOf({ comm, neverExeced, state, waitStatus }: ProcessStat, meta: AttemptMeta | undefined): number | string | undefined {
   if (neverExeced) return comm.startsWith(INIT_STAGE) ? Number(comm.slice(INIT_STAGE.length)) : undefined;
-  const code = (waitStatus >> 8) & 0xff;
+  const code = exitCodeOf(waitStatus);
   // What came to its end well was the command; and env(1) has codes of its own.
   if (state !== "Z" || code === 0 || (comm === "env" && code < ENV_FAILED)) return undefined;
   return meta?.wrap?.some(([tool]) => tool === comm) && basename(meta.command ?? "") !== comm ? comm : undefined;

@@ -16,7 +16,7 @@ export interface Mark {
 }
 
 /** One file of a log, and which bytes of the whole it has. */
-interface Piece {
+export interface Piece {
   readonly file: string;
   readonly from: number;
   readonly to: number;

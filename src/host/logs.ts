@@ -2,7 +2,7 @@
 import { constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
-import { addMark, type Layout, layoutOf, tidyIndex } from "./logIndex.ts";
+import { addMark, layoutOf, type Piece, tidyIndex } from "./logIndex.ts";
 import { isBeingRotated, putAside, settle } from "./rotate.ts";
 
 /** The live log file of one replica. */
@@ -17,11 +17,12 @@ export function logFile(logDirectory: string, workload: string, ordinal: number,
 export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   makePath(dirname(file));
   // A file that begins with a hole is put aside by whoever looks after logs.
-  const large = ({ from, to, offset }: Layout["pieces"][number]): boolean => to - from > maxBytes && offset === 0;
-  let live = liveOf(file);
-  if (live && large(live) && !isBeingRotated(file) && settle(file, maxFiles)) {
-    live = liveOf(file);
-    if (live && large(live)) {
+  const isLarge = (piece: Piece | undefined): piece is Piece => piece !== undefined && piece.to - piece.from > maxBytes && piece.offset === 0;
+  let live = layoutOf(file).pieces.at(-1);
+  if (isLarge(live) && !isBeingRotated(file) && settle(file, maxFiles)) {
+    // What was ended there may have taken its beginning out.
+    live = layoutOf(file).pieces.at(-1);
+    if (isLarge(live)) {
       putAside(file, file, maxFiles);
       addMark(file, { what: "base", time: Date.now(), position: live.to, offset: 0 });
       tidyIndex(file);
@@ -32,8 +33,6 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   addMark(file, { what: "start", time: Date.now(), position, offset: 0 });
   return descriptor;
 }
-
-const liveOf = (file: string): Layout["pieces"][number] | undefined => layoutOf(file).pieces.at(-1);
 
 /** mkdir -p, a directory at a time: Node's own never returns below /proc. */
 function makePath(directory: string): void {

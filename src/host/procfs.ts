@@ -25,11 +25,16 @@ const PF_FORKNOEXEC = 0x40;
 /** Undefined when there is no such process. */
 export function statOf(pid: number): ProcessStat | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseStat(text);
+}
+
+/** The text of a file stat; undefined where it is empty. */
+export function parseStat(text: string): ProcessStat | undefined {
+  if (text === "") return undefined;
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const flags = Number(fields[6]);
   return {
-    pid,
+    pid: Number.parseInt(text, 10),
     comm: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0] ?? "",
     parent: Number(fields[1]),

@@ -6,9 +6,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { open, rm, writeFile } from "node:fs/promises";
-import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, nextPiece, tidyIndex } from "./logIndex.ts";
+import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, nextPiece, type Piece, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
+
+/** Of fallocate(1). */
+type How = "--collapse-range" | "--punch-hole";
 
 /** How a rotation went: `unsupported` by the file system; `small`: there is nothing to put aside. */
 export type Rotation = "rotated" | "small" | "unsupported";
@@ -52,23 +55,13 @@ async function putBeginningAside(log: string, maxFiles: number): Promise<Rotatio
   }
   addMark(log, begun);
   if (maxFiles > 1) renameSync(copied, nextPiece(log));
-  const range = [whole ? "--collapse-range" : "--punch-hole", String(live.offset), String(end - live.offset), log];
-  const [done, undone] = [baseOf(begun), baseOf(live)];
-  const words = [permitFor(log, begun), ...range, lineOf(done), lineOf(undone), indexFile(log), nextPiece(log)];
-  const code = await run("sh", ["-c", TAKE_OUT, "holdfast-rotate", ...words]);
-  if (code === CODE.unmarked) addMark(log, done);
-  if (code === CODE.withdrawn) abandon(log, undone);
-  if (code === CODE.done || code === CODE.unmarked) settle(log, maxFiles);
+  const done = await takeOut(log, whole ? "--collapse-range" : "--punch-hole", live, end, begun);
+  if (done) settle(log, maxFiles);
   tidyIndex(log);
-  return code === CODE.done || code === CODE.unmarked ? "rotated" : "unsupported";
+  return done ? "rotated" : "unsupported";
 }
 
-const baseOf = (at: { readonly offset: number } & ({ readonly position: number } | { readonly from: number })): Mark => ({
-  what: "base",
-  time: Date.now(),
-  position: "position" in at ? at.position : at.from,
-  offset: at.offset,
-});
+const base = (position: number, offset: number): Mark => ({ what: "base", time: Date.now(), position, offset });
 
 /** Stands beside a log until its beginning is taken out: who removes it decides whether that will ever happen. One for each rotation. */
 const permitFor = (log: string, { time, position }: Mark): string => besideLog(log, `permit-${time}-${position}`);
@@ -87,8 +80,19 @@ if [ $code = 0 ]; then printf %s "$6" >>"$8" || exit 3; exit 0; fi
 rm -f -- "$9"
 printf %s "$7" >>"$8"
 exit 1`;
-/** Any other: nobody knows what was done, and settle() sees to it. */
-const CODE = { done: 0, failed: 1, withdrawn: 2, unmarked: 3 } as const;
+/** Exit codes that ask for something; of any but these, 0 and 1 nobody knows what was done, and settle() sees to it. */
+const CODE = { withdrawn: 2, unmarked: 3 } as const;
+
+/** Takes the live piece out, up to `end`; whether it is known to be done. */
+async function takeOut(log: string, how: How, live: Piece, end: number, begun: Mark): Promise<boolean> {
+  const [done, undone] = [base(begun.position, begun.offset), base(live.from, live.offset)];
+  const range = [how, String(live.offset), String(end - live.offset), log];
+  const words = [permitFor(log, begun), ...range, lineOf(done), lineOf(undone), indexFile(log), nextPiece(log)];
+  const code = await run("sh", ["-c", TAKE_OUT, "holdfast-rotate", ...words]);
+  if (code === CODE.unmarked) addMark(log, done);
+  if (code === CODE.withdrawn) abandon(log, undone);
+  return code === 0 || code === CODE.unmarked;
+}
 
 /**
  * Ends what was begun and never finished. False: it is at work; look again. Nothing is thrown away unless it is certain that
@@ -98,11 +102,12 @@ export function settle(log: string, maxFiles: number): boolean {
   const { begun, rotating, pieces } = layoutOf(log);
   const live = pieces.at(-1);
   if (begun && live) {
-    if (withdraw(permitFor(log, begun))) abandon(log, baseOf(live), permitFor(log, begun));
+    const undone = base(live.from, live.offset);
+    if (withdraw(permitFor(log, begun))) abandon(log, undone, permitFor(log, begun));
     else if (rotating) return false;
     // Its shell was killed too. A hole shows whether it was made; with a collapsed range nothing does.
-    else if (begun.offset > 0 && !isHole(log, live.offset)) abandon(log, baseOf(live));
-    else addMark(log, baseOf(begun));
+    else if (begun.offset > 0 && !isHole(log, live.offset)) abandon(log, undone);
+    else addMark(log, base(begun.position, begun.offset));
   }
   if (statSync(nextPiece(log), { throwIfNoEntry: false })) putAside(log, nextPiece(log), maxFiles);
   return true;
@@ -189,7 +194,7 @@ async function wayOf(log: string, block: number): Promise<"collapse" | "punch" |
 }
 
 /** fallocate(1) of util-linux: Node has no call for it. */
-const fallocate = async (how: "--collapse-range" | "--punch-hole", file: string, offset: number, length: number): Promise<boolean> =>
+const fallocate = async (how: How, file: string, offset: number, length: number): Promise<boolean> =>
   (await run("fallocate", [how, "--offset", String(offset), "--length", String(length), file])) === 0;
 
 /** The exit code; undefined when it could not be started, or was killed. */

@@ -1,5 +1,4 @@
 /** Knows the parts of the shell scripts that start processes: entering cgroups, and the surroundings of a command. */
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { getPriority } from "node:os";
 import { isShellsOwn } from "../plan/identity.ts";
@@ -80,14 +79,4 @@ function wordsOf(wrap: readonly (readonly string[])[]): string[] {
     if (path === undefined) throw new Error(`${tool} is not installed: the packages util-linux and coreutils have what user, nice and the like need`);
     return [path, ...(tool === "nice" ? ["-n", String(Number(options[1]) - getPriority())] : options)];
   });
-}
-
-/** spawn(), with words for what the kernel has against words that are too long. */
-export function trySpawn(...words: Parameters<typeof spawn>): ReturnType<typeof spawn> {
-  try {
-    return spawn(...words);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
-    throw new Error("the command and its environment are too long for the kernel (E2BIG: 131071 bytes in one word, ARG_MAX in all; execve(2))");
-  }
 }

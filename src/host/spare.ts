@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { isDoomed } from "./procfs.ts";
-import { DEFAULT_PATH, trySpawn } from "./shell.ts";
+import { DEFAULT_PATH } from "./shell.ts";
 
 /** A file that standard output and error append to, and a descriptor of it. */
 export interface Output {
@@ -67,3 +67,13 @@ function lineOf(args: Shell["args"], env: Shell["env"], file: string): string {
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** spawn(), with words for what the kernel has against words that are too long. */
+function trySpawn(...words: Parameters<typeof spawn>): ReturnType<typeof spawn> {
+  try {
+    return spawn(...words);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "E2BIG") throw error;
+    throw new Error("the command and its environment are too long for the kernel (E2BIG: 131071 bytes in one word, ARG_MAX in all; execve(2))");
+  }
+}

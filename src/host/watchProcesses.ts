@@ -1,5 +1,6 @@
 /** Knows whether processes are as they were, cheaply: reads of files in /proc that are kept open, one for each thing that matters. */
 import { closeSync, openSync, readSync } from "node:fs";
+import { hasEnded, parseStat } from "./procfs.ts";
 
 export interface ProcessWatch {
   /** Watches these main processes, by a name of the caller's, and no others. Returns the names that are watched only now. */
@@ -39,10 +40,8 @@ function read(descriptor: number): number {
 
 const textOf = (descriptor: number | undefined): string => (descriptor === undefined ? "" : buffer.toString("latin1", 0, read(descriptor)));
 
-const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(") ") + 2).split(" ", 18);
-
 /** Any other state than that is only what it happens to do at the moment. */
-const isStopped = (stat: number | undefined): boolean => fieldsOf(textOf(stat))[0] === "T";
+const isStopped = (stat: number | undefined): boolean => parseStat(textOf(stat))?.state === "T";
 
 function open(file: string): number | undefined {
   try {
@@ -53,14 +52,11 @@ function open(file: string): number | undefined {
 }
 
 /** Asked all day long, and so without a text: the state stands behind the last bracket. */
-function hasEnded({ stat }: Watched): boolean {
+function isOver({ stat }: Watched): boolean {
   const length = read(stat);
   if (length === 0) return true;
   const state = String.fromCharCode(buffer[buffer.lastIndexOf(BRACKET, length - 1) + 2] ?? 0);
-  if (state !== "Z" && state !== "X") return false;
-  // A first thread that ended alone is a zombie too.
-  const fields = fieldsOf(textOf(stat));
-  return fields[0] !== "Z" || Number(fields[17]) <= 1;
+  return (state === "Z" || state === "X") && hasEnded(parseStat(textOf(stat)));
 }
 
 const BRACKET = ")".charCodeAt(0);
@@ -68,7 +64,7 @@ const BRACKET = ")".charCodeAt(0);
 function watch(pid: number): Watched | undefined {
   const stat = open(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  const above = Number(fieldsOf(textOf(stat))[1]);
+  const above = parseStat(textOf(stat))?.parent ?? 0;
   const parent = above > 1 ? open(`/proc/${above}/stat`) : undefined;
   const cgroup = open(`/proc/${pid}/cgroup`);
   return { pid, stat, parent, cgroup, parentStopped: isStopped(parent), cgroups: textOf(cgroup), told: false };
@@ -99,7 +95,7 @@ export function watchProcesses(): ProcessWatch {
     ended: () => {
       const names: string[] = [];
       for (const [name, entry] of watched) {
-        if (entry.told || !hasEnded(entry)) continue;
+        if (entry.told || !isOver(entry)) continue;
         entry.told = true;
         names.push(name);
       }

@@ -20,7 +20,6 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
   const [startup, liveness, readiness] = (["startup", "liveness", "readiness"] as const).map((which) => probe(which, spec[`${which}Probe`], report));
   checkNames(spec, report);
   checkPrograms(spec, report);
-  const pauses = backoff(spec, milliseconds, report);
   return {
     replicas: spec.replicas ?? 1,
     strategy: strategy(spec, report),
@@ -32,7 +31,7 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     identity: identity(spec, take, report),
     restartPolicy: spec.restartPolicy ?? (spec.schedule === undefined ? "Always" : "OnFailure"),
     restartRules: (spec.restartPolicyRules ?? []).map(({ exitCodes }) => exitCodes),
-    backoff: pauses,
+    backoff: backoff(spec, milliseconds, report),
     maxRestarts: maxRestarts(spec, milliseconds, report),
     gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
     stopSignal: spec.stopSignal ?? "SIGTERM",
@@ -195,14 +194,12 @@ function checkPrograms({ command, initCommands = [], lifecycle, ...spec }: Spec,
 
 /** Names that must differ from each other. */
 function checkNames({ initCommands = [], dependsOn = [], rlimits = [] }: Spec, report: Report): void {
-  for (const [index, { type }] of rlimits.entries())
-    if (rlimits.findIndex((other) => other.type === type) < index)
-      report("InvalidValue", `/spec/rlimits/${index}/type`, `expected each limit once, found ${type} again`);
-  for (const [field, list] of [
-    ["initCommands", initCommands],
-    ["dependsOn", dependsOn],
-  ] as const)
-    for (const [index, { name }] of list.entries())
-      if (list.findIndex((other) => other.name === name) < index)
-        report("InvalidValue", `/spec/${field}/${index}/name`, `expected each name once, found ${name} again`);
+  const lists: readonly (readonly [field: string, key: string, what: string, names: readonly string[]])[] = [
+    ["rlimits", "type", "limit", rlimits.map(({ type }) => type)],
+    ["initCommands", "name", "name", initCommands.map(({ name }) => name)],
+    ["dependsOn", "name", "name", dependsOn.map(({ name }) => name)],
+  ];
+  for (const [field, key, what, names] of lists)
+    for (const [index, name] of names.entries())
+      if (names.indexOf(name) < index) report("InvalidValue", `/spec/${field}/${index}/${key}`, `expected each ${what} once, found ${name} again`);
 }

@@ -31,11 +31,11 @@ export function commandOf(resource: WorkloadResource, ordinal: number, path: Cgr
   const more = { ...(initCommands.length > 0 ? { initCommands } : {}), ...run.identity, ...(run.logs.journald ? { journald: true } : {}) };
   const revision = digest([path, argv, env, run.workingDir, run.logs.directory, ...(Object.keys(more).length > 0 ? [more] : [])]);
   if ("obstacle" in identity) return { argv, initCommands, env, wrap: [], revision, obstacle: obstacle ?? identity.obstacle };
-  const wrap = [...identity.wrap, ...shellsOwn(env)];
+  const last = shellsOwn(env);
   // env(1) would take it for one more variable.
-  const misread = wrap.at(-1)?.[0] === "env" && argv[0]?.includes("=") ? `${argv[0]}: a program with = in its name cannot have such variables` : undefined;
+  const misread = last.length > 0 && argv[0]?.includes("=") ? `${argv[0]}: a program with = in its name cannot have such variables` : undefined;
   const login = identity.env.filter(([name]) => !variables.has(name));
-  return { argv, initCommands, env: [...login, ...env], wrap, revision, obstacle: obstacle ?? misread };
+  return { argv, initCommands, env: [...login, ...env], wrap: [...identity.wrap, ...last], revision, obstacle: obstacle ?? misread };
 }
 
 /** The variables by name, each with those above it expanded in it, or why they cannot be worked out. */

@@ -2,8 +2,8 @@
 import { lastDue, nextRun } from "../api/schedule.ts";
 import { begun } from "./health.ts";
 import type { ObservedAttempt, ReplicaRecord } from "./observed.ts";
-import { canStart, type Question } from "./question.ts";
-import { isIrrevocable } from "./reasons.ts";
+import { canStart, earliest, type Question } from "./question.ts";
+import { isIrrevocable, type StopReason } from "./reasons.ts";
 import { isOutdated } from "./rollout.ts";
 import type { Why } from "./stop.ts";
 
@@ -32,8 +32,15 @@ export function whyStop({ id, meta }: ObservedAttempt, question: Question, recor
     if (restartAfter !== undefined && Date.parse(meta.startedAt) < restartAfter) return { reason: "restart asked for" };
     return meta.path === desired.path ? undefined : { reason: "new revision" };
   }
-  if (!canStart(question) || !question.mayReplace || !isOutdated(meta, desired.revision, restartAfter)) return undefined;
-  return { reason: meta.revision === desired.revision ? "restart asked for" : "new revision" };
+  const reason = whyReplaced(meta, question);
+  return reason && { reason };
+}
+
+/** Why what runs as it was started is to make room for the same workload now; undefined while it may run on. */
+export function whyReplaced(runs: { readonly revision: string; readonly startedAt: string }, question: Question): StopReason | undefined {
+  const { desired, mayReplace, restartAfter } = question;
+  if (!desired || !mayReplace || !canStart(question) || !isOutdated(runs, desired.revision, restartAfter)) return undefined;
+  return runs.revision === desired.revision ? "restart asked for" : "new revision";
 }
 
 /** Up to when times of this schedule have been dealt with; undefined for another one. */
@@ -46,8 +53,7 @@ export function endsAt(question: Question, record: ReplicaRecord): number | unde
   const job = question.desired?.resource.run.job;
   const times = [activeDeadline(question, record)];
   if (job?.schedule && job.concurrencyPolicy === "Replace" && !job.suspend) times.push(nextRun(job.schedule, question.now));
-  const known = times.filter((time) => time !== undefined);
-  return known.length > 0 ? Math.min(...known) : undefined;
+  return earliest(times);
 }
 
 /** Until when a job's run may take. */

@@ -8,13 +8,16 @@ const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, numbe
 /** Exit codes of the launching shell, before the command's own exec (host/launch.ts). */
 const LAUNCH_EXIT = { placement: 125, workingDir: 124, oomScore: 123 } as const;
 
+/** wait(2): the second byte, where no signal ended it. */
+export const exitCodeOf = (waitStatus: number): number => (waitStatus >> 8) & 0xff;
+
 /**
  * How a main process ended, from its wait status (wait(2): low 7 bits the signal, next byte the exit code) and whether
  * the kernel's OOM killer was at work in its cgroup since it was last seen alive. `stopped`: what Holdfast itself had begun.
  */
 export function terminated(main: ObservedMain, meta: AttemptMeta, stopped: Stopping | undefined, oomKilled: boolean, now: number): Terminated {
   const signalNumber = main.waitStatus & 0x7f;
-  const exitCode = (main.waitStatus >> 8) & 0xff;
+  const exitCode = exitCodeOf(main.waitStatus);
   const signal = signalNumber === 0 ? null : (SIGNAL_NAMES.get(signalNumber) ?? `signal ${signalNumber}`);
   const times = { startedAt: meta.startedAt, finishedAt: new Date(now).toISOString() };
   if (stopped && isFailure(stopped.reason)) {

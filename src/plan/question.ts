@@ -53,6 +53,12 @@ export interface Question {
 /** Whether it could start again now: what could not runs on as it is. */
 export const canStart = ({ obstacle, unmet, frozen }: Question): boolean => obstacle === undefined && unmet === undefined && !frozen;
 
+/** The first of some times, of which some may never come. */
+export function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
+}
+
 export const waiting = (reason: string, message: string): ReplicaState => ({ waiting: { reason, message } });
 /** When to look again at what takes a moment, ms. */
 export const SOON = 20;

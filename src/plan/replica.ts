@@ -8,7 +8,7 @@ import { terminated } from "./exit.ts";
 import { begun, everBegun, healthOf, isAlive, needsHealth, nextHealth } from "./health.ts";
 import { next } from "./next.ts";
 import type { AttemptMeta, Current, Ending, ObservedAttempt, ObservedMain, ReplicaRecord } from "./observed.ts";
-import { type Decision, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
+import { type Decision, earliest, type Question, type ReplicaState, SOON, waiting } from "./question.ts";
 import { afterEnd } from "./restart.ts";
 import { provenAt } from "./rollout.ts";
 import { same } from "./same.ts";
@@ -102,8 +102,7 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   // Once it has been available, that is all a rollout waits for.
   if (proven !== undefined && proven <= now && record.run)
     actions.push({ type: "note", owner, path: desired.path, replica, record: { ...record, run: { ...record.run, proven: true } } });
-  const times = [endsAt(question, record), proven].filter((time) => time !== undefined).filter((time) => time > now);
-  const wakeAt = times.length > 0 ? Math.min(...times) : undefined;
+  const wakeAt = earliest([endsAt(question, record), proven !== undefined && proven > now ? proven : undefined]);
   return { actions, state, target, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 

@@ -7,7 +7,7 @@ import type { Action, Target } from "./action.ts";
 import { hasDependents, unmetDependency } from "./depend.ts";
 import { type DesiredReplica, replicasOf } from "./desired.ts";
 import type { Inputs, InScope } from "./plan.ts";
-import type { ReplicaState } from "./question.ts";
+import { earliest, type ReplicaState } from "./question.ts";
 import { decide } from "./replica.ts";
 import { type Rollout, rolloutOf } from "./rollout.ts";
 
@@ -79,10 +79,9 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     states.set(id, decision.state);
     if (decision.target) targets.set(id, decision.target);
     const [path] = paths;
-    const times = [decision.wakeAt, roll && (roll.outdated.includes(id) || roll.unproven.includes(id)) ? roll.wakeAt : undefined].filter(
-      (time) => time !== undefined,
-    );
-    if (path !== undefined && times.length > 0) wakes.set(path, Math.min(...times));
+    const rolls = roll && (roll.outdated.includes(id) || roll.unproven.includes(id));
+    const wakeAt = earliest([decision.wakeAt, rolls ? roll.wakeAt : undefined]);
+    if (path !== undefined && wakeAt !== undefined) wakes.set(path, wakeAt);
     if (wanted && roll?.failed && !cgroup?.frozen && !isHeld(decision.state) && (roll.outdated[0] ?? roll.unproven[0]) === id)
       problems.push(failedRollout(wanted, roll));
   }

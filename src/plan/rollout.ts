@@ -3,6 +3,7 @@ import type { RunSpec } from "../api/resource.ts";
 import type { DesiredReplica } from "./desired.ts";
 import { begun, isAlive, needsHealth, readySince } from "./health.ts";
 import type { ReplicaRecord } from "./observed.ts";
+import { earliest } from "./question.ts";
 
 export interface Rollout {
   /** Replicas that may be (or are being) replaced now. */
@@ -76,8 +77,7 @@ export function rolloutOf(
   const deadline = progressed + strategy.progressDeadlineSeconds * 1000;
   const failed = waits && progressed > 0 && now >= deadline;
   if (waits && !failed && progressed > 0) times.push(deadline);
-  const ahead = times.filter((time) => time > now);
-  const wakeAt = waits && ahead.length > 0 ? Math.min(...ahead) : undefined;
+  const wakeAt = waits ? earliest(times.filter((time) => time > now)) : undefined;
   return { replace, outdated, updated, available, wakeAt, unproven, failed };
 }
 

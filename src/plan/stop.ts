@@ -1,11 +1,11 @@
 /** Knows how a workload is ended: its preStop hook, then asked, given its grace period, and only then killed. */
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action } from "./action.ts";
+import { whyReplaced } from "./ending.ts";
 import { begun } from "./health.ts";
 import type { Ending, ObservedAttempt, ReplicaRecord, Stopping } from "./observed.ts";
-import { canStart, type Decision, type Question, type ReplicaState } from "./question.ts";
+import type { Decision, Question, ReplicaState } from "./question.ts";
 import type { StopReason } from "./reasons.ts";
-import { isOutdated } from "./rollout.ts";
 import { targetOf } from "./target.ts";
 
 /** Why an attempt must end, and what is special about that end. */
@@ -97,14 +97,13 @@ export function stopOrphans(
   record: ReplicaRecord,
   actions: Action[],
 ): Decision {
-  const { id: replica, desired, owner, now, mayReplace, restartAfter } = question;
-  const { attempt = "", revision, startedAt = new Date(now).toISOString() } = record.current ?? {};
+  const { id: replica, desired, owner, now } = question;
+  const { attempt = "", startedAt = new Date(now).toISOString() } = record.current ?? {};
   const state: ReplicaState = { running: { pid: orphans[0]?.[1][0] ?? 0, startedAt } };
-  const outdated = desired !== undefined && record.current !== undefined && isOutdated(record.current, desired.revision, restartAfter);
-  const replaced = outdated && mayReplace && canStart(question);
+  const replaced = record.current && whyReplaced(record.current, question);
   const unwanted = orphans.filter(([path]) => !desired || path !== desired.path || replaced);
   if (unwanted.length === 0) return { actions, state };
-  const reason: StopReason = !desired ? "not declared any more" : revision === desired.revision ? "restart asked for" : "new revision";
+  const reason: StopReason = desired ? (replaced ?? "new revision") : "not declared any more";
   const { gracePeriodSeconds = 30, stopSignal: signal = "SIGTERM" } = desired?.resource.run ?? record.current ?? {};
   const grace = gracePeriodSeconds * 1000;
   const known = begun(record, attempt);
