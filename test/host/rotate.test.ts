@@ -9,7 +9,7 @@ import { addMark, layoutOf } from "../../src/host/logIndex.ts";
 import { attemptRange, positionAt, readLog, startOfTail } from "../../src/host/logReader.ts";
 import { childrenOf, statOf } from "../../src/host/procfs.ts";
 import { putAside, rotate, settle } from "../../src/host/rotate.ts";
-import { until } from "../support/live.ts";
+import { end, until } from "../support/live.ts";
 
 let top: string;
 let log: string;
@@ -95,11 +95,6 @@ describe("a rotation of which the controller was killed", () => {
     return child;
   };
   const ended = (child: ChildProcess): Promise<void> => new Promise((resolve) => child.once("exit", () => resolve()));
-  const killed = async (child: ChildProcess): Promise<void> => {
-    const gone = ended(child);
-    child.kill("SIGKILL");
-    await gone;
-  };
   /** As if the rotation had begun long ago. */
   const age = (): void => {
     const index = join(top, ".w.0.log.index");
@@ -120,7 +115,7 @@ describe("a rotation of which the controller was killed", () => {
 
   test("before anything was taken out never happens: the next controller withdraws its permit, and begins its own", async () => {
     await begin();
-    await killed(await busyWith("rm"));
+    await end(await busyWith("rm"), "SIGKILL");
     append(lines(20_000, 30_000));
     expect(await rotate(log, 3)).toBe("rotated");
     append(lines(30_000, 40_000));
@@ -132,7 +127,7 @@ describe("a rotation of which the controller was killed", () => {
 
   test("while it is taken out goes on by itself, and is waited for", async () => {
     await begin();
-    await killed(await busyWith("fallocate"));
+    await end(await busyWith("fallocate"), "SIGKILL");
     append(lines(20_000, 30_000));
     expect(settle(log, 3)).toBe(false);
     expect(await whole()).toBe(lines(0, 30_000));
@@ -157,7 +152,7 @@ describe("a rotation of which the controller was killed", () => {
     const shell = childrenOf(child.pid as number).find((pid) => statOf(pid)?.comm === "sh") as number;
     for (const pid of childrenOf(shell)) process.kill(pid, "SIGKILL");
     process.kill(shell, "SIGKILL");
-    await killed(child);
+    await end(child, "SIGKILL");
     expect(settle(log, 3)).toBe(false);
     age();
     expect(settle(log, 3)).toBe(true);

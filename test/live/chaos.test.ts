@@ -4,7 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
 
 /** Fewer where the machine is emulated; a thousand by `npm run chaos`. */
@@ -77,9 +77,7 @@ const EDIT_EVERY = 10;
         random = (random * 1103515245 + 12345) % 2 ** 31;
         // Most do not get far; some live long enough for probes and rollouts.
         await sleep(random % (kill % EDIT_EVERY === 5 ? 4000 : 450));
-        const gone = new Promise((resolve) => controller.child.once("exit", resolve));
-        controller.child.kill("SIGKILL");
-        await gone;
+        await end(controller.child, "SIGKILL");
         collect(controller.lines());
         const now = aliveIn(live.cgroup("", "sleeper@0"));
         if (sleeper === undefined) [sleeper] = now;
@@ -141,9 +139,7 @@ const EDIT_EVERY = 10;
     live.write(workload("w", "{command: [sleep, '3600'], terminationGracePeriodSeconds: 1}"), "w.yaml");
     const first = live.controller("--resync", "10m");
     const main = await until("it runs", () => live.pid("w"), 20_000);
-    const gone = new Promise((resolve) => first.child.once("exit", resolve));
-    first.child.kill("SIGKILL");
-    await gone;
+    await end(first.child, "SIGKILL");
     // Without its holder the number is free as soon as it ends.
     const holder = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${main}/status`, "utf8"))?.[1]);
     process.kill(holder, "SIGKILL");

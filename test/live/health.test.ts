@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ReplicaStatus } from "../../src/api/status.ts";
-import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("the health of a workload", () => {
@@ -156,9 +156,7 @@ import { group, workload } from "../support/manifests.ts";
     const first = await live.started(workload("w", spec));
     await until("it is ready", () => replica().ready);
     const pid = live.pid("w");
-    const gone = new Promise((resolve) => first.child.once("exit", resolve));
-    first.child.kill("SIGKILL");
-    await gone;
+    await end(first.child, "SIGKILL");
     const second = await live.started(workload("w", spec));
     expect(replica().ready).toBe(true);
     await sleep(1500);

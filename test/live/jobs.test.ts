@@ -1,10 +1,9 @@
 /** Schedules, limits of restarts, and exit codes, under a controller of its own. The clock is the machine's: minutes are minutes. */
-import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { requestRestart } from "../../src/host/requests.ts";
-import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("jobs", () => {
@@ -24,9 +23,7 @@ import { workload } from "../support/manifests.ts";
     const next = Date.parse(status().nextScheduleTime ?? "");
     expect(next - Date.now()).toBeLessThanOrEqual(60_000);
     // The controller is away at the due time.
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await gone;
+    await end(child, "SIGKILL");
     await sleep(Math.max(0, next - Date.now()) + 500);
     expect(() => live.log("w")).toThrow();
     const { told } = await live.started(spec());
@@ -49,21 +46,16 @@ import { workload } from "../support/manifests.ts";
   test("run once for each time, also when the controller is killed in the moment of their launch", async () => {
     const runs = join(live.directory, "runs");
     const text = workload("w", `{command: [sh, -c, 'echo ran >>${runs}; sleep 1; exit 7'], schedule: "0 0 1 1 *", backoffLimit: 0}`);
-    const end = async ({ child }: { child: ChildProcess }, signal: NodeJS.Signals): Promise<void> => {
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      child.kill(signal);
-      await gone;
-    };
     for (let round = 1; round <= 3; round++) {
       const first = await live.started(text);
       requestRestart(live.runDirectory, "w", Date.now());
       // Without a pause: the controller sleeps for a millisecond until the launch is done, and must not get to know that.
       for (const deadline = Date.now() + 5000 * PATIENCE; live.procs("", "w@0").length === 0; )
         if (Date.now() > deadline) throw new Error("nothing was launched");
-      await end(first, "SIGKILL");
+      await end(first.child, "SIGKILL");
       const second = await live.started(undefined);
       await until("it has failed", () => second.told("JobFailed").length > 0, 15_000);
-      await end(second, "SIGTERM");
+      await end(second.child, "SIGTERM");
       expect({ round, runs: readFileSync(runs, "utf8") }).toEqual({ round, runs: "ran\n".repeat(round) });
     }
     expect(status().history).toMatchObject([{ reason: "BackoffLimitExceeded", exitCode: 7, retries: 0 }]);

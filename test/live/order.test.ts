@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("the order of things", () => {
@@ -158,9 +158,7 @@ import { group, workload } from "../support/manifests.ts";
   test("diff tells per field what an edit comes to", async () => {
     const { child } = await live.started(workload("w", "{command: [sleep, '300'], limits: {pids.max: 5}, backoff: {initial: 1s}}"));
     await until("it is remembered", () => existsSync(join(live.runDirectory, "status.json")));
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    await gone;
+    await end(child, "SIGTERM");
     live.write(workload("w", "{command: [sleep, '301'], limits: {pids.max: 6}, backoff: {initial: 2s}}"));
     const { stdout, code } = live.holdfast("diff");
     expect(code).toBe(1);

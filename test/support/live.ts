@@ -171,17 +171,20 @@ export class Live {
   /** Ends all that this object started and removes all that it made. */
   async close(): Promise<void> {
     for (const child of this.controllers) {
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = new Promise((resolve) => child.once("exit", resolve));
-        child.kill("SIGKILL");
-        await gone;
-      }
+      if (child.exitCode === null && child.signalCode === null) await end(child, "SIGKILL");
     }
     for (let round = 0; round < 100 && !removeTree(this.root); round++) await sleep(20);
     rmSync(this.directory, { recursive: true, force: true });
     const left = directories(this.root);
     if (left.length > 0) throw new Error(`cgroups are left behind: ${left.join(", ")}`);
   }
+}
+
+/** Signals a child that runs, and waits for its end. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await gone;
 }
 
 /** Without what slows every start of Node down here and there. */
