@@ -19,6 +19,9 @@ let count = 0;
 /** How much slower than a machine this one may be: one that is emulated needs patience. */
 export const PATIENCE = Number(process.env["HOLDFAST_TEST_PATIENCE"] ?? 1);
 
+/** What the controllers of this test file printed: it tells why one waited in vain. */
+const outputs: (() => string)[] = [];
+
 export class Live {
   readonly root = `holdfast-test-${process.pid}-${count++}`;
   readonly directory: string;
@@ -142,6 +145,7 @@ export class Live {
     this.controllers.push(child);
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    outputs.push(() => text);
     return {
       child,
       output: () => text,
@@ -214,7 +218,8 @@ export async function until<T>(what: string, condition: () => T | undefined | fa
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}${last ? `: ${last}` : ""}`);
+    if (Date.now() > deadline)
+      throw new Error(`waited in vain until ${what}${last ? `: ${last}` : ""}\n${(outputs.at(-1)?.() ?? "").split("\n").slice(-25).join("\n")}`);
     await sleep(5);
   }
 }
