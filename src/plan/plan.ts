@@ -38,6 +38,9 @@ export interface Inputs {
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }
 
+/** When to look again at an undeclared cgroup in which something is left, ms: nothing tells when that goes. */
+const EMPTIES = 1000;
+
 /** True for paths within the scope. */
 export type InScope = (path: CgroupPath) => boolean;
 
@@ -55,7 +58,7 @@ export function plan(inputs: Inputs): Plan {
   const writes = limitWrites(sorted, inputs, structure.absent, problems);
   reported.push(...writes.reported);
   const lives = replicas(inputs, inScope, structure.absent, problems);
-  const removals = prune(inputs, inScope, lives.busy, problems);
+  const { removals, kept } = prune(inputs, inScope, lives.busy, problems);
   const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
   // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
   const places: Action[] = [];
@@ -75,7 +78,7 @@ export function plan(inputs: Inputs): Plan {
     problems,
     states: lives.states,
     targets: lives.targets,
-    wakes: lives.wakes,
+    wakes: new Map([...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
   };
 }
 
@@ -145,8 +148,16 @@ function thaws({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
   });
 }
 
-/** Directories that nobody declares, innermost first. Nothing goes while manifests are broken or processes live there. */
-function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySet<CgroupPath>, problems: Problem[]): Action[] {
+/**
+ * Directories that nobody declares, innermost first. Nothing goes while manifests are broken or processes live there; those
+ * that cannot go yet are `kept`.
+ */
+function prune(
+  { desired, observed }: Inputs,
+  inScope: InScope,
+  busy: ReadonlySet<CgroupPath>,
+  problems: Problem[],
+): { readonly removals: Action[]; readonly kept: ReadonlySet<CgroupPath> } {
   const undeclared = new Map<CgroupPath, string[]>();
   for (const [hierarchy, cgroups] of observed.cgroups) {
     for (const path of cgroups.keys()) {
@@ -167,9 +178,10 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
         hint: "if everything shall go, start with --prune=force",
       });
     }
-    return [];
+    return { removals: [], kept: new Set() };
   }
   const removed = new Set<CgroupPath>();
+  const kept = new Set<CgroupPath>();
   const removals: Action[] = [];
   for (const path of [...undeclared.keys()].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))) {
     if (belongsToWorkload(path, desired, busy)) continue;
@@ -185,11 +197,13 @@ function prune({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
         message: `the cgroup is not declared, and holds processes that Holdfast did not start: ${pids.slice(0, 5).join(", ")}${pids.length > 5 ? ", …" : ""}`,
         hint: "move them away or end them; it is removed when it is empty",
       });
-    if (pids.length > 0 || busy.has(path) || observed.childrenOf(path).some((name) => !removed.has(childPath(path, name)))) {
+    if (busy.has(path)) continue;
+    if (pids.length > 0 || observed.childrenOf(path).some((name) => !removed.has(childPath(path, name)))) {
+      kept.add(path);
       continue;
     }
     removed.add(path);
     for (const hierarchy of undeclared.get(path) ?? []) removals.push({ type: "remove", owner: undefined, path, hierarchy });
   }
-  return removals;
+  return { removals, kept };
 }

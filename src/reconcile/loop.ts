@@ -209,6 +209,8 @@ export class Loop {
         if (action.cause === "drift") for (const path of engine.desired.cgroups.keys()) if (path.startsWith(`${action.path}/`)) this.agenda.add(path);
       }
       if (action.type === "write" && action.cause === "drift") this.pace.repaired(action.path, Date.now());
+      // What was in it may have been about to go, or have come that moment.
+      if (action.type === "remove" && error) this.timers.at(`remove ${action.path}`, Date.now() + AFTER_FAILURE, () => this.look(action.path));
     }
     for (const [path, time] of plan.wakes) this.timers.at(`wake ${path}`, time, () => this.look(path));
   }

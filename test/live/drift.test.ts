@@ -1,7 +1,8 @@
 /** What is told of edits and of drift is what happened, once; what nobody declares goes, however deep. */
-import { existsSync, mkdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("what the controller tells", () => {
@@ -53,5 +54,18 @@ import { group } from "../support/manifests.ts";
     await sleep(1200);
     mkdirSync(live.cgroup("pids", "n/x/y"), { recursive: true });
     await until("they are gone", () => !existsSync(live.cgroup("pids", "n")), 5000);
+  });
+
+  test("a cgroup that nobody declares goes when what was in it has ended, which nothing tells", async () => {
+    const { told } = await live.started(limits(0));
+    const guest = spawn("sleep", ["60"]);
+    try {
+      mkdirSync(live.cgroup("pids", "n"));
+      writeFileSync(`${live.cgroup("pids", "n")}/cgroup.procs`, String(guest.pid));
+      await until("it is told", () => told("PruneHeld").length > 0);
+    } finally {
+      await end(guest, "SIGKILL");
+    }
+    await until("it is gone", () => !existsSync(live.cgroup("pids", "n")), 5000);
   });
 });
