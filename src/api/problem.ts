@@ -16,6 +16,7 @@ export type ProblemReason =
   | "ReferenceCycle"
   | "KnobUnsupported"
   | "DeviceNotFound"
+  | "ConfinementUnavailable"
   | "Blocked"
   | "WriteRefused"
   | "StartFailed"

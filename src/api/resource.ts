@@ -1,4 +1,5 @@
 /** Knows what a valid object is after reading: canonical limits, every default filled in, and where it was written. */
+import type { Confinement } from "./confinement.ts";
 import type { Limits } from "./limits.ts";
 
 /** Where a document stands: enough to find the line of any field again, without keeping a syntax tree. */
@@ -64,6 +65,8 @@ export interface RunSpec {
   readonly dependsOn: readonly Dependency[];
   readonly job: Job;
   readonly logs: Logs;
+  /** Undefined: a plain process of the host. */
+  readonly confinement: Confinement | undefined;
 }
 
 /** Who the process is, and what the kernel lets it do; what is undefined is inherited from the controller. */

@@ -10,6 +10,54 @@ export type Text = string;
 export type Account = string | number;
 /** A number, or unlimited. */
 export type Rlimit = number | string;
+/** A capability without CAP_, or ALL. */
+export type Capability =
+  | "ALL"
+  | "CHOWN"
+  | "DAC_OVERRIDE"
+  | "DAC_READ_SEARCH"
+  | "FOWNER"
+  | "FSETID"
+  | "KILL"
+  | "SETGID"
+  | "SETUID"
+  | "SETPCAP"
+  | "LINUX_IMMUTABLE"
+  | "NET_BIND_SERVICE"
+  | "NET_BROADCAST"
+  | "NET_ADMIN"
+  | "NET_RAW"
+  | "IPC_LOCK"
+  | "IPC_OWNER"
+  | "SYS_MODULE"
+  | "SYS_RAWIO"
+  | "SYS_CHROOT"
+  | "SYS_PTRACE"
+  | "SYS_PACCT"
+  | "SYS_ADMIN"
+  | "SYS_BOOT"
+  | "SYS_NICE"
+  | "SYS_RESOURCE"
+  | "SYS_TIME"
+  | "SYS_TTY_CONFIG"
+  | "MKNOD"
+  | "LEASE"
+  | "AUDIT_WRITE"
+  | "AUDIT_CONTROL"
+  | "SETFCAP"
+  | "MAC_OVERRIDE"
+  | "MAC_ADMIN"
+  | "SYSLOG"
+  | "WAKE_ALARM"
+  | "BLOCK_SUSPEND"
+  | "AUDIT_READ"
+  | "PERFMON"
+  | "BPF"
+  | "CHECKPOINT_RESTORE";
+/** An absolute path. */
+export type Path = string;
+/** A part of a label. */
+export type Word = string;
 
 /** A cgroup with limits, and a parent for Workloads and other LimitGroups. */
 export interface LimitGroup {
@@ -225,6 +273,123 @@ export interface Workload {
       soft: Rlimit;
       hard?: Rlimit;
     }[];
+    /** Docker's defaults at once: private pid, mount, network, ipc, uts and cgroup namespaces, Docker's 14 capabilities, the RuntimeDefault seccomp profile, a minimal /dev, masked and read-only paths below /proc and /sys, and no device but those. Without an image, the root file system is read-only and shows /usr and what programs need of /etc. Needs crun or runc. */
+    confined?: boolean;
+    /** What the processes are allowed, with the names of a pod's securityContext; also without confined. */
+    securityContext?: {
+      /** Capabilities (capabilities(7)), taken from or given to what the processes have otherwise. What is added is ambient for a user other than root. */
+      capabilities?: {
+        /** Taken away first; ALL takes all away. */
+        drop?: Capability[];
+        /** Given then; ALL gives all that the host has. */
+        add?: Capability[];
+      };
+      /** All capabilities, no seccomp profile, nothing masked or read-only, every device. Needs the annotation holdfast.dev/privileged: "true". */
+      privileged?: boolean;
+      /** False sets no_new_privs: no program gives more privileges than its caller has (setuid, file capabilities). */
+      allowPrivilegeEscalation?: boolean;
+      /** Mounts the root file system read-only; volumes stay as they are declared. Without an image it always is. */
+      readOnlyRootFilesystem?: boolean;
+      /** Refuses to start as user 0. */
+      runAsNonRoot?: boolean;
+      /** Unmasked leaves away the masked and read-only paths that confined brings. */
+      procMount?: "Default" | "Unmasked";
+      /** More paths that read as empty. */
+      maskedPaths?: Path[];
+      /** More paths that cannot be written. */
+      readonlyPaths?: Path[];
+      /** Which system calls are allowed. Default: RuntimeDefault when confined, else Unconfined. */
+      seccompProfile?: {
+        /** RuntimeDefault: Holdfast's own, which blocks what Docker's profile blocks. Localhost: a file. */
+        type: "RuntimeDefault" | "Localhost" | "Unconfined";
+        localhostProfile?: Path;
+        /** The kernel logs each call that is not allowed (SECCOMP_FILTER_FLAG_LOG). Needs crun. */
+        log?: boolean;
+      };
+      /** The AppArmor profile. */
+      appArmorProfile?: {
+        /** Localhost: a profile that is loaded on this host. */
+        type: "Localhost" | "Unconfined";
+        /** Name of the profile, as aa-status lists it, for type Localhost. */
+        localhostProfile?: string;
+      };
+      /** The SELinux label of the processes. */
+      seLinuxOptions?: {
+        user?: Word;
+        role?: Word;
+        type?: Word;
+        level?: Word;
+      };
+    };
+    /** Namespaces of the processes (namespaces(7)). Default: all but user Private when confined, else all Host. */
+    namespaces?: {
+      /** Process ids. Private needs a private mount namespace. */
+      pid?: "Private" | "Host";
+      /** Mounts: the root file system, volumes, /dev. */
+      mount?: "Private" | "Host";
+      /** Network. Private has a loopback interface, and nothing else. */
+      network?: "Private" | "Host";
+      /** System V IPC and POSIX message queues. */
+      ipc?: "Private" | "Host";
+      /** Host name. */
+      uts?: "Private" | "Host";
+      /** Private sees its own cgroup as the root. */
+      cgroup?: "Private" | "Host";
+      /** A user namespace: which ids of the host stand behind those inside. Needs a private mount namespace. Default: the host's. */
+      user?: {
+        /**
+         * User ids.
+         *
+         * @minItems 1
+         * @maxItems 340
+         */
+        uidMappings: IdMapping[];
+        /**
+         * Group ids. Default: as uidMappings.
+         *
+         * @minItems 1
+         * @maxItems 340
+         */
+        gidMappings?: IdMapping[];
+      };
+    };
+    /** Host name inside a private uts namespace. Default: the name of the workload and the replica's number. */
+    hostname?: string;
+    /**
+     * Directories and files of the host, and memory, mounted in a private mount namespace. A hostPath must exist.
+     *
+     * @maxItems 100
+     *
+     * Items: One volume: hostPath or tmpfs.
+     */
+    volumes?: {
+      hostPath?: Path;
+      /** A file system in memory, empty at each start; what is in it counts as the workload's memory. */
+      tmpfs?: {
+        /** Most that fits in. */
+        size?: string | number;
+        /** Permissions of its directory, octal. */
+        mode?: string;
+      };
+      mountPath: Path;
+      /** Read-only, with all that is mounted below it. */
+      readOnly?: boolean;
+      /** With a user namespace: files of the host's user 0 are those of user 0 inside, and so on (an id-mapped mount). Needs crun. */
+      idmap?: boolean;
+    }[];
+    /**
+     * Devices of the host that are there inside, beside null, zero, full, random, urandom, tty and ptmx; all others cannot be opened. Needs a private mount namespace.
+     *
+     * @maxItems 100
+     *
+     * Items: One device.
+     */
+    devices?: {
+      /** The device node. */
+      path: string;
+      /** What is allowed: read, write, mknod. */
+      access?: string;
+    }[];
     /** When to start again after the command ended. Default: Always; beside schedule OnFailure. */
     restartPolicy?: "Always" | "OnFailure" | "Never";
     /**
@@ -327,6 +492,15 @@ export interface Workload {
         }
       | string;
   };
+}
+/** A range of ids. */
+export interface IdMapping {
+  /** First id inside. */
+  containerID: number;
+  /** First id on the host. */
+  hostID: number;
+  /** How many. */
+  size: number;
 }
 /** One way to look, and how often. */
 export interface Probe {

@@ -73,6 +73,11 @@ export function endsSafely({ core }: Controllers): boolean {
   return core.version === 2 || core.offered.has("freezer");
 }
 
+/** Where the devices that processes may use are told; on v2 that is no file, but a program that is loaded into the cgroup. */
+export function deviceHierarchy({ all }: Controllers): Hierarchy | undefined {
+  return all.find(({ version, offered }) => version === 1 && offered.has("devices"));
+}
+
 /** `cgroup v1 (cpu memory pids) and cgroup v2`. */
 export function inWords({ all }: Controllers, inUse: (hierarchy: Hierarchy) => boolean): string {
   const v1 = all.filter((hierarchy) => hierarchy.version === 1 && inUse(hierarchy)).map(({ id }) => id);

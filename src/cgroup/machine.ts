@@ -1,5 +1,6 @@
 /** Knows what a machine offers: its hierarchies with their kernel files, page size, disks. Facts, gathered by host/. */
 import type { LimitName } from "../api/limits.ts";
+import type { ConfinementFacts } from "../oci/engine.ts";
 import type { Controllers, Hierarchy } from "./hierarchy.ts";
 import { controllerOf, FREEZER, filesOfController, type Spelling, spellingOf, type TableEntry } from "./knobs.ts";
 
@@ -21,6 +22,8 @@ export interface Mentions {
   readonly envFiles: ReadonlySet<string>;
   /** `user:backup`, `group:33`. */
   readonly accounts: ReadonlySet<string>;
+  /** Files with seccomp profiles of confined workloads; undefined: no workload is confined. */
+  readonly seccompProfiles: ReadonlySet<string> | undefined;
 }
 
 /** A kernel file, the limit (or `frozen`) it carries, and the controller whose presence brings it. */
@@ -41,6 +44,8 @@ export interface Machine {
   readonly envFiles: ReadonlyMap<string, EnvFileFact>;
   /** By `user:backup`, `group:33`. */
   readonly accounts: ReadonlyMap<string, AccountFact>;
+  /** Undefined: nobody asked. */
+  readonly confinement: ConfinementFacts | undefined;
   /** Changes with every boot; pids and start times mean something within one boot only. */
   readonly bootId: string;
 }

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import { exitCodeOf } from "../plan/exit.ts";
 import type { AttemptMeta, ObservedAttempt, ObservedMain } from "../plan/observed.ts";
+import { errorOf, pidOf } from "./bundle.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { whyNotExecuted } from "./diagnose.ts";
 import { INIT_STAGE, META_INDEX } from "./launch.ts";
@@ -42,7 +43,10 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   const holder = pids.map((pid) => statOf(pid)).find((stat) => stat && !pids.includes(stat.parent));
   if (!holder) return { id, replica, holder: undefined, meta: undefined, main: undefined };
   const meta = parseMeta(commandLineOf(holder.pid)[META_INDEX]);
-  const main = childrenOf(holder.pid).map((pid) => statOf(pid))[0];
+  const [first, container] = childrenWith(holder.pid, meta);
+  // The launching shell of a container stands for it until it has done its work.
+  const main = container && first && hasEnded(first) && first.waitStatus === 0 ? container : first;
+  const shell = meta?.container !== undefined && main === first;
   const stage = main && stageOf(main, meta);
   const exitCode = main ? exitCodeOf(main.waitStatus) : 0;
   const neverExeced = main !== undefined && (main.neverExeced || main.comm === LAST_STAGE);
@@ -53,10 +57,25 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
     waitStatus: main.waitStatus,
     neverExeced,
     stage,
-    ...(failed && meta?.command ? { notExecuted: whyNotExecuted(meta.command, meta.workingDir ?? "/", exitCode) } : {}),
-    strayed: hasEnded(main) || !meta || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
+    ...(shell && !hasEnded(main) && typeof stage !== "number" ? { creating: true } : {}),
+    ...notExecuted(failed, exitCode, meta),
+    strayed: hasEnded(main) || !meta || shell || holder.state !== "T" ? [] : strayed(controllers, tree, main.pid, meta.path),
   };
   return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
+}
+
+/** The child that was forked first, and of a container its first process. */
+function childrenWith(holder: number, meta: AttemptMeta | undefined): readonly [ProcessStat | undefined, ProcessStat | undefined] {
+  const children = childrenOf(holder);
+  const pid = meta?.container && pidOf(meta.container.bundle);
+  return [children[0] === undefined ? undefined : statOf(children[0]), pid !== undefined && children.includes(pid) ? statOf(pid) : undefined];
+}
+
+/** Why there is no command, as the runtime tells it, or a look at the file. */
+function notExecuted(failed: boolean, exitCode: number, meta: AttemptMeta | undefined): { notExecuted?: string } {
+  const told = meta?.container && exitCode !== 0 ? errorOf(meta.container.bundle) : undefined;
+  if (told !== undefined) return { notExecuted: told };
+  return failed && meta?.command && !meta.container ? { notExecuted: whyNotExecuted(meta.command, meta.workingDir ?? "/", exitCode) } : {};
 }
 
 /** Until it is the command itself, a main process has the name of the init command that it runs, or of a program of its wrap. */

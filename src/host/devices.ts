@@ -4,7 +4,15 @@ import { basename, dirname } from "node:path";
 import type { DeviceFact } from "../cgroup/machine.ts";
 
 /** Linux' encoding of device numbers (makedev(3)), as far as disks need it. */
-const numberOf = (device: number): string => `${Math.floor(device / 256) & 0xfff}:${(device & 0xff) | ((Math.floor(device / 2 ** 20) & 0xfff) << 8)}`;
+export const deviceNumber = (device: number) => ({
+  major: Math.floor(device / 256) & 0xfff,
+  minor: (device & 0xff) | ((Math.floor(device / 2 ** 20) & 0xfff) << 8),
+});
+
+function numberOf(device: number): string {
+  const { major, minor } = deviceNumber(device);
+  return `${major}:${minor}`;
+}
 
 /**
  * `/dev/sda`, `8:0` or `path:/srv` to the number of a whole disk. A partition under a path stands for its disk; a

@@ -58,7 +58,7 @@ export function openHost(options: HostOptions): Host {
   const base = simulated ? probe(files, options.root, simulated.mountinfo) : process.platform === "linux" ? probe(files, options.root) : undefined;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
-  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, options.logDirectory);
+  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, options);
   const records = fileRecords(options.runDirectory, base.bootId);
   const tasks = new Tasks();
   return {

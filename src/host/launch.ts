@@ -3,8 +3,10 @@
  * "stopped holder". A POSIX shell forks the workload in the foreground and is then stopped for ever. A stopped parent
  * never waits, so an ended workload stays a zombie: its pid cannot be reused, and /proc tells its exact wait status.
  */
+
+import { DEFAULT_PATH } from "../oci/config.ts";
 import { statOf } from "./procfs.ts";
-import { DEFAULT_PATH, ENVIRONMENT, PLACE, prepare, type Surroundings } from "./shell.ts";
+import { ENVIRONMENT, PLACE, prepare, type Surroundings } from "./shell.ts";
 import type { Output, Spare } from "./spare.ts";
 
 /**
@@ -15,18 +17,13 @@ import type { Output, Spare } from "./spare.ts";
  * What the holder itself has to say of an end ("Killed") is not the workload's output.
  * The subshell is in the foreground because `&` would leave SIGINT and SIGQUIT ignored.
  */
-function holderScript(initLengths: readonly number[]): string {
+function plainScript(initLengths: readonly number[]): string {
   const inits = initLengths.map((length, index) => {
     const words = Array.from({ length }, (_, word) => `"\${${word + 1}}"`).join(" ");
     return `  echo ${INIT_STAGE}${index} >/proc/self/comm; ${words} || exit; shift ${length}\n`;
   });
   return `
-echo 0 >"$1" || exit 125
-shift 2
-${PLACE}
-{ echo -999 >/proc/self/oom_score_adj; } 2>/dev/null
-trap "" HUP INT QUIT TERM
-exec 3>&2 2>/dev/null
+${HOLD}
 ( exec 2>&3 3>&-
   trap - HUP INT QUIT TERM
   { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
@@ -38,6 +35,14 @@ ${inits.join("")}${inits.length > 0 ? "  echo sh >/proc/self/comm\n" : ""}  exec
 exit $?
 `;
 }
+
+/** The beginning of a holder: its place, its protection, deaf to signals; descriptor 3 is where its child's errors go. */
+export const HOLD = `echo 0 >"$1" || exit 125
+shift 2
+${PLACE}
+{ echo -999 >/proc/self/oom_score_adj; } 2>/dev/null
+trap "" HUP INT QUIT TERM
+exec 3>&2 2>/dev/null`;
 
 /** What the main process calls itself while an init command runs: `init:0`. */
 export const INIT_STAGE = "init:";
@@ -64,13 +69,32 @@ export interface Launch {
 }
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
-export async function launch(spare: Spare, { holderProcs, meta, moreHolderProcs, procs, surroundings, wrap, inits, argv, output }: Launch): Promise<number> {
+export function launch(spare: Spare, { holderProcs, meta, moreHolderProcs, procs, surroundings, wrap, inits, argv, output }: Launch): Promise<number> {
   const { words, variables, command } = prepare(surroundings, wrap);
   const before = inits.map(command);
-  const homes = [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--"];
-  const args = ["-c", holderScript(before.map(({ length }) => length)), HOLDER_NAME, ...homes, ...words, ...before.flat(), ...command(argv)];
+  return startHolder(spare, {
+    program: ["/bin/sh"],
+    script: plainScript(before.map(({ length }) => length)),
+    words: [holderProcs, meta, ...moreHolderProcs, "--", ...procs, "--", ...words, ...before.flat(), ...command(argv)],
+    env: { PWD: surroundings.workingDir, ...variables },
+    output,
+  });
+}
+
+interface Holder {
+  /** What executes the script: a shell, maybe through other programs. */
+  readonly program: readonly string[];
+  readonly script: string;
+  /** $1 and so on. */
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly output: Output;
+}
+
+/** Resolves with the pid of the holder once it has stopped. Rejects when it ended instead. */
+export async function startHolder(spare: Spare, { program, script, words, env, output }: Holder): Promise<number> {
   // Its own session: no terminal, and no signal that is meant for the controller's group reaches it. Nothing of our environment leaks.
-  const child = spare.start({ args, env: { PATH: DEFAULT_PATH, PWD: surroundings.workingDir, ...variables }, output });
+  const child = spare.start({ program, args: ["-c", script, HOLDER_NAME, ...words], env: { PATH: DEFAULT_PATH, ...env }, output });
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) =>

@@ -8,10 +8,11 @@ import { type EnvFileFact, type Machine, type Mentions, tablesOf } from "../cgro
 import { findAccount } from "./accounts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { findDevice } from "./devices.ts";
+import { confinementFacts } from "./engine.ts";
 import { bootId } from "./procfs.ts";
 
 /** The lasting part of a machine: what does not depend on the manifests. */
-export type Base = Omit<Machine, "devices" | "envFiles" | "accounts">;
+export type Base = Omit<Machine, "devices" | "envFiles" | "accounts" | "confinement">;
 
 const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).filter(Boolean);
 
@@ -60,12 +61,13 @@ function pageSize(): number {
 }
 
 /** Looks up what the manifests mention. */
-export function lookUp(base: Base, { devices, envFiles, accounts }: Mentions): Machine {
+export function lookUp(base: Base, { devices, envFiles, accounts, seccompProfiles }: Mentions): Machine {
   return {
     ...base,
     devices: new Map([...devices].map((name) => [name, findDevice(name)])),
     envFiles: new Map([...envFiles].map((file) => [file, envFile(file)])),
     accounts: new Map([...accounts].map((name) => [name, findAccount(name)])),
+    confinement: seccompProfiles && confinementFacts(base.controllers, seccompProfiles),
   };
 }
 

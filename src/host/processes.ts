@@ -8,10 +8,13 @@ import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, ObservedAttempt } from "../plan/observed.ts";
 import { attempts, pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
-import { type Result, runHandler } from "./handlers.ts";
+import { launchContainer } from "./container.ts";
+import { Containers } from "./containers.ts";
+import { runHandler } from "./handlers.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
 import { childrenOf, hasEnded, statOf } from "./procfs.ts";
+import type { Result } from "./result.ts";
 import { Spare } from "./spare.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
 
@@ -56,7 +59,12 @@ async function until(done: () => boolean): Promise<boolean> {
   return true;
 }
 
-export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tree: Tree, logDirectory: string): Processes {
+export function kernelProcesses(
+  files: CgroupFiles,
+  controllers: Controllers,
+  tree: Tree,
+  { runDirectory, logDirectory }: { readonly runDirectory: string; readonly logDirectory: string },
+): Processes {
   const { core } = controllers;
   const holderDirectory = (attempt: string): string => tree.directory(core, `${HOLDERS}/${attempt}`);
   /** Throws unless the pid is the holder of that attempt: a pid alone proves nothing. */
@@ -64,13 +72,17 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
     if (!pidsIn(files, holderDirectory(attempt)).includes(pid)) throw new Error(`process ${pid} does not hold ${attempt} any more`);
   };
   const spare = new Spare();
-  const removeHolder = (attempt: string): void => files.removeDirectory(holderDirectory(attempt));
+  const containers = new Containers(files, controllers, tree, runDirectory);
+  const removeHolder = (attempt: string): void => {
+    files.removeDirectory(holderDirectory(attempt));
+    containers.remove(attempt);
+  };
 
   return {
     attempts: (wanted) => attempts(files, controllers, tree, wanted),
     prepare: (ready) => (ready ? spare.prepare() : spare.close()),
     start: async ({ attempt, replica, meta, hierarchies }) => {
-      const { resource, ordinal, env, argv, initCommands } = replica;
+      const { resource, ordinal, env, argv, initCommands, container } = replica;
       const { run, name } = resource;
       const { umask, oomScoreAdj } = run.identity;
       const wrap = [...(run.logs.journald ? [journalCommand(replica.id)] : []), ...replica.wrap];
@@ -82,18 +94,19 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
       const descriptor = run.logs.journald ? openSync(file, "w") : openLog(file, run.logs);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
       files.makeDirectory(holderDirectory(attempt));
+      const holder = {
+        holderProcs: `${holderDirectory(attempt)}/cgroup.procs`,
+        moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
+        procs: controllers.all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => `${tree.directory(hierarchy, meta.path)}/cgroup.procs`),
+        wrap,
+        output: { file, descriptor },
+      };
       try {
-        await launch(spare, {
-          holderProcs: `${holderDirectory(attempt)}/cgroup.procs`,
-          meta: JSON.stringify(meta),
-          moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
-          procs: controllers.all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => `${tree.directory(hierarchy, meta.path)}/cgroup.procs`),
-          surroundings: { workingDir: run.workingDir, env, umask, oomScoreAdj },
-          wrap,
-          inits: initCommands.map((init) => init.argv),
-          argv,
-          output: { file, descriptor },
-        });
+        if (container) await launchContainer(spare, { ...holder, ...containers.prepare(attempt, replica, container, meta) });
+        else {
+          const surroundings = { workingDir: run.workingDir, env, umask, oomScoreAdj };
+          await launch(spare, { ...holder, meta: JSON.stringify(meta), surroundings, inits: initCommands.map((init) => init.argv), argv });
+        }
       } catch (error) {
         if (await until(() => pidsIn(files, holderDirectory(attempt)).length === 0)) removeHolder(attempt);
         throw error;
@@ -109,8 +122,12 @@ export function kernelProcesses(files: CgroupFiles, controllers: Controllers, tr
     },
     handle: (target, handler, timeout) => {
       const homes = controllers.all.map((hierarchy) => tree.directory(hierarchy, target.path)).filter((directory) => files.children(directory) !== undefined);
-      const procs = homes.map((directory) => `${directory}/cgroup.procs`);
-      return runHandler(handler, target, timeout, procs);
+      return runHandler(
+        handler,
+        target,
+        timeout,
+        homes.map((directory) => `${directory}/cgroup.procs`),
+      );
     },
     signalAll: (path, signal) => signalFrozen(files, controllers, tree.directory(core, path), signal),
     kill: async (path) => {

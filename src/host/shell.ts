@@ -1,9 +1,8 @@
 /** Knows the parts of the shell scripts that start processes: entering cgroups, and the surroundings of a command. */
 import { existsSync } from "node:fs";
 import { getPriority } from "node:os";
+import { DEFAULT_PATH } from "../oci/config.ts";
 import { isShellsOwn } from "../plan/identity.ts";
-
-export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Enters the cgroups whose cgroup.procs files stand before the next `--`; "0" is "myself". */
 export const PLACE = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift';
@@ -67,15 +66,20 @@ export function prepare({ workingDir, env, umask = "-", oomScoreAdj }: Surroundi
   return { words: [...settings, "--"], variables, command: (argv) => [...tools, ...asItself, ...last, ...argv] };
 }
 
+/** The path of a program of the host; nobody's variables have a say in it. */
+export function findProgram(name: string): string | undefined {
+  return DEFAULT_PATH.split(":")
+    .map((directory) => `${directory}/${name}`)
+    .find((file) => existsSync(file));
+}
+
 /**
  * The programs of a wrap with their paths, so that the workload's own PATH has no say in which they are. nice(1) adds to what
  * it was started with.
  */
-function wordsOf(wrap: readonly (readonly string[])[]): string[] {
+export function wordsOf(wrap: readonly (readonly string[])[]): string[] {
   return wrap.flatMap(([tool = "", ...options]) => {
-    const path = DEFAULT_PATH.split(":")
-      .map((directory) => `${directory}/${tool}`)
-      .find((file) => existsSync(file));
+    const path = findProgram(tool);
     if (path === undefined) throw new Error(`${tool} is not installed: the packages util-linux and coreutils have what user, nice and the like need`);
     return [path, ...(tool === "nice" ? ["-n", String(Number(options[1]) - getPriority())] : options)];
   });

@@ -3,8 +3,8 @@
  * a shell that was started before waits on a pipe for its words, and becomes what it is told.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { DEFAULT_PATH } from "../oci/config.ts";
 import { isDoomed } from "./procfs.ts";
-import { DEFAULT_PATH } from "./shell.ts";
 
 /** A file that standard output and error append to, and a descriptor of it. */
 export interface Output {
@@ -12,8 +12,9 @@ export interface Output {
   readonly descriptor: number;
 }
 
-/** What a shell is started with: arguments of /bin/sh, all its variables, its output. */
+/** What a shell is started with: its program (or what executes that), arguments, all its variables, its output. */
 interface Shell {
+  readonly program: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly output: Output;
@@ -47,13 +48,18 @@ export class Spare {
   }
 
   /** A shell in a session of its own, in `/`: the one that waits, or else a new one. Throws when its words are too long. */
-  start({ args, env, output }: Shell): ChildProcess {
+  start({ program, args, env, output }: Shell): ChildProcess {
     const { waiting } = this;
     this.waiting = undefined;
-    const words = lineOf(args, env, output.file);
+    const words = lineOf([...program, ...args], env, output.file);
     if (waiting?.pid === undefined || isDoomed(waiting.pid) || words.length > LONGEST) {
       waiting?.stdin?.destroy();
-      return trySpawn("/bin/sh", [...args], { detached: true, stdio: ["ignore", output.descriptor, output.descriptor], env, cwd: "/" });
+      return trySpawn(program[0] ?? "/bin/sh", [...program.slice(1), ...args], {
+        detached: true,
+        stdio: ["ignore", output.descriptor, output.descriptor],
+        env,
+        cwd: "/",
+      });
     }
     waiting.stdin?.end(words);
     return waiting;
@@ -61,12 +67,13 @@ export class Spare {
 }
 
 /** What tells the waiting shell to become another. */
-function lineOf(args: Shell["args"], env: Shell["env"], file: string): string {
+function lineOf(words: readonly string[], env: Shell["env"], file: string): string {
   const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}; `);
-  return `${variables.join("")}exec </dev/null >>${quoted(file)} 2>&1 /bin/sh ${args.map(quoted).join(" ")}\n`;
+  return `${variables.join("")}exec </dev/null >>${quoted(file)} 2>&1 ${words.map(quoted).join(" ")}\n`;
 }
 
-const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+/** A word as a shell reads it. */
+export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 /** spawn(), with words for what the kernel has against words that are too long. */
 function trySpawn(...words: Parameters<typeof spawn>): ReturnType<typeof spawn> {

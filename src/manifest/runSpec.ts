@@ -4,13 +4,14 @@ import { type Parsed, parseBytes, parseCpuList, parseDuration } from "../api/qua
 import type { Backoff, Handler, Identity, Job, Logs, Probe, Rlimit, RunSpec, Strategy } from "../api/resource.ts";
 import { parseSchedule, parseTimeZone } from "../api/schedule.ts";
 import type { Workload, Handler as WrittenHandler, Probe as WrittenProbe } from "../api/schema.ts";
+import { confinement } from "./confinement.ts";
 
 type Spec = Workload["spec"];
 
 /** Takes what was parsed, or reports at the pointer what was expected. */
 type Take = <T>(pointer: string, parsed: Parsed<T>, otherwise: T) => T;
 
-export function runSpec(spec: Spec, report: Report): RunSpec {
+export function runSpec(spec: Spec, annotations: Readonly<Record<string, string>>, report: Report): RunSpec {
   const take: Take = (pointer, parsed, otherwise) => {
     if ("ok" in parsed) return parsed.ok;
     report("InvalidValue", pointer, `expected ${parsed.bad}`, parsed.hint);
@@ -42,6 +43,7 @@ export function runSpec(spec: Spec, report: Report): RunSpec {
     dependsOn: (spec.dependsOn ?? []).map(({ name, condition = "Ready" }) => ({ name, condition })),
     job: job(spec, take, report),
     logs: logs(spec, take),
+    confinement: confinement(spec, annotations, report),
   };
 }
 

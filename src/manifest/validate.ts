@@ -66,8 +66,8 @@ function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resou
 }
 
 function workload(manifest: Workload, origin: Origin, report: Report): Resource {
-  const { spec } = manifest;
-  const run = runSpec(spec, report);
+  const { metadata, spec } = manifest;
+  const run = runSpec(spec, metadata.annotations ?? {}, report);
   return { kind: "Workload", ...common(manifest, spec, spec.limitGroupRef?.name, origin, report), run };
 }
 

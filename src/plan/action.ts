@@ -3,7 +3,7 @@ import type { LimitName } from "../api/limits.ts";
 import type { Handler, ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { DesiredReplica } from "./desired.ts";
-import type { Health, ReplicaRecord, Terminated } from "./observed.ts";
+import type { ContainerMeta, Health, ReplicaRecord, Terminated } from "./observed.ts";
 import type { GaveUp, StartReason, StopReason } from "./reasons.ts";
 
 /** Why a value is written: the machine moved away from what was converged, or the manifest asks for something new. */
@@ -124,6 +124,8 @@ export interface Target {
   readonly env: readonly (readonly [string, string])[] | undefined;
   readonly umask: string | undefined;
   readonly wrap: readonly (readonly string[])[];
+  /** The container to run it in. */
+  readonly container: ContainerMeta | undefined;
 }
 
 type ActionType = keyof Effects;

@@ -2,13 +2,14 @@
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource } from "../api/resource.ts";
-import { endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
+import { deviceHierarchy, endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
 import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
 import { commandOf } from "./command.ts";
+import { lackOf } from "./confine.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
 import { accountsOf } from "./identity.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
@@ -18,13 +19,18 @@ export function mentions(resources: Iterable<Resource>): Mentions {
   const devices = new Set<string>();
   const envFiles = new Set<string>();
   const accounts = new Set<string>();
+  const seccompProfiles = new Set<string>();
+  let confined = false;
   for (const resource of resources) {
     for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
     if (resource.kind !== "Workload") continue;
     for (const { file } of resource.run.envFrom) envFiles.add(file);
     for (const account of accountsOf(resource.run.identity)) accounts.add(account);
+    const { confinement } = resource.run;
+    confined ||= confinement !== undefined;
+    if (confinement?.seccomp.type === "Localhost") seccompProfiles.add(confinement.seccomp.file);
   }
-  return { devices, envFiles, accounts };
+  return { devices, envFiles, accounts, seccompProfiles: confined ? seccompProfiles : undefined };
 }
 
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
@@ -49,6 +55,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
   const drafts = new Map<CgroupPath, Draft>();
   const replicas = new Map<string, DesiredReplica>();
   const { core } = machine.controllers;
+  const devices = deviceHierarchy(machine.controllers);
   const rootDraft: Draft = { path: ROOT, owner: undefined, frozen: false, own: new Set(), needs: new Set([`${core.id}:`]), settings: new Map() };
   drafts.set(ROOT, rootDraft);
   const baseline = BASELINE.flatMap((name) => {
@@ -92,6 +99,8 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       continue;
     }
     const parent = groupDraft(resource.parent);
+    const lack = lackOf(resource, machine);
+    if (lack) problems.push(lack);
     for (let ordinal = 0; ordinal < resource.run.replicas; ordinal++) {
       const id = replicaName(resource.name, ordinal);
       const path = childPath(parent.path, id);
@@ -102,6 +111,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
         above = parentPath(above);
         for (const need of drafts.get(above)?.own ?? []) own.add(need);
       }
+      if (resource.run.confinement && devices) own.add(`${devices.id}:`);
       const command = commandOf(resource, ordinal, path, machine);
       const obstacle = command.obstacle ?? (endsSafely(machine.controllers) ? undefined : NO_SAFE_END);
       replicas.set(id, { id, path, resource, ordinal, ...command, obstacle });

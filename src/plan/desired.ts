@@ -3,6 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import { type CgroupPath, replicaName } from "../cgroup/path.ts";
+import type { Container } from "../oci/config.ts";
 
 export interface DesiredCgroup {
   readonly path: CgroupPath;
@@ -30,6 +31,8 @@ export interface DesiredReplica {
   readonly env: readonly (readonly [name: string, value: string])[];
   /** Programs through which it is started, each with its options. */
   readonly wrap: readonly (readonly string[])[];
+  /** How it is confined; undefined: it is a plain process of the host. */
+  readonly container: Container | undefined;
   /** Digest of everything that the process is started with: another digest means another revision. */
   readonly revision: string;
   /** Why it cannot be started now. */

@@ -1,5 +1,6 @@
 /** Knows what a change of each field of a spec comes to: a restart, a write into a running cgroup, or only another decision later. */
 import type { Resource } from "../api/resource.ts";
+import { FIELDS } from "./confine.ts";
 import { same } from "./same.ts";
 
 export interface FieldChange {
@@ -9,7 +10,7 @@ export interface FieldChange {
 }
 
 /** What a process is started with; a change of it is a new revision. */
-const STARTED_WITH = new Set([
+const STARTED_WITH: ReadonlySet<string> = new Set([
   "command",
   "args",
   "initCommands",
@@ -27,6 +28,7 @@ const STARTED_WITH = new Set([
   "oomScoreAdj",
   "rlimits",
   "limitGroupRef",
+  ...FIELDS,
 ]);
 type Spec = Readonly<Record<string, unknown>>;
 const asSpec = (value: unknown): Spec => (typeof value === "object" && value !== null ? (value as Spec) : {});

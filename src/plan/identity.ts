@@ -35,24 +35,45 @@ const POLICY = { SCHED_OTHER: "--other", SCHED_BATCH: "--batch", SCHED_IDLE: "--
  * there is no such identity on this machine.
  */
 export function wrapOf(identity: Identity, machine: Pick<Machine, "accounts">): Wrap | { readonly obstacle: string } {
-  const { nice, ioPriority, schedulingPolicy, cpuAffinity, rlimits = [] } = identity;
-  const wrap: (readonly string[])[] = [];
-  if (cpuAffinity !== undefined) wrap.push(["taskset", "--cpu-list", cpuAffinity]);
-  if (schedulingPolicy) wrap.push(["chrt", POLICY[schedulingPolicy.policy], String(schedulingPolicy.priority)]);
-  if (ioPriority)
-    wrap.push(["ionice", "-c", CLASS[ioPriority.class], ...(ioPriority.class === "IOPRIO_CLASS_IDLE" ? [] : ["-n", String(ioPriority.priority)])]);
-  if (nice !== undefined) wrap.push(["nice", "-n", String(nice)]);
+  const { rlimits = [] } = identity;
+  const wrap = [...schedulingOf(identity)];
   if (rlimits.length > 0)
     wrap.push(["prlimit", ...rlimits.map(({ type, soft, hard }) => `--${type.slice("RLIMIT_".length).toLowerCase()}=${soft}:${hard}`), "--"]);
   if (accountsOf(identity).length === 0) return { wrap, env: [] };
-  const privileges = setpriv(identity, machine);
-  return "obstacle" in privileges ? privileges : { wrap: [...wrap, privileges.command], env: privileges.env };
+  const person = personOf(identity, machine);
+  if ("obstacle" in person) return person;
+  const { uid, gid, groups, env } = person;
+  const command = [
+    "setpriv",
+    ...(uid === undefined ? [] : [`--reuid=${uid}`]),
+    ...(gid === undefined ? [] : [`--regid=${gid}`]),
+    groups.length > 0 ? `--groups=${groups.join(",")}` : "--clear-groups",
+    "--",
+  ];
+  return { wrap: [...wrap, command], env };
 }
 
-function setpriv(
-  { user, group, supplementaryGroups }: Identity,
-  { accounts }: Pick<Machine, "accounts">,
-): { readonly command: readonly string[]; readonly env: Wrap["env"] } | { readonly obstacle: string } {
+/** How the kernel schedules it: what children inherit, whoever they are. */
+export function schedulingOf({ nice, ioPriority, schedulingPolicy, cpuAffinity }: Identity): Wrap["wrap"] {
+  return [
+    ...(cpuAffinity === undefined ? [] : [["taskset", "--cpu-list", cpuAffinity]]),
+    ...(schedulingPolicy ? [["chrt", POLICY[schedulingPolicy.policy], String(schedulingPolicy.priority)]] : []),
+    ...(ioPriority
+      ? [["ionice", "-c", CLASS[ioPriority.class], ...(ioPriority.class === "IOPRIO_CLASS_IDLE" ? [] : ["-n", String(ioPriority.priority)])]]
+      : []),
+    ...(nice === undefined ? [] : [["nice", "-n", String(nice)]]),
+  ];
+}
+
+/** Whose rights a process has; what is undefined is the controller's. */
+interface Person {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly groups: readonly number[];
+  readonly env: Wrap["env"];
+}
+
+export function personOf({ user, group, supplementaryGroups }: Identity, { accounts }: Pick<Machine, "accounts">): Person | { readonly obstacle: string } {
   const wanted = (mention: string): AccountFact => accounts.get(mention) ?? { problem: `${mention} was not looked up` };
   const facts = [
     user === undefined ? [] : [wanted(`user:${user}`)],
@@ -64,16 +85,9 @@ function setpriv(
   const account = person && "uid" in person ? person : undefined;
   const gid = primary && "gid" in primary ? primary.gid : account?.gid;
   if (account && gid === undefined) return { obstacle: `the user ${user} has no entry in the user database, and so no group: declare one` };
-  const groups = supplementaryGroups ? others.flatMap((fact) => ("gid" in fact ? [fact.gid] : [])) : (account?.groups ?? []);
-  const command = [
-    "setpriv",
-    ...(account ? [`--reuid=${account.uid}`] : []),
-    ...(gid === undefined ? [] : [`--regid=${gid}`]),
-    groups.length > 0 ? `--groups=${groups.join(",")}` : "--clear-groups",
-    "--",
-  ];
+  const groups = supplementaryGroups ? others.flatMap((fact) => ("gid" in fact ? (fact.gid ?? []) : [])) : (account?.groups ?? []);
   const env: (readonly [string, string])[] = [];
   if (account?.home) env.push(["HOME", account.home]);
   if (account?.name) env.push(["USER", account.name], ["LOGNAME", account.name]);
-  return { command, env };
+  return { uid: account?.uid, gid, groups, env };
 }

@@ -36,6 +36,18 @@ export interface AttemptMeta {
   readonly wrap?: readonly (readonly string[])[];
   /** Names of its init commands. */
   readonly inits?: readonly string[];
+  /** Its bundle, and what made a container of it (host/container.ts). */
+  readonly container?: ContainerMeta;
+}
+
+/** What it takes to find a container again. */
+export interface ContainerMeta {
+  readonly bundle: string;
+  readonly engine: { readonly name: "crun" | "runc"; readonly path: string };
+  /** Directory of the runtime's own state. */
+  readonly state: string;
+  /** Whether the runtime looks after its cgroup. */
+  readonly managed: boolean;
 }
 
 /** The main process of an attempt; its pid stays allocated until the holder is released. */
@@ -48,6 +60,8 @@ export interface ObservedMain {
   readonly neverExeced: boolean;
   /** What it is on its way to the command: the number of an init command, or the program of its wrap that ended. */
   readonly stage: number | string | undefined;
+  /** Its container is being made. */
+  readonly creating?: boolean;
   /** Why the command could not be executed, once that has ended it. */
   readonly notExecuted?: string;
   /** Hierarchies in which it is not in its cgroup any more. */

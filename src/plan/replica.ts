@@ -72,10 +72,12 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   const { main, meta } = first;
   if (!main || !meta) return { actions, state: waiting("Starting", "the launching shell is at work") };
   let record = before;
-  const initializing = typeof main.stage === "number";
-  const state: ReplicaState = initializing
-    ? waiting(`Init:${main.stage}/${meta.inits?.length ?? 0}`, `init command ${meta.inits?.[main.stage as number] ?? main.stage} is at work`)
-    : { running: { pid: main.pid, startedAt: meta.startedAt } };
+  const initializing = typeof main.stage === "number" || main.creating === true;
+  const state: ReplicaState = main.creating
+    ? waiting("ContainerCreating", "the runtime is making its container")
+    : typeof main.stage === "number"
+      ? waiting(`Init:${main.stage}/${meta.inits?.length ?? 0}`, `init command ${meta.inits?.[main.stage] ?? main.stage} is at work`)
+      : { running: { pid: main.pid, startedAt: meta.startedAt } };
   const current = currentOf(first.id, meta, desired, record.current, outlivedBy(main, meta, question));
   if (!same(record.current, current) || record.before) {
     const { before: _, ...known } = record;
@@ -94,7 +96,7 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   }
   const { pid, strayed } = main;
   for (const hierarchy of strayed) if (question.hierarchies.has(hierarchy)) actions.push({ type: "place", owner, path: desired.path, hierarchy, pid, replica });
-  if (initializing) return { actions, state, wakeAt: now + INIT_LOOK };
+  if (initializing) return { actions, state, wakeAt: now + (main.creating ? SOON : INIT_LOOK) };
   const target = targetOf(first, desired);
   const plain = before.current === undefined || (before.current.attempt === first.id && !before.current.watched);
   if (target) record = lookAfter(target, plain, question, record, actions);

@@ -14,7 +14,8 @@ export function same(one: unknown, other: unknown): boolean {
   }
 }
 
-function canonical(value: unknown): string {
+/** JSON with the keys of objects in order. */
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

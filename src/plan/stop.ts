@@ -31,7 +31,7 @@ export function stop(attempt: ObservedAttempt, why: Why, question: Question, rec
   const known = begun(record, attempt.id);
   if (!known) {
     const stopping: Stopping = { attempt: attempt.id, since: now, ...why };
-    if (!run.preStop || typeof main.stage === "number" || why.reason === "started twice") signal(run.stopSignal, stopping);
+    if (!run.preStop || typeof main.stage === "number" || main.creating || why.reason === "started twice") signal(run.stopSignal, stopping);
     else preStop({ ...stopping, hook: true });
     return { actions, state, wakeAt: now + grace };
   }

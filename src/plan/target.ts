@@ -14,5 +14,6 @@ export function targetOf({ id, meta, main }: ObservedAttempt, desired: DesiredRe
     env: desired?.revision === meta.revision ? desired.env : undefined,
     umask: meta.umask,
     wrap: meta.wrap ?? [],
+    container: meta.container,
   };
 }

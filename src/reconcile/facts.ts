@@ -15,5 +15,6 @@ export function factsFor(host: Host, { resources }: Manifests, before: Machine):
 }
 
 export function sameFacts(one: Machine, other: Machine): boolean {
-  return (["devices", "envFiles", "accounts"] as const).every((kind) => same([...one[kind]], [...other[kind]]));
+  const kinds = ["devices", "envFiles", "accounts"] as const;
+  return kinds.every((kind) => same([...one[kind]], [...other[kind]])) && same(one.confinement, other.confinement);
 }

@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Handler } from "../../src/api/resource.ts";
 import { runHandler } from "../../src/host/handlers.ts";
 
-const target = { attempt: "w@0@1", pid: process.pid, path: "w@0", workingDir: "/usr", env: [["NAME", "it's"]] as const, umask: "0077", wrap: [] };
+const target = {
+  attempt: "w@0@1",
+  pid: process.pid,
+  path: "w@0",
+  workingDir: "/usr",
+  env: [["NAME", "it's"]] as const,
+  umask: "0077",
+  wrap: [],
+  container: undefined,
+};
 const run = (handler: Handler, timeout = 5000) => runHandler(handler, target, timeout, []);
 const get = (port: number, path: string): Handler => ({ httpGet: { host: "127.0.0.1", port, path, scheme: "HTTP", headers: [["x-probe", "yes"]] } });
 

@@ -36,7 +36,7 @@ describe.each([
     if (waited) spare.prepare();
     const before = childrenOf(process.pid).length;
     const script = 'printf "<%s>\\n" "$0" "$@"; printf "[%s]" "$A" "$B"; pwd; cat; ps -o sid= -p $$ | grep -qw $$ && echo session; exit 7';
-    const child = spare.start({ args: ["-c", script, "name", ...ODD], env: { PATH: "/usr/bin:/bin", A: "it's\n1", B: "" }, output });
+    const child = spare.start({ program: ["/bin/sh"], args: ["-c", script, "name", ...ODD], env: { PATH: "/usr/bin:/bin", A: "it's\n1", B: "" }, output });
     expect(childrenOf(process.pid).length - before).toBe(waited ? 0 : 1);
     expect(await ended(child)).toBe(7);
     expect(told()).toBe(`${["name", ...ODD].map((word) => `<${word}>\n`).join("")}[it's\n1][]/\nsession\n`);
@@ -44,6 +44,7 @@ describe.each([
   test("has no variables but those, and shows its words as any other", async () => {
     if (waited) spare.prepare();
     const child = spare.start({
+      program: ["/bin/sh"],
       args: ["-c", "tr '\\0' '\\n' </proc/$$/environ; sleep 60; :", "name", "x"],
       env: { PATH: "/usr/bin:/bin", PWD: "/usr", SECRET: "1" },
       output,
@@ -60,9 +61,9 @@ test("one that was killed meanwhile, and one for too many words, are replaced", 
   spare.prepare();
   const [pid] = childrenOf(process.pid).slice(-1);
   process.kill(pid as number, "SIGKILL");
-  expect(await ended(spare.start({ args: ["-c", "exit 3"], env: {}, output }))).toBe(3);
+  expect(await ended(spare.start({ program: ["/bin/sh"], args: ["-c", "exit 3"], env: {}, output }))).toBe(3);
   spare.prepare();
-  expect(await ended(spare.start({ args: ["-c", 'exit "$#"', "name", "x".repeat(100_000)], env: {}, output }))).toBe(1);
+  expect(await ended(spare.start({ program: ["/bin/sh"], args: ["-c", 'exit "$#"', "name", "x".repeat(100_000)], env: {}, output }))).toBe(1);
 });
 
 test("ends when the process that keeps it is killed", async () => {

@@ -33,7 +33,7 @@ function ask(
   const current = { attempt: "w@0@1", revision: "r", path, startedAt, stopSignal: "SIGTERM" as const, gracePeriodSeconds: 30 };
   return decide({
     ...PLAIN_QUESTION,
-    desired: { id: "w@0", path, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], revision, obstacle: undefined },
+    desired: { id: "w@0", path, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], container: undefined, revision, obstacle: undefined },
     observed: {
       attempts: running ? [attempt] : [],
       members: new Map([[path, running ? [2] : []]]),

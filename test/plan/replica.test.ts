@@ -15,7 +15,7 @@ const PATH = "w@0" as CgroupPath;
 
 function desired(spec = "{command: [x]}", revision = "r1"): DesiredReplica {
   const resource = manifestsOf({ "a.yaml": workload("w", spec) }).resources.get("Workload/w") as WorkloadResource;
-  return { id: "w@0", path: PATH, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], revision, obstacle: undefined };
+  return { id: "w@0", path: PATH, resource, ordinal: 0, argv: ["x"], initCommands: [], env: [], wrap: [], container: undefined, revision, obstacle: undefined };
 }
 
 const meta: AttemptMeta = {

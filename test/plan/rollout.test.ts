@@ -28,6 +28,7 @@ function ask(runs: readonly Runs[], strategy = "{}", restartAfter?: number, prob
       initCommands: [],
       env: [],
       wrap: [],
+      container: undefined,
       revision: "new",
       obstacle: undefined,
     }),

@@ -1,0 +1,126 @@
+/**
+ * Knows the bundle of a confined attempt: the directory in which an OCI runtime finds config.json, and leaves what it has to
+ * say. Below the run directory, for root alone: configurations carry the variables of workloads.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Container, configOf, type DeviceNode, jsonOf } from "../oci/config.ts";
+import type { Mount } from "../oci/mounts.ts";
+import type { DesiredReplica } from "../plan/desired.ts";
+import { deviceNumber } from "./devices.ts";
+
+/** The directories of all bundles, and that of the runtime's own state (its option --root). */
+export interface Bundles {
+  readonly directory: string;
+  readonly state: string;
+}
+
+export const bundlesIn = (runDirectory: string): Bundles => ({ directory: join(runDirectory, "bundles"), state: join(runDirectory, "engine") });
+
+/** runc allows no `@` in a name. */
+export const idOf = (attempt: string): string => attempt.replaceAll("@", "+");
+
+/** Where the number of the container's first process is written, and what went wrong before it was the command. */
+export const PID_FILE = "pid";
+const ERROR_FILE = "error";
+
+/** Writes the bundle of an attempt, and one for each init command below it (`init-0`). */
+export function writeBundle(bundle: string, container: Container, { argv, initCommands }: DesiredReplica, cgroupsPath: string | undefined): void {
+  const { confinement, facts } = container;
+  mkdirSync(dirname(bundle), { recursive: true, mode: 0o700 });
+  mkdirSync(bundle, { mode: 0o700 });
+  const root = join(bundle, "rootfs");
+  if (confinement.namespaces.includes("mount")) {
+    mkdirSync(root, { mode: 0o755 });
+    for (const entry of facts.system) if ("target" in entry) symlinkSync(entry.target, join(root, entry.path));
+  }
+  const placement = { cgroupsPath, devices: nodesOf(container) };
+  const write = (directory: string, words: readonly string[]): void => {
+    const { root: declared, mounts, ...config } = configOf(container, words, placement);
+    const text = jsonOf({ ...config, mounts: mounts.map(fitting), root: declared.path === "/" ? declared : { ...declared, path: root } });
+    writeFileSync(join(directory, "config.json"), text, { mode: 0o600 });
+  };
+  write(bundle, argv);
+  for (const [index, init] of initCommands.entries()) {
+    const directory = join(bundle, `init-${index}`);
+    mkdirSync(directory, { mode: 0o700 });
+    write(directory, init.argv);
+  }
+}
+
+/** A file has nothing mounted below it, and crun takes `rro` for directories only. Throws when there is nothing to mount. */
+function fitting(mount: Mount): Mount {
+  if (mount.type !== "bind") return mount;
+  const stat = statSync(mount.source, { throwIfNoEntry: false });
+  if (!stat) throw new Error(`volumes: ${mount.source} does not exist on this host`);
+  return stat.isDirectory() ? mount : { ...mount, options: mount.options.map((option) => (option === "rro" ? "ro" : option)) };
+}
+
+/** The devices that it may have besides those that everybody has. */
+export function nodesOf({ confinement }: Container): DeviceNode[] {
+  return confinement.devices.map(({ path, access }) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat?.isBlockDevice() && !stat?.isCharacterDevice()) throw new Error(`devices: ${path}: expected a device, found ${stat ? "none" : "nothing"} there`);
+    const { major, minor } = deviceNumber(stat.rdev);
+    return { path, type: stat.isBlockDevice() ? "b" : "c", major, minor, access, fileMode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };
+  });
+}
+
+/** The file that a runtime takes a command for a running container from: what its first process was started with, but the words. */
+export function writeProcess(bundle: string, words: readonly string[]): string {
+  const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as { process: object };
+  const file = join(bundle, `exec-${process.hrtime.bigint()}.json`);
+  // Limits of resources are inherited; numbers of 64 bits would not survive being read here.
+  writeFileSync(file, JSON.stringify({ ...config.process, rlimits: undefined, args: words }), { mode: 0o600 });
+  return file;
+}
+
+/** Pid of the container's first process; undefined while there is none. */
+export function pidOf(bundle: string): number | undefined {
+  try {
+    return Number(readFileSync(join(bundle, PID_FILE), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the runtime had to say last when it made a container. */
+export const errorOf = (bundle: string): string | undefined => errorIn(errorFile(bundle));
+
+/** The last message in a log of the runtime's. */
+export function errorIn(log: string): string | undefined {
+  try {
+    const lines = readFileSync(log, "utf8").trim().split("\n");
+    return messageIn(lines.at(-1) ?? "") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of a line of a log: runc's is JSON or key=value, crun's has a time before it. */
+function messageIn(line: string): string {
+  const quoted = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
+  return quoted?.replaceAll('\\"', '"') ?? line.replace(/^\S+T\S+Z?:? /, "");
+}
+
+export const errorFile = (bundle: string): string => join(bundle, ERROR_FILE);
+
+/** Removes what an attempt has left. */
+export function removeBundle(bundles: Bundles, attempt: string): void {
+  rmSync(join(bundles.directory, attempt), { recursive: true, force: true });
+  for (const name of entriesOf(bundles.state))
+    if (name === idOf(attempt) || name.startsWith(`${idOf(attempt)}+init`)) rmSync(join(bundles.state, name), { recursive: true, force: true });
+}
+
+/** Removes the bundles of attempts that are no more: a controller may have ended before it could. */
+export function sweepBundles(bundles: Bundles, isThere: (attempt: string) => boolean): void {
+  for (const attempt of entriesOf(bundles.directory)) if (!isThere(attempt)) removeBundle(bundles, attempt);
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,119 @@
+/** Knows what of a confinement this machine can give, and what a container is made of; what it cannot give is a problem, never less. */
+import type { Problem } from "../api/problem.ts";
+import type { WorkloadResource } from "../api/resource.ts";
+import type { Machine } from "../cgroup/machine.ts";
+import { locate } from "../manifest/locate.ts";
+import { type Container, DEFAULT_PATH } from "../oci/config.ts";
+import type { ConfinementFacts } from "../oci/engine.ts";
+import { isAtLeast, type SeccompProfile } from "../oci/seccomp.ts";
+import { canonical } from "./same.ts";
+
+/** Recursive read-only mounts (mount_setattr(2)). */
+const READ_ONLY_BELOW = "5.12";
+
+/** Why this machine cannot confine it as declared; undefined when it can, or need not. */
+export function lackOf(resource: WorkloadResource, { confinement: facts }: Machine): Problem | undefined {
+  const { confinement } = resource.run;
+  if (!confinement) return undefined;
+  const problem = (pointer: string, message: string, hint: string): Problem => ({
+    reason: "ConfinementUnavailable",
+    object: resource.key,
+    pointer,
+    message,
+    hint,
+    ...locate(resource.origin, pointer, "key"),
+  });
+  if (!facts) return problem("/spec", "what this host has for confined workloads was not looked up", "");
+  const { engine, capabilities, seccompProfiles } = facts;
+  const { added, seccomp, logSeccomp, appArmor, seLinux, userNamespace, namespaces, volumes } = confinement;
+  const anchor = anchorOf(resource);
+  if ("problem" in engine) return problem(anchor, `${engine.problem}: a confined workload cannot be started`, engine.hint);
+  const context = "/spec/securityContext";
+  const missing = added.find((name) => !capabilities.includes(name));
+  if (missing !== undefined)
+    return problem(
+      `${context}/capabilities/add`,
+      `Holdfast itself does not have the capability ${missing}`,
+      "see CapBnd in /proc/self/status of the controller",
+    );
+  if (seccomp.type !== "Unconfined" && !facts.seccomp)
+    return problem(anchor, "this kernel has no seccomp", "or write securityContext: {seccompProfile: {type: Unconfined}}");
+  const profile = seccomp.type === "Localhost" ? seccompProfiles[seccomp.file] : undefined;
+  if (seccomp.type === "Localhost" && (!profile || "problem" in profile))
+    return problem(
+      `${context}/seccompProfile/localhostProfile`,
+      `${seccomp.file} ${profile?.problem ?? "was not read"}`,
+      "a profile in Docker's or the OCI's format",
+    );
+  if (appArmor !== undefined && !facts.appArmor)
+    return problem(`${context}/appArmorProfile`, "AppArmor is not in use on this host", "see aa-status; the kernel's command line may need security=apparmor");
+  if (appArmor !== undefined && !facts.appArmor?.includes(appArmor))
+    return problem(
+      `${context}/appArmorProfile/localhostProfile`,
+      `no AppArmor profile ${appArmor} is loaded`,
+      "load it with apparmor_parser -r FILE; aa-status lists those that are",
+    );
+  if (seLinux !== undefined && !facts.seLinux) return problem(`${context}/seLinuxOptions`, "SELinux is not in use on this host", "see getenforce");
+  if (userNamespace && !facts.userNamespaces) return problem("/spec/namespaces/user", "this host allows no user namespaces", "sysctl user.max_user_namespaces");
+  if (namespaces.includes("mount") && !isAtLeast(facts.kernel, READ_ONLY_BELOW))
+    return problem(anchor, `Linux ${facts.kernel} cannot mount read-only with all that is mounted below`, `it takes Linux ${READ_ONLY_BELOW}`);
+  return engine.name === "crun" ? undefined : lackOfRunc();
+
+  function lackOfRunc(): Problem | undefined {
+    const install = "apt-get install crun";
+    if (logSeccomp) return problem(`${context}/seccompProfile/log`, "runc cannot have blocked calls logged", install);
+    if (volumes.some((volume) => "idmap" in volume && volume.idmap)) return problem("/spec/volumes", "runc is not trusted with id-mapped volumes", install);
+    // It leaves a mount of / over / in the host's own mount table each time.
+    if (!namespaces.includes("mount")) return problem(anchor, "runc cannot be used without a private mount namespace", install);
+    return undefined;
+  }
+}
+
+/** The field that asks for confinement. */
+function anchorOf({ spec }: WorkloadResource): string {
+  const written = spec as Readonly<Record<string, unknown>>;
+  return `/spec/${FIELDS.find((field) => written[field] !== undefined) ?? ""}`;
+}
+
+/** Fields of a spec that are about confinement. */
+export const FIELDS = ["confined", "securityContext", "namespaces", "hostname", "volumes", "devices"] as const;
+
+/** What the digest of a revision must know of them: as written, so that another version of this program makes no other revision. */
+export function confinementAsWritten(resource: WorkloadResource, facts: ConfinementFacts | undefined): string | undefined {
+  const { confinement } = resource.run;
+  if (!confinement) return undefined;
+  const written = resource.spec as Readonly<Record<string, unknown>>;
+  return canonical([...FIELDS.map((field) => written[field] ?? null), profileOf(resource, facts) ?? null]);
+}
+
+export function profileOf({ run }: WorkloadResource, facts: ConfinementFacts | undefined): SeccompProfile | undefined {
+  const { seccomp } = run.confinement ?? {};
+  const fact = seccomp?.type === "Localhost" ? facts?.seccompProfiles[seccomp.file] : undefined;
+  return fact && "profile" in fact ? fact.profile : undefined;
+}
+
+/** A container of one replica. */
+export function containerOf(
+  resource: WorkloadResource,
+  ordinal: number,
+  facts: ConfinementFacts,
+  person: { readonly uid: number | undefined; readonly gid: number | undefined; readonly groups: readonly number[] },
+  env: Container["env"],
+): Container | undefined {
+  const { run, name } = resource;
+  const { confinement, identity, workingDir } = run;
+  if (!confinement) return undefined;
+  const { uid = 0, gid = 0, groups } = person;
+  return {
+    confinement,
+    facts,
+    profile: profileOf(resource, facts),
+    user: { uid, gid, groups },
+    umask: identity.umask,
+    oomScoreAdj: identity.oomScoreAdj,
+    rlimits: identity.rlimits ?? [],
+    cwd: workingDir,
+    env: env.some(([variable]) => variable === "PATH") ? env : [["PATH", DEFAULT_PATH], ...env],
+    hostname: confinement.hostname ?? `${name}-${ordinal}`,
+  };
+}
