@@ -42,7 +42,7 @@ export type Volume = { readonly mountPath: string; readonly readOnly: boolean } 
   | { readonly size: string; readonly mode: string }
 );
 
-export interface Device {
+interface Device {
   readonly path: string;
   /** Of `r`, `w` and `m` (mknod). */
   readonly access: string;

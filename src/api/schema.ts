@@ -273,7 +273,7 @@ export interface Workload {
       soft: Rlimit;
       hard?: Rlimit;
     }[];
-    /** Docker's defaults at once: private pid, mount, network, ipc, uts and cgroup namespaces, Docker's 14 capabilities, the RuntimeDefault seccomp profile, a minimal /dev, masked and read-only paths below /proc and /sys, and no device but those. Without an image, the root file system is read-only and shows /usr and what programs need of /etc. Needs crun or runc. */
+    /** Docker's defaults at once: private pid, mount, network, ipc, uts and cgroup namespaces, Docker's 14 capabilities, the RuntimeDefault seccomp profile, a minimal /dev, masked and read-only paths below /proc and /sys, and no device but those. Without an image, the root file system is read-only and shows /usr and what programs need of /etc. Needs crun. */
     confined?: boolean;
     /** What the processes are allowed, with the names of a pod's securityContext; also without confined. */
     securityContext?: {
@@ -303,7 +303,7 @@ export interface Workload {
         /** RuntimeDefault: Holdfast's own, which blocks what Docker's profile blocks. Localhost: a file. */
         type: "RuntimeDefault" | "Localhost" | "Unconfined";
         localhostProfile?: Path;
-        /** The kernel logs each call that is not allowed (SECCOMP_FILTER_FLAG_LOG). Needs crun. */
+        /** The kernel logs each call that is not allowed (SECCOMP_FILTER_FLAG_LOG). */
         log?: boolean;
       };
       /** The AppArmor profile. */
@@ -374,7 +374,7 @@ export interface Workload {
       mountPath: Path;
       /** Read-only, with all that is mounted below it. */
       readOnly?: boolean;
-      /** With a user namespace: files of the host's user 0 are those of user 0 inside, and so on (an id-mapped mount). Needs crun. */
+      /** With a user namespace: files of the host's user 0 are those of user 0 inside, and so on (an id-mapped mount). */
       idmap?: boolean;
     }[];
     /**

@@ -1,10 +1,11 @@
 /**
  * Knows the bundle of a confined attempt: the directory in which an OCI runtime finds config.json, and leaves what it has to
- * say. Below the run directory, for root alone: configurations carry the variables of workloads.
+ * say. Below the run directory, readable by root alone: configurations carry the variables of workloads.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Container, configOf, type DeviceNode, jsonOf } from "../oci/config.ts";
+import type { IdMapping, Volume } from "../api/confinement.ts";
+import { type Container, configOf, type DeviceNode, jsonOf, type Placement } from "../oci/config.ts";
 import type { Mount } from "../oci/mounts.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import { deviceNumber } from "./devices.ts";
@@ -27,33 +28,52 @@ const ERROR_FILE = "error";
 /** Writes the bundle of an attempt, and one for each init command below it (`init-0`). */
 export function writeBundle(bundle: string, container: Container, { argv, initCommands }: DesiredReplica, cgroupsPath: string | undefined): void {
   const { confinement, facts } = container;
-  mkdirSync(dirname(bundle), { recursive: true, mode: 0o700 });
-  mkdirSync(bundle, { mode: 0o700 });
+  mkdirSync(dirname(bundle), { recursive: true, mode: 0o711 });
+  // Root of a user namespace is somebody else here, and must reach its root file system.
+  mkdirSync(bundle, { mode: 0o711 });
   const root = join(bundle, "rootfs");
   if (confinement.namespaces.includes("mount")) {
     mkdirSync(root, { mode: 0o755 });
     for (const entry of facts.system) if ("target" in entry) symlinkSync(entry.target, join(root, entry.path));
+    // The runtime makes the mount points, as who root is inside.
+    const { uidMappings, gidMappings } = confinement.userNamespace ?? {};
+    if (uidMappings) chownSync(root, rootOf(uidMappings), rootOf(gidMappings ?? uidMappings));
   }
   const placement = { cgroupsPath, devices: nodesOf(container) };
-  const write = (directory: string, words: readonly string[]): void => {
-    const { root: declared, mounts, ...config } = configOf(container, words, placement);
-    const text = jsonOf({ ...config, mounts: mounts.map(fitting), root: declared.path === "/" ? declared : { ...declared, path: root } });
+  const write = (directory: string, words: readonly string[], where: Placement): void => {
+    const { root: declared, mounts, ...config } = configOf(container, words, where);
+    const text = jsonOf({
+      ...config,
+      mounts: mounts.flatMap((mount) => fitting(mount, confinement.volumes)),
+      root: declared.path === "/" ? declared : { ...declared, path: root },
+    });
     writeFileSync(join(directory, "config.json"), text, { mode: 0o600 });
   };
-  write(bundle, argv);
+  write(bundle, argv, placement);
   for (const [index, init] of initCommands.entries()) {
     const directory = join(bundle, `init-${index}`);
     mkdirSync(directory, { mode: 0o700 });
-    write(directory, init.argv);
+    // Others put these into the cgroup.
+    write(directory, init.argv, { ...placement, cgroupsPath: undefined });
   }
 }
 
-/** A file has nothing mounted below it, and crun takes `rro` for directories only. Throws when there is nothing to mount. */
-function fitting(mount: Mount): Mount {
-  if (mount.type !== "bind") return mount;
+/** The host's number of user or group 0 inside; of the first there is, where there is no such. */
+function rootOf(mappings: readonly IdMapping[]): number {
+  const range = mappings.find(({ containerID }) => containerID === 0) ?? mappings[0];
+  return range?.hostID ?? 0;
+}
+
+/**
+ * A file has nothing mounted below it, and crun takes `rro` for directories only. What a host does not have (/dev/mqueue) is not
+ * shown; throws when that was declared.
+ */
+function fitting(mount: Mount, volumes: readonly Volume[]): Mount[] {
+  if (mount.type !== "bind") return [mount];
   const stat = statSync(mount.source, { throwIfNoEntry: false });
-  if (!stat) throw new Error(`volumes: ${mount.source} does not exist on this host`);
-  return stat.isDirectory() ? mount : { ...mount, options: mount.options.map((option) => (option === "rro" ? "ro" : option)) };
+  if (stat) return [stat.isDirectory() ? mount : { ...mount, options: mount.options.map((option) => (option === "rro" ? "ro" : option)) }];
+  if (!volumes.some(({ mountPath }) => mountPath === mount.destination)) return [];
+  throw new Error(`volumes: ${mount.source} does not exist on this host`);
 }
 
 /** The devices that it may have besides those that everybody has. */

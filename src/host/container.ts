@@ -26,31 +26,35 @@ function visible({ hide }: Engine): readonly string[] {
   if (hide === undefined) return [];
   const unshare = findProgram("unshare");
   if (unshare === undefined) throw new Error("unshare is not installed: the package util-linux has it");
-  return [unshare, "--mount", "--propagation", "private", "/bin/sh", "-c", 'umount "$1" && shift && exec "$@"', "holdfast-engine", hide];
+  return [unshare, "--mount", "--propagation", "slave", "/bin/sh", "-c", 'umount "$1" && shift && exec "$@"', "holdfast-engine", hide];
 }
 
 /** Words of the runtime; what it has to say goes to the bundle. */
-export function runtime({ name, path }: Pick<Engine, "name" | "path">, state: string, managed: boolean, log: string): string[] {
-  return [path, "--root", state, "--log", log, ...(name === "crun" && !managed ? ["--cgroup-manager=disabled"] : [])];
+export function runtime(engine: string, state: string, managed: boolean, log: string): string[] {
+  return [engine, "--root", state, "--log", log, ...(managed ? [] : ["--cgroup-manager=disabled"])];
 }
 
 /**
  * Lists as in the script of a plain process (launch.ts). The shell in the subshell S is what stands for the main process until
  * there is one: if it ends with 0, the container's first process is at work, and anything else is why there is none. A signal
  * that S gets meanwhile lets no command begin. Only what makes the container is inside the workload's cgroups, so that
- * neither S counts there, nor what ends there ends S.
+ * neither S counts there, nor what ends there ends S; and where the runtime looks after the cgroup not even that, because it
+ * kills all that is inside when it fails. The container is made before the init commands run: what the runtime has then loaded
+ * into the cgroup (devices on v2) holds for them too.
  */
 function script(launch: ContainerLaunch): string {
   const { attempt, engine, bundle, state, managed, wrap, inits, output } = launch;
   const words = (list: readonly string[]): string => list.map(quoted).join(" ");
   const before = words([...wordsOf(wrap), ...visible(engine)]);
-  const log = errorFile(bundle);
-  const tool = words(runtime(engine, state, managed, log));
+  const tool = (looksAfter: boolean): string => words(runtime(engine.path, state, looksAfter, errorFile(bundle)));
   const id = idOf(attempt);
   const owner = `${process.geteuid?.() ?? 0}:${process.getegid?.() ?? 0}`;
   const inside = (command: string): string => `  ( ${PLACE}\n  exec ${before} ${command} )`;
-  const init = (index: number): string =>
-    `  echo ${INIT_STAGE}${index} >/proc/self/comm\n${inside(`${tool} run --bundle ${quoted(join(bundle, `init-${index}`))} ${quoted(`${id}+init-${index}`)}`)} || exit\n  [ -z "$asked" ] || exit 143\n`;
+  const create = `${tool(managed)} create --bundle ${quoted(bundle)} --pid-file ${quoted(join(bundle, PID_FILE))} ${quoted(id)}`;
+  const init = (index: number): string => {
+    const run = `${tool(false)} run --bundle ${quoted(join(bundle, `init-${index}`))} ${quoted(`${id}+init-${index}`)}`;
+    return `  echo ${INIT_STAGE}${index} >/proc/self/comm\n${inside(run)} || exit\n  [ -z "$asked" ] || exit 143\n`;
+  };
   return `
 ${HOLD}
 ( exec 2>&3 3>&-
@@ -60,10 +64,10 @@ ${HOLD}
   ulimit -S -n 1024 2>/dev/null
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
-${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}${inside(`${tool} create --bundle ${quoted(bundle)} --pid-file ${quoted(join(bundle, PID_FILE))} ${quoted(id)}`)} || exit
-  chown ${owner} ${quoted(output.file)} || exit
+${managed ? `  ${before} ${create}` : inside(create)} || exit
+${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  chown ${owner} ${quoted(output.file)} || exit
   [ -z "$asked" ] || exit 143
-  exec ${tool} start ${quoted(id)} )
+  exec ${tool(managed)} start ${quoted(id)} )
 exit $?
 `;
 }

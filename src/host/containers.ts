@@ -31,15 +31,14 @@ export class Containers {
   ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "inits" | "meta"> {
     const { engine } = container.facts;
     if ("problem" in engine) throw new Error(engine.problem);
-    const { name, path, adopter, hide } = engine;
     const bundle = join(this.bundles.directory, attempt);
     const { state } = this.bundles;
     const managed = this.isManaged(container);
-    const known: ContainerMeta = { bundle, engine: { name, path }, state, managed };
+    const known: ContainerMeta = { bundle, engine: engine.path, state, managed };
     writeBundle(bundle, container, replica, managed ? `/${this.tree.root}/${replica.path}` : undefined);
     this.allowDevices(container, replica.path);
     const inits = replica.initCommands.length;
-    return { attempt, engine: { name, path, adopter, hide }, bundle, state, managed, inits, meta: JSON.stringify({ ...meta, container: known }) };
+    return { attempt, engine, bundle, state, managed, inits, meta: JSON.stringify({ ...meta, container: known }) };
   }
 
   remove(attempt: string): void {

@@ -24,13 +24,13 @@ function adopter(): readonly string[] | undefined {
 }
 
 function findEngine({ all }: Controllers): Engine | Lack {
-  const name = (["crun", "runc"] as const).find((each) => findProgram(each) !== undefined);
-  if (name === undefined) return { problem: "no OCI runtime is installed here", hint: "install crun (or runc): apt-get install crun, dnf install crun" };
+  const path = findProgram("crun");
+  if (path === undefined) return { problem: "no OCI runtime is installed here", hint: "install crun: apt-get install crun, dnf install crun" };
   const adopting = adopter();
   if (!adopting) return { problem: "neither perl nor python3 is installed here, one of which keeps exit codes", hint: "apt-get install perl-base" };
   const unified = all.find(({ version, offered }) => version === 2 && offered.size > 0);
-  const hide = name === "crun" && unified && all.some(({ version }) => version === 1) ? unified.mount : undefined;
-  return { name, path: findProgram(name) ?? name, adopter: adopting, hide };
+  const hide = unified && all.some(({ version }) => version === 1) ? unified.mount : undefined;
+  return { path, adopter: adopting, hide };
 }
 
 /**

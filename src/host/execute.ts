@@ -7,7 +7,7 @@ import type { Target } from "../plan/action.ts";
 import type { ContainerMeta } from "../plan/observed.ts";
 import { errorIn, idOf, writeProcess } from "./bundle.ts";
 import { runtime } from "./container.ts";
-import { childrenOf, statOf } from "./procfs.ts";
+import { childrenOf, type ProcessStat, statOf } from "./procfs.ts";
 import { deadline, failed, OK, type Result, timedOut } from "./result.ts";
 import { ENVIRONMENT, PLACE, prepare } from "./shell.ts";
 
@@ -60,22 +60,20 @@ const STOPS = 100;
  */
 async function endTree(leader: number): Promise<void> {
   process.kill(-leader, "SIGSTOP");
-  const group: number[] = [];
-  for (let next: number | undefined = leader; next !== undefined; next = childrenOf(next)[0]) group.push(next);
-  const pinned = group.slice(0, -1).filter((pid) => statOf(pid)?.pid === pid);
-  for (let waited = 0; waited < STOPS && pinned.some((pid) => statOf(pid)?.state !== "T"); waited++) await new Promise((resolve) => setTimeout(resolve, 1));
-  const inner = group.at(-1);
-  // The runtime makes it the leader of a session, and so of a group.
-  if (inner !== undefined && inner !== leader && pinned.every((pid) => statOf(pid)?.state === "T")) for (const to of [inner, -inner]) signalIfThere(to);
-  process.kill(-leader, "SIGKILL");
-}
-
-function signalIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // it has no group, or has ended
+  const ours: number[] = [];
+  let inner: ProcessStat | undefined;
+  for (let next = statOf(leader); next && !inner; next = statOf(childrenOf(next.pid)[0] ?? 0)) {
+    if (next.group === leader) ours.push(next.pid);
+    else inner = next;
   }
+  const stopped = (): boolean => ours.every((pid) => statOf(pid)?.state === "T");
+  for (let waited = 0; waited < STOPS && !stopped(); waited++) await new Promise((resolve) => setTimeout(resolve, 1));
+  // It is there, or a zombie, as long as the runtime does not wait for it; and so is its group.
+  if (inner && stopped()) {
+    process.kill(inner.pid, "SIGKILL");
+    process.kill(-inner.group, "SIGKILL");
+  }
+  process.kill(-leader, "SIGKILL");
 }
 
 /** Runs a shell with these words after its -c; `end` ends all of it when the time is over. */

@@ -1,4 +1,5 @@
 /** Knows how to start, signal, end and release workloads. Signals go only to pids that a holder pins, or to whole cgroups. */
+
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { Handler } from "../api/resource.ts";
 import { type Controllers, endsSafely } from "../cgroup/hierarchy.ts";
@@ -13,7 +14,7 @@ import { Containers } from "./containers.ts";
 import { runHandler } from "./handlers.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
-import { childrenOf, hasEnded, statOf } from "./procfs.ts";
+import { childrenOf, hasEnded, isDeafTo, statOf } from "./procfs.ts";
 import type { Result } from "./result.ts";
 import { Spare } from "./spare.ts";
 import { HOLDERS, type Tree } from "./tree.ts";
@@ -118,7 +119,8 @@ export function kernelProcesses(
       const holder = pidsIn(files, holderDirectory(attempt)).find((candidate) => childrenOf(candidate).includes(pid));
       // The holder is stopped and never waits: as long as it is there, the pid of its child is its child's.
       if (holder === undefined || statOf(holder)?.state !== "T") throw new Error(`process ${pid} is not held by ${attempt} any more`);
-      process.kill(pid, signal);
+      // What would end any other process must end this one.
+      process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
     },
     handle: (target, handler, timeout) => {
       const homes = controllers.all.map((hierarchy) => tree.directory(hierarchy, target.path)).filter((directory) => files.children(directory) !== undefined);
@@ -189,7 +191,7 @@ async function signalFrozen(files: CgroupFiles, controllers: Controllers, direct
     if (!(await until(frozen))) throw new Error(`${directory} could not be frozen`);
     for (const pid of pidsBelow(files, directory) ?? []) {
       try {
-        process.kill(pid, signal);
+        process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
       } catch {
         // it ended before it froze
       }

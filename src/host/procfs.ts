@@ -1,5 +1,6 @@
 /** Knows how to read /proc: states, start times, children and exit statuses of processes. */
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 
 /** What /proc/PID/stat tells (proc(5)). */
 export interface ProcessStat {
@@ -8,6 +9,8 @@ export interface ProcessStat {
   readonly comm: string;
   readonly state: string;
   readonly parent: number;
+  /** Id of its process group. */
+  readonly group: number;
   /** Never reached exec since it was forked (PF_FORKNOEXEC). */
   readonly neverExeced: boolean;
   /** On its way out, whatever its state says (PF_EXITING). */
@@ -38,6 +41,7 @@ export function parseStat(text: string): ProcessStat | undefined {
     comm: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0] ?? "",
     parent: Number(fields[1]),
+    group: Number(fields[2]),
     neverExeced: (flags & PF_FORKNOEXEC) !== 0,
     exiting: (flags & PF_EXITING) !== 0,
     threads: Number(fields[17]),
@@ -59,6 +63,23 @@ export function isDoomed(pid: number): boolean {
   if (!stat || stat.exiting || hasEnded(stat)) return true;
   const pending = [...(readText(`/proc/${pid}/status`) ?? "").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
   return pending.length === 0 || pending.some(([, set]) => (BigInt(`0x${set}`) & SIGKILL) !== 0n);
+}
+
+/** Signals whose default action ends nothing (signal(7)). */
+const HARMLESS: ReadonlySet<string> = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
+
+/**
+ * Whether a signal comes to nothing: the first process of a pid namespace gets none that it has not asked for, from the outside
+ * only SIGKILL and SIGSTOP (pid_namespaces(7)). One that it blocks it may be waiting for.
+ */
+export function isDeafTo(pid: number, name: NodeJS.Signals): boolean {
+  if (HARMLESS.has(name)) return false;
+  const signal = constants.signals[name];
+  const status = readText(`/proc/${pid}/status`) ?? "";
+  const pids = /^NSpid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
+  if (pids.length < 2 || pids.at(-1) !== "1") return false;
+  const bit = 1n << BigInt(signal - 1);
+  return ["SigBlk", "SigIgn", "SigCgt"].every((set) => (BigInt(`0x${new RegExp(`^${set}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1] ?? "0"}`) & bit) === 0n);
 }
 
 /** Pids of the children of a process with one thread. */

@@ -36,6 +36,8 @@ export function confinement(spec: Spec, annotations: Readonly<Record<string, str
   checkNamespaces(spec, own, report);
   checkProfiles(context, report);
   checkProbes(spec, own, report);
+  if (typeof spec.logs === "string")
+    report("InvalidValue", "/spec/logs", "expected files: the output of a container cannot go to the journal", "leave logs away, or write {maxSize: …}");
   const shielded = confined && !privileged && context.procMount !== "Unmasked" && own.has("mount");
   const user = namespaces?.user;
   const made = volumes.map((volume, index) => volumeOf(volume, index, report));

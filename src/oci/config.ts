@@ -46,7 +46,7 @@ export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const prefixed = (names: readonly Capability[]): string[] => names.map((name) => `CAP_${name}`);
 
 /** `process` of a config, which is also what a command inside a running container is started with. */
-export function processOf({ confinement, facts, user, umask, oomScoreAdj, rlimits, cwd, env }: Container, args: readonly string[]) {
+function processOf({ confinement, facts, user, umask, oomScoreAdj, rlimits, cwd, env }: Container, args: readonly string[]) {
   const { added, noNewPrivileges, appArmor, seLinux } = confinement;
   const bounding = confinement.capabilities.filter((name) => facts.capabilities.includes(name));
   // Only user 0 has capabilities by what it is; another one has those that are ambient.
@@ -112,7 +112,7 @@ export function configOf(container: Container, args: readonly string[], { cgroup
   };
 }
 
-export function seccompOf({ confinement, facts, profile }: Pick<Container, "confinement" | "facts" | "profile">) {
+function seccompOf({ confinement, facts, profile }: Pick<Container, "confinement" | "facts" | "profile">) {
   const written = confinement.seccomp.type === "RuntimeDefault" ? RUNTIME_DEFAULT : profile;
   if (!written || confinement.seccomp.type === "Unconfined") return undefined;
   const capabilities = prefixed(confinement.capabilities.filter((name) => facts.capabilities.includes(name)));
@@ -127,6 +127,7 @@ export function deviceRules(devices: readonly DeviceNode[]) {
   return [
     { allow: false, access: "rwm" },
     ...ORDINARY.map(({ major, minor }) => ({ allow: true, type: "c", major, ...(minor === undefined ? {} : { minor }), access: "rwm" })),
-    ...devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access })),
+    // The runtime makes the node from inside: one more of what is there anyway.
+    ...devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access: access.includes("m") ? access : `${access}m` })),
   ];
 }

@@ -9,8 +9,7 @@ export interface Lack {
 }
 
 export interface Engine {
-  readonly name: "crun" | "runc";
-  /** Absolute path of the program. */
+  /** Absolute path of crun. */
   readonly path: string;
   /** Program and options that make a process adopt orphans (PR_SET_CHILD_SUBREAPER, prctl(2)) and execute what follows. */
   readonly adopter: readonly string[];

@@ -25,7 +25,7 @@ export function lackOf(resource: WorkloadResource, { confinement: facts }: Machi
   });
   if (!facts) return problem("/spec", "what this host has for confined workloads was not looked up", "");
   const { engine, capabilities, seccompProfiles } = facts;
-  const { added, seccomp, logSeccomp, appArmor, seLinux, userNamespace, namespaces, volumes } = confinement;
+  const { added, seccomp, appArmor, seLinux, userNamespace, namespaces } = confinement;
   const anchor = anchorOf(resource);
   if ("problem" in engine) return problem(anchor, `${engine.problem}: a confined workload cannot be started`, engine.hint);
   const context = "/spec/securityContext";
@@ -57,16 +57,7 @@ export function lackOf(resource: WorkloadResource, { confinement: facts }: Machi
   if (userNamespace && !facts.userNamespaces) return problem("/spec/namespaces/user", "this host allows no user namespaces", "sysctl user.max_user_namespaces");
   if (namespaces.includes("mount") && !isAtLeast(facts.kernel, READ_ONLY_BELOW))
     return problem(anchor, `Linux ${facts.kernel} cannot mount read-only with all that is mounted below`, `it takes Linux ${READ_ONLY_BELOW}`);
-  return engine.name === "crun" ? undefined : lackOfRunc();
-
-  function lackOfRunc(): Problem | undefined {
-    const install = "apt-get install crun";
-    if (logSeccomp) return problem(`${context}/seccompProfile/log`, "runc cannot have blocked calls logged", install);
-    if (volumes.some((volume) => "idmap" in volume && volume.idmap)) return problem("/spec/volumes", "runc is not trusted with id-mapped volumes", install);
-    // It leaves a mount of / over / in the host's own mount table each time.
-    if (!namespaces.includes("mount")) return problem(anchor, "runc cannot be used without a private mount namespace", install);
-    return undefined;
-  }
+  return undefined;
 }
 
 /** The field that asks for confinement. */
@@ -86,7 +77,7 @@ export function confinementAsWritten(resource: WorkloadResource, facts: Confinem
   return canonical([...FIELDS.map((field) => written[field] ?? null), profileOf(resource, facts) ?? null]);
 }
 
-export function profileOf({ run }: WorkloadResource, facts: ConfinementFacts | undefined): SeccompProfile | undefined {
+function profileOf({ run }: WorkloadResource, facts: ConfinementFacts | undefined): SeccompProfile | undefined {
   const { seccomp } = run.confinement ?? {};
   const fact = seccomp?.type === "Localhost" ? facts?.seccompProfiles[seccomp.file] : undefined;
   return fact && "profile" in fact ? fact.profile : undefined;

@@ -43,7 +43,8 @@ export interface AttemptMeta {
 /** What it takes to find a container again. */
 export interface ContainerMeta {
   readonly bundle: string;
-  readonly engine: { readonly name: "crun" | "runc"; readonly path: string };
+  /** Path of the runtime that made it. */
+  readonly engine: string;
   /** Directory of the runtime's own state. */
   readonly state: string;
   /** Whether the runtime looks after its cgroup. */

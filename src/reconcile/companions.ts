@@ -1,4 +1,5 @@
 /** Knows who works beside the loop: probes, ends that nothing tells of, hooks, logs, files beside the manifests. Each only gives hints. */
+import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { requestFolder } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
@@ -26,7 +27,7 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
   engine.findings = prober.findings;
   const lives = new Lives(engine, look);
   return {
-    all: [prober, lives, new LogKeeper(engine, warn), starts(engine), envFiles(engine, factsChanged), requests(options.runDirectory, factsChanged)],
+    all: [prober, lives, new LogKeeper(engine, warn), starts(engine), filesBeside(engine, factsChanged), requests(options.runDirectory, factsChanged)],
     lives,
   };
 }
@@ -37,9 +38,11 @@ function starts(engine: Engine): Companion {
   return { sync: () => processes.prepare(engine.desired.replicas.size > 0), close: () => processes.prepare(false) };
 }
 
-function envFiles(engine: Engine, changed: () => void): Companion {
+/** Files that manifests mention, whose content is part of what is declared. */
+function filesBeside(engine: Engine, changed: () => void): Companion {
   const watch = watchFiles(changed);
-  return { sync: () => watch.sync(new Set(engine.machine.envFiles.keys())), close: () => watch.close() };
+  const files = ({ envFiles, confinement }: Machine): string[] => [...envFiles.keys(), ...Object.keys(confinement?.seccompProfiles ?? {})];
+  return { sync: () => watch.sync(new Set(files(engine.machine))), close: () => watch.close() };
 }
 
 /** Requests are written in one piece: nothing needs to calm down. */

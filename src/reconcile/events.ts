@@ -73,6 +73,8 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
     if (sumUp(outcome, sums, resourceOf)) continue;
     const event = eventOf(outcome, resourceOf, eventTime);
     if (event) told.push({ event, outcome });
+    const warning = privilegedStart(outcome, eventTime);
+    if (warning) told.push({ event: warning, outcome });
   }
   const summed = [sums.Created, sums.Configured, sums.Pruned]
     .flatMap((each) => [...each.values()])
@@ -84,6 +86,13 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
     });
   // What is made and limited comes before what runs in it, what is removed after what ran in it.
   return [...summed.filter(({ event }) => event.reason !== "Pruned"), ...told, ...summed.filter(({ event }) => event.reason === "Pruned")];
+}
+
+/** A workload that can do all that root can is said to, each time. */
+function privilegedStart({ action, error, skipped }: Outcome, eventTime: string): Event | undefined {
+  if (action.type !== "start" || error || skipped || !action.replica.container?.confinement.privileged) return undefined;
+  const { id, resource } = action.replica;
+  return { eventTime, type: "Warning", reason: "Privileged", object: resource.key, note: `${id} is privileged: it can do all that root can do on this host` };
 }
 
 /** `cpu.max 20%`: a limit as the manifest has it, or the default that it went back to. */

@@ -6,12 +6,16 @@ import type { Manifests } from "../manifest/link.ts";
 import { mentions } from "../plan/desire.ts";
 import { same } from "../plan/same.ts";
 
-/** Looks all of it up. An env file that somebody may be writing says what it said `before`: half of it must restart nothing. */
+/** Looks all of it up. A file that somebody may be writing says what it said `before`: half of it must restart nothing. */
 export function factsFor(host: Host, { resources }: Manifests, before: Machine): Machine {
   const machine = host.machine(mentions(resources.values()));
   const envFiles = new Map(machine.envFiles);
   for (const file of envFiles.keys()) if (before.envFiles.has(file) && isBeingWritten(file)) envFiles.set(file, before.envFiles.get(file));
-  return { ...machine, envFiles };
+  const { confinement } = machine;
+  if (!confinement) return { ...machine, envFiles };
+  const known = before.confinement?.seccompProfiles ?? {};
+  const profiles = Object.entries(confinement.seccompProfiles).map(([file, now]) => [file, (isBeingWritten(file) && known[file]) || now] as const);
+  return { ...machine, envFiles, confinement: { ...confinement, seccompProfiles: Object.fromEntries(profiles) } };
 }
 
 export function sameFacts(one: Machine, other: Machine): boolean {
