@@ -8,6 +8,7 @@ const SHARED_OPTIONS: readonly Option[] = [
   new Option("--cgroup-root <cgroup>", "the same as --root").hideHelp(),
   new Option("--run-dir <directory>", "where status and records are kept (default: /run/holdfast/ROOT)"),
   new Option("--log-dir <directory>", "where workloads' logs go (default: /var/log/holdfast)"),
+  new Option("--image-dir <directory>", "where images are unpacked (default: /var/lib/holdfast/images)"),
   new Option("--no-color", "no colours, also on a terminal"),
   new Option("-v, --verbose", "say more about errors"),
 ];
@@ -99,6 +100,7 @@ export function buildProgram(done: (code: number) => void, completing = false): 
   verb("restart <workload>", "Start a workload's processes anew, as many at a time as its strategy allows; of a schedule, begin a run now.", [
     "restart web",
   ]).action(async (name, options) => done((await import("./cli/restart.ts")).restart(name, options)));
+  image(program, done);
   // Carried out by the completion library, which is loaded when it is asked for (main).
   if (!completing)
     program
@@ -114,6 +116,34 @@ export function buildProgram(done: (code: number) => void, completing = false): 
       done(0);
     });
   return program;
+}
+
+/** `holdfast image`: no host and no manifests, only files. */
+function image(program: Command, done: (code: number) => void): void {
+  const group = program.command("image").description("Make, sign and check images for workloads (OCI layouts; no network).").exitOverride();
+  const verb = (usage: string, description: string, example: string): Command =>
+    group.command(usage).description(description).exitOverride().addHelpText("after", `\nExamples:\n  $ holdfast ${example}`);
+  verb(
+    "import <source> <layout>",
+    "Put an image into a layout: from docker save, an OCI archive, or a directory with a root file system.",
+    "image import web.tar /srv/images",
+  )
+    .option("--name <tag>", "tag it with a name")
+    .action(async (source, layout, options) => done(await (await import("./cli/image.ts")).importFrom(source, layout, options)));
+  verb("sign <layout>", "Sign an image of a layout, as cosign does.", "image sign /srv/images --key cosign.pem --identity registry.example/web:1")
+    .requiredOption("--key <file>", "private key (PEM: ECDSA, Ed25519 or RSA)")
+    .requiredOption("--identity <name>", "the name to sign it under")
+    .option("--digest <digest>", "which image (default: the only one)")
+    .action(async (layout, options) => done(await (await import("./cli/image.ts")).signIt(layout, options)));
+  verb(
+    "verify <layout>",
+    "Hash all of an image again, and check its signature.\nExit code: 0 sound, 1 refused.",
+    "image verify /srv/images --public-key cosign.pub --identity registry.example/web:1",
+  )
+    .option("--public-key <file>", "public key (PEM)")
+    .option("--identity <name>", "the name it must be signed under")
+    .option("--digest <digest>", "which image (default: the only one)")
+    .action(async (layout, options) => done(await (await import("./cli/image.ts")).verifyIt(layout, options)));
 }
 
 function version(): string {

@@ -18,7 +18,7 @@ function descriptorBudget() {
 }
 
 const keep = mode === "audit" ? descriptorBudget() : 0;
-const host = openHost({ root, runDirectory: join(scratch, "run"), logDirectory: join(scratch, "log"), keep });
+const host = openHost({ root, runDirectory: join(scratch, "run"), logDirectory: join(scratch, "log"), imageDirectory: join(scratch, "images"), keep });
 const set = new ManifestSet(manifests);
 set.update(new ManifestDirectory(manifests).scan().contents);
 const engine = new Engine({ host });

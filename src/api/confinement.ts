@@ -9,6 +9,19 @@ export interface IdMapping {
   readonly size: number;
 }
 
+/** A root file system from an image. */
+export type Image = {
+  /** Of the manifest in a layout, of the file of an archive: `sha256:…`. */
+  readonly digest: string;
+  readonly verify: { readonly publicKey: string; readonly identity: string } | undefined;
+  /** Room for what is written to it, bytes. */
+  readonly writable: string;
+  /** What the image says, because the manifest does not. */
+  readonly takes: readonly ImageField[];
+} & ({ readonly layout: string } | { readonly archive: string });
+
+export type ImageField = "entrypoint" | "cmd" | "workingDir" | "user";
+
 export interface Confinement {
   readonly privileged: boolean;
   /** The bounding set, as far as the host has it. */
@@ -35,6 +48,8 @@ export interface Confinement {
   /** Outer ones first. */
   readonly volumes: readonly Volume[];
   readonly devices: readonly Device[];
+  /** Undefined: the host's own programs. */
+  readonly image: Image | undefined;
 }
 
 export type Volume = { readonly mountPath: string; readonly readOnly: boolean } & (

@@ -17,6 +17,7 @@ export type ProblemReason =
   | "KnobUnsupported"
   | "DeviceNotFound"
   | "ConfinementUnavailable"
+  | "ImageRefused"
   | "Blocked"
   | "WriteRefused"
   | "StartFailed"

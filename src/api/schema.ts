@@ -179,11 +179,11 @@ export interface Workload {
       progressDeadlineSeconds?: number;
     };
     /**
-     * The program and its first arguments; no shell. A program without a slash is looked up in the workload's PATH. $(NAME) stands for a variable of env or envFrom, $$ for a dollar sign.
+     * The program and its first arguments; no shell. A program without a slash is looked up in the workload's PATH. $(NAME) stands for a variable of env or envFrom, $$ for a dollar sign. Required, unless an image has an entrypoint.
      *
      * @minItems 1
      */
-    command: Argument[];
+    command?: Argument[];
     /** More arguments, appended to command. */
     args?: Argument[];
     /**
@@ -390,6 +390,21 @@ export interface Workload {
       /** What is allowed: read, write, mknod. */
       access?: string;
     }[];
+    /** The root file system, from an image on this host; needs confined: true. It is writable (what is written counts as the workload's memory, and is gone after each run) unless readOnlyRootFilesystem is set. command, args, workingDir and user default to the image's. Needs umoci. */
+    image?: {
+      layout?: Path;
+      archive?: Path;
+      /** Which image: the digest of its manifest (or of an index) in the layout, or of the archive file. All that it leads to is hashed again before it is unpacked. Another digest is a new revision. */
+      digest: string;
+      /** Only an image that is signed by this key under this name is unpacked. The signature is cosign's, in the layout. */
+      verify?: {
+        publicKey: Path;
+        /** The name that was signed (docker-reference). */
+        identity: string;
+      };
+      /** Room for what is written to the root file system in one run. */
+      writableSize?: string | number;
+    };
     /** When to start again after the command ended. Default: Always; beside schedule OnFailure. */
     restartPolicy?: "Always" | "OnFailure" | "Never";
     /**

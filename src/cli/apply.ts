@@ -26,8 +26,8 @@ export async function apply(options: GlobalOptions & { prune?: string }): Promis
     const { done, plan } = await convergeFully(engine);
     account.flush();
     engine.save();
-    const { runDirectory, logDirectory } = host.options;
-    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: false });
+    const { runDirectory, logDirectory, imageDirectory } = host.options;
+    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, imageDirectory, ephemeral: false });
     const refused = plan.actions.length;
     const took = `${((Date.now() - started) / 1000).toFixed(2)}s`;
     note(

@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly cgroupRoot?: string;
   readonly runDir?: string;
   readonly logDir?: string;
+  readonly imageDir?: string;
   readonly verbose?: boolean;
   readonly ephemeral?: boolean;
 }
@@ -35,6 +36,7 @@ export interface Places {
   readonly root: string;
   readonly runDirectory: string;
   readonly logDirectory: string;
+  readonly imageDirectory: string;
 }
 
 /** Where things are kept. Another user than root has directories of its own. */
@@ -51,10 +53,14 @@ export function placesOf(options: GlobalOptions): Places {
     process.geteuid?.() === 0 || existsSync(system) ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
   const runDirectory = resolve(options.runDir ?? join(user ?? "/run", "holdfast", root));
   // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them by the controller's file.
+  const known = loadController(runDirectory);
   const usual = options.ephemeral
-    ? join(runDirectory, "logs")
-    : (loadController(runDirectory)?.logDirectory ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast"));
-  return { root, runDirectory, logDirectory: resolve(options.logDir ?? usual) };
+    ? { logs: join(runDirectory, "logs"), images: join(runDirectory, "images") }
+    : {
+        logs: known?.logDirectory ?? (user ? join(user, "holdfast-log") : "/var/log/holdfast"),
+        images: known?.imageDirectory ?? (user ? join(user, "holdfast-images") : "/var/lib/holdfast/images"),
+      };
+  return { root, runDirectory, logDirectory: resolve(options.logDir ?? usual.logs), imageDirectory: resolve(options.imageDir ?? usual.images) };
 }
 
 /** The manifest directory: as given, or that of the controller at work, or ./manifests. */

@@ -89,9 +89,9 @@ export async function run(options: RunOptions): Promise<number> {
   } else host = openKernel(places, descriptorBudget());
   const unlock = lockOrExplain(host.lock);
   if (options.ephemeral) refuseOthers(host, unlock);
-  const { runDirectory, logDirectory } = host.options;
+  const { runDirectory, logDirectory, imageDirectory } = host.options;
   const introduce = (): void =>
-    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, ephemeral: options.ephemeral ?? false });
+    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, imageDirectory, ephemeral: options.ephemeral ?? false });
   try {
     introduce();
   } catch (error) {

@@ -34,10 +34,10 @@ export function writeBundle(bundle: string, container: Container, { argv, initCo
   const root = join(bundle, "rootfs");
   if (confinement.namespaces.includes("mount")) {
     mkdirSync(root, { mode: 0o755 });
-    for (const entry of facts.system) if ("target" in entry) symlinkSync(entry.target, join(root, entry.path));
+    for (const entry of confinement.image ? [] : facts.system) if ("target" in entry) symlinkSync(entry.target, join(root, entry.path));
     // The runtime makes the mount points, as who root is inside.
     const { uidMappings, gidMappings } = confinement.userNamespace ?? {};
-    if (uidMappings) chownSync(root, rootOf(uidMappings), rootOf(gidMappings ?? uidMappings));
+    if (uidMappings && !confinement.image) chownSync(root, rootOf(uidMappings), rootOf(gidMappings ?? uidMappings));
   }
   const placement = { cgroupsPath, devices: nodesOf(container) };
   const write = (directory: string, words: readonly string[], where: Placement): void => {

@@ -19,14 +19,33 @@ export interface ContainerLaunch extends Pick<Launch, "holderProcs" | "meta" | "
   readonly managed: boolean;
   readonly wrap: readonly (readonly string[])[];
   readonly inits: number;
+  /** An unpacked image below a writable layer; `size` in bytes. */
+  readonly root: { readonly lower: string; readonly size: string } | undefined;
 }
 
-/** crun, without the hierarchy that it would not work beside. */
-function visible({ hide }: Engine): readonly string[] {
-  if (hide === undefined) return [];
+/**
+ * $1: the cgroup2 mount that crun would not work beside, or -; $2: the unpacked image, or -; $3: room in the layer above it,
+ * bytes; $4: the bundle. That layer is in memory: what a workload writes to it counts as its own, fills no disk of the host's,
+ * and is gone with its mount namespace.
+ */
+const MOUNTS = `[ "$1" = - ] || umount "$1" || exit
+if [ "$2" != - ]; then
+  mkdir -p "$4/layer" && mount -t tmpfs -o "size=$3,mode=711" holdfast "$4/layer" && mkdir "$4/layer/upper" "$4/layer/work" || exit
+  chmod --reference "$2" "$4/layer/upper" && chown --reference "$2" "$4/layer/upper" || exit
+  mount -t overlay -o "lowerdir=$2,upperdir=$4/layer/upper,workdir=$4/layer/work" holdfast "$4/rootfs" || exit
+fi
+shift 4
+exec "$@"`;
+
+/** Mounts that only the runtime, and what it starts, see. */
+function ownMounts({ engine: { hide }, root, bundle }: ContainerLaunch): readonly string[] {
+  if (hide === undefined && root === undefined) return [];
   const unshare = findProgram("unshare");
   if (unshare === undefined) throw new Error("unshare is not installed: the package util-linux has it");
-  return [unshare, "--mount", "--propagation", "slave", "/bin/sh", "-c", 'umount "$1" && shift && exec "$@"', "holdfast-engine", hide];
+  const odd = [bundle, root?.lower ?? ""].find((path) => root && /[:,\\]/.test(path));
+  if (odd !== undefined) throw new Error(`${odd}: a path with : or , or a backslash cannot be mounted: choose others by --run-dir and --image-dir`);
+  const words = [hide ?? "-", root?.lower ?? "-", root?.size ?? "-", bundle];
+  return [unshare, "--mount", "--propagation", "slave", "/bin/sh", "-c", MOUNTS, "holdfast-engine", ...words];
 }
 
 /** Words of the runtime; what it has to say goes to the bundle. */
@@ -45,7 +64,7 @@ export function runtime(engine: string, state: string, managed: boolean, log: st
 function script(launch: ContainerLaunch): string {
   const { attempt, engine, bundle, state, managed, wrap, inits, output } = launch;
   const words = (list: readonly string[]): string => list.map(quoted).join(" ");
-  const before = words([...wordsOf(wrap), ...visible(engine)]);
+  const before = words([...wordsOf(wrap), ...ownMounts(launch)]);
   const tool = (looksAfter: boolean): string => words(runtime(engine.path, state, looksAfter, errorFile(bundle)));
   const id = idOf(attempt);
   const owner = `${process.geteuid?.() ?? 0}:${process.getegid?.() ?? 0}`;

@@ -6,6 +6,7 @@ import type { Machine, Mentions } from "../cgroup/machine.ts";
 import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
 import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
+import { Images } from "./images.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
 import { type Attention, observe, type Scope } from "./observe.ts";
 import { performer } from "./perform.ts";
@@ -20,6 +21,8 @@ export interface HostOptions {
   readonly root: string;
   readonly runDirectory: string;
   readonly logDirectory: string;
+  /** Where images are unpacked. */
+  readonly imageDirectory: string;
   /** How many file descriptors may be kept open between looks. */
   readonly keep?: number;
   readonly simulated?: SimulatedMachine;
@@ -32,6 +35,7 @@ export interface Host {
   readonly processes: Processes;
   readonly records: Records;
   readonly tasks: Tasks;
+  readonly images: Images;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
@@ -58,7 +62,9 @@ export function openHost(options: HostOptions): Host {
   const base = simulated ? probe(files, options.root, simulated.mountinfo) : process.platform === "linux" ? probe(files, options.root) : undefined;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
-  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, options);
+  // Controllers of other roots have theirs.
+  const images = new Images(join(options.imageDirectory, options.root.replaceAll("/", "+")));
+  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, { ...options, images });
   const records = fileRecords(options.runDirectory, base.bootId);
   const tasks = new Tasks();
   return {
@@ -68,10 +74,11 @@ export function openHost(options: HostOptions): Host {
     processes,
     records,
     tasks,
+    images,
     options,
     machine: (mentions) => lookUp(base, mentions),
-    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks }, machine, scope, attention),
-    perform: performer({ files, tree, processes, records, tasks }, base),
+    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks, images }, machine, scope, attention),
+    perform: performer({ files, tree, processes, records, tasks, images }, base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
     lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),
@@ -81,7 +88,13 @@ export function openHost(options: HostOptions): Host {
 /** Opens a simulated machine below a temporary directory of its own. */
 export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { readonly simulated: SimulatedMachine } {
   const simulated = simulatedMachine(version);
-  const host = openHost({ root, runDirectory: join(simulated.directory, ".run"), logDirectory: join(simulated.directory, ".log"), simulated });
+  const host = openHost({
+    root,
+    runDirectory: join(simulated.directory, ".run"),
+    logDirectory: join(simulated.directory, ".log"),
+    imageDirectory: join(simulated.directory, ".images"),
+    simulated,
+  });
   for (const hierarchy of host.base.controllers.all) for (const directory of host.tree.wayToRoot(hierarchy)) host.files.makeDirectory(directory);
   return { ...host, simulated };
 }

@@ -6,6 +6,7 @@ import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
+import type { Images } from "./images.ts";
 import type { Processes } from "./processes.ts";
 import { isDoomed } from "./procfs.ts";
 import type { Records } from "./records.ts";
@@ -18,6 +19,7 @@ export interface Observer {
   readonly records: Records;
   readonly processes: Processes;
   readonly tasks: Tasks;
+  readonly images: Images;
 }
 
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
@@ -36,7 +38,7 @@ export interface Attention {
 
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
 export function observe(observer: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
-  const { files, tree, records, tasks } = observer;
+  const { files, tree, records, tasks, images } = observer;
   const cgroups = new Map<string, Map<CgroupPath, ObservedCgroup>>();
   for (const hierarchy of machine.controllers.all) {
     const found = new Map<CgroupPath, ObservedCgroup>();
@@ -59,6 +61,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     task: tasks.state,
     oomKills: (path) => oomKills(files, tree, machine, path),
     isDoomed,
+    image: (wanted) => images.state(wanted),
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],

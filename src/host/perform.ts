@@ -7,6 +7,7 @@ import type { ReplicaRecord } from "../plan/observed.ts";
 import { currentOfStart } from "../plan/replica.ts";
 import { newAttempt, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
+import type { Images } from "./images.ts";
 import { oomKills } from "./observe.ts";
 import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
@@ -32,6 +33,7 @@ export interface Hands {
   readonly processes: Processes;
   readonly records: Records;
   readonly tasks: Tasks;
+  readonly images: Images;
 }
 
 /** The performers of one machine, made once. */
@@ -45,7 +47,7 @@ function refused(what: string, file: string, error: unknown): Refusal {
   return new Refusal(`${what}: ${code || message}`, code, refusalHint(basename(file), code));
 }
 
-function performers({ files, tree, processes, records, tasks }: Hands, base: Base): PerAction<Promise<void> | void> {
+function performers({ files, tree, processes, records, tasks, images }: Hands, base: Base): PerAction<Promise<void> | void> {
   const byId = new Map(base.controllers.all.map((hierarchy) => [hierarchy.id, hierarchy]));
   const hierarchyOf = (id: string) => {
     const hierarchy = byId.get(id);
@@ -150,6 +152,12 @@ function performers({ files, tree, processes, records, tasks }: Hands, base: Bas
       if (record) records.write(replica, record);
       tasks.begin(key, path, processes.handle(target, handler, timeout));
     },
+    unpack: ({ key, path, wanted }) =>
+      tasks.begin(
+        key,
+        path,
+        images.prepare(wanted).then(() => ({ ok: true }) as const),
+      ),
     complain: () => {},
     health: remember,
     conclude: remember,

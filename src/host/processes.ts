@@ -12,6 +12,7 @@ import type { CgroupFiles } from "./cgroupfs.ts";
 import { launchContainer } from "./container.ts";
 import { Containers } from "./containers.ts";
 import { runHandler } from "./handlers.ts";
+import type { Images } from "./images.ts";
 import { launch } from "./launch.ts";
 import { logFile, openLog } from "./logs.ts";
 import { childrenOf, hasEnded, isDeafTo, statOf } from "./procfs.ts";
@@ -64,7 +65,7 @@ export function kernelProcesses(
   files: CgroupFiles,
   controllers: Controllers,
   tree: Tree,
-  { runDirectory, logDirectory }: { readonly runDirectory: string; readonly logDirectory: string },
+  { runDirectory, logDirectory, images }: { readonly runDirectory: string; readonly logDirectory: string; readonly images: Images },
 ): Processes {
   const { core } = controllers;
   const holderDirectory = (attempt: string): string => tree.directory(core, `${HOLDERS}/${attempt}`);
@@ -73,7 +74,7 @@ export function kernelProcesses(
     if (!pidsIn(files, holderDirectory(attempt)).includes(pid)) throw new Error(`process ${pid} does not hold ${attempt} any more`);
   };
   const spare = new Spare();
-  const containers = new Containers(files, controllers, tree, runDirectory);
+  const containers = new Containers({ files, controllers, tree, runDirectory, images });
   const removeHolder = (attempt: string): void => {
     files.removeDirectory(holderDirectory(attempt));
     containers.remove(attempt);

@@ -1,6 +1,6 @@
 /** Knows how the fields about confinement become one description of it: defaults filled in, contradictions reported. */
 import { CAPABILITIES, type Capability, DOCKERS } from "../api/capabilities.ts";
-import { type Confinement, type Namespace, PRIVILEGED_ANNOTATION, type Volume } from "../api/confinement.ts";
+import { type Confinement, type Image, type ImageField, type Namespace, PRIVILEGED_ANNOTATION, type Volume } from "../api/confinement.ts";
 import type { Report } from "../api/problem.ts";
 import { parseBytes } from "../api/quantity.ts";
 import type { Workload } from "../api/schema.ts";
@@ -20,7 +20,7 @@ const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysr
 /** Undefined: a plain process of the host. */
 export function confinement(spec: Spec, annotations: Readonly<Record<string, string>>, report: Report): Confinement | undefined {
   const { confined = false, securityContext, namespaces, hostname, volumes = [], devices = [] } = spec;
-  if (!confined && [securityContext, namespaces, hostname, spec.volumes, spec.devices].every((field) => field === undefined)) return undefined;
+  if (!confined && [securityContext, namespaces, hostname, spec.volumes, spec.devices, spec.image].every((field) => field === undefined)) return undefined;
   const context = securityContext ?? {};
   const { privileged = false, seccompProfile, readOnlyRootFilesystem = false, runAsNonRoot = false } = context;
   const own = new Set(NAMESPACES.filter((name) => (namespaces?.[name] ?? (confined ? "Private" : "Host")) === "Private"));
@@ -63,6 +63,7 @@ export function confinement(spec: Spec, annotations: Readonly<Record<string, str
     // A volume inside of another is mounted after it.
     volumes: made.sort((one, other) => one.mountPath.split("/").length - other.mountPath.split("/").length),
     devices: devices.map(({ path, access = "rw" }) => ({ path, access })),
+    image: spec.image && imageOf(spec, spec.image, confined && own.has("mount"), report),
   };
 }
 
@@ -139,22 +140,43 @@ function checkProbes(spec: Spec, own: ReadonlySet<Namespace>, report: Report): v
         );
 }
 
+function imageOf(
+  spec: Spec,
+  { layout, archive, digest, verify, writableSize = "256Mi" }: NonNullable<Spec["image"]>,
+  confined: boolean,
+  report: Report,
+): Image {
+  const pointer = "/spec/image";
+  if (!confined) report("InvalidValue", pointer, "expected confined: true beside it, and a private mount namespace");
+  if ((layout === undefined) === (archive === undefined))
+    report("InvalidValue", pointer, `expected one of layout and archive, found ${layout === undefined ? "none" : "both"}`);
+  const written: readonly (readonly [ImageField, boolean])[] = [
+    ["entrypoint", spec.command !== undefined],
+    ["cmd", spec.command !== undefined || spec.args !== undefined],
+    ["workingDir", spec.workingDir !== undefined],
+    ["user", spec.user !== undefined],
+  ];
+  const takes = written.flatMap(([field, there]) => (there ? [] : [field]));
+  const common = { digest, verify, writable: size(`${pointer}/writableSize`, writableSize, report), takes };
+  return layout === undefined ? { ...common, archive: archive ?? "" } : { ...common, layout };
+}
+
+/** Bytes, more than none. */
+function size(pointer: string, written: string | number, report: Report): string {
+  const parsed = parseBytes(written);
+  if ("ok" in parsed && parsed.ok !== "max" && Number(parsed.ok) > 0) return String(parsed.ok);
+  report("InvalidValue", pointer, `expected ${"bad" in parsed ? parsed.bad : "a size"}, found ${written}`, "bad" in parsed ? parsed.hint : undefined);
+  return "0";
+}
+
 function volumeOf(volume: NonNullable<Spec["volumes"]>[number], index: number, report: Report): Volume {
   const { hostPath, tmpfs, mountPath, readOnly = false, idmap = false } = volume;
   const pointer = `/spec/volumes/${index}`;
   if ((hostPath === undefined) === (tmpfs === undefined))
     report("InvalidValue", pointer, `expected one of hostPath and tmpfs, found ${hostPath === undefined ? "none" : "both"}`);
   if (hostPath !== undefined) return { mountPath, readOnly, hostPath, idmap };
-  const { size = "64Mi", mode = "1777" } = tmpfs ?? {};
-  const parsed = parseBytes(size);
-  if ("bad" in parsed || parsed.ok === "max" || Number(parsed.ok) === 0)
-    report(
-      "InvalidValue",
-      `${pointer}/tmpfs/size`,
-      `expected ${"bad" in parsed ? parsed.bad : "a size"}, found ${size}`,
-      "bad" in parsed ? parsed.hint : undefined,
-    );
-  return { mountPath, readOnly, size: "ok" in parsed ? String(parsed.ok) : "0", mode };
+  const { size: written = "64Mi", mode = "1777" } = tmpfs ?? {};
+  return { mountPath, readOnly, size: size(`${pointer}/tmpfs/size`, written, report), mode };
 }
 
 /** Where the engine itself mounts. */

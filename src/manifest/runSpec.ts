@@ -24,7 +24,7 @@ export function runSpec(spec: Spec, annotations: Readonly<Record<string, string>
   return {
     replicas: spec.replicas ?? 1,
     strategy: strategy(spec, report),
-    argv: [...spec.command, ...(spec.args ?? [])],
+    argv: [...(spec.command ?? []), ...(spec.args ?? [])],
     initCommands: (spec.initCommands ?? []).map(({ name, command, args = [] }) => ({ name, argv: [...command, ...args] })),
     env: (spec.env ?? []).map((variable) => [variable.name, variable.value ?? ""] as const),
     envFrom: (spec.envFrom ?? []).map(({ file, optional = false }) => ({ file, optional })),
@@ -185,6 +185,7 @@ function logs({ logs = {} }: Spec, take: Take): Logs {
 
 /** A word may be empty, but not that of the program. */
 function checkPrograms({ command, initCommands = [], lifecycle, ...spec }: Spec, report: Report): void {
+  if (!command && !spec.image) report("MissingField", "/spec", "expected the field command", "the program and its first arguments");
   const check = (pointer: string, words: readonly string[] | undefined): void => {
     if (words?.[0] === "") report("InvalidValue", `${pointer}/0`, 'expected the name or the path of a program, found ""');
   };

@@ -1,6 +1,7 @@
 /** Knows how a confined workload is described to an OCI runtime: config.json of its bundle (OCI runtime-spec 1.0.2). */
 import type { Capability } from "../api/capabilities.ts";
 import type { Confinement } from "../api/confinement.ts";
+import type { Identity } from "../api/resource.ts";
 import type { ConfinementFacts } from "./engine.ts";
 import { mountsOf } from "./mounts.ts";
 import { resolveSeccomp, type SeccompProfile } from "./seccomp.ts";
@@ -25,6 +26,8 @@ export interface Container {
   /** Of type Localhost. */
   readonly profile: SeccompProfile | undefined;
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  /** As written: an image has its own names. */
+  readonly identity: Pick<Identity, "user" | "group" | "supplementaryGroups">;
   readonly umask: string | undefined;
   readonly oomScoreAdj: number | undefined;
   readonly rlimits: readonly { readonly type: string; readonly soft: string; readonly hard: string }[];
@@ -61,7 +64,7 @@ function processOf({ confinement, facts, user, umask, oomScoreAdj, rlimits, cwd,
       ...(umask === undefined ? {} : { umask: Number.parseInt(umask, 8) }),
     },
     args,
-    env: env.map(([name, value]) => `${name}=${value}`),
+    env: (env.some(([name]) => name === "PATH") ? env : [["PATH", DEFAULT_PATH] as const, ...env]).map(([name, value]) => `${name}=${value}`),
     cwd,
     capabilities: {
       bounding: prefixed(bounding),
@@ -95,7 +98,7 @@ export function configOf(container: Container, args: readonly string[], { cgroup
   return {
     ociVersion: "1.0.2",
     // Without a mount namespace the runtime must mount nothing: it would be the host's own root that it makes read-only.
-    root: own ? { path: "rootfs", readonly: true } : { path: "/", readonly: false },
+    root: own ? { path: "rootfs", readonly: confinement.readOnlyRoot || !confinement.image } : { path: "/", readonly: false },
     process: processOf(container, args),
     ...(namespaces.includes("uts") ? { hostname } : {}),
     mounts: own ? mountsOf(confinement, facts, cgroupsPath !== undefined) : [],

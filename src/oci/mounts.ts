@@ -16,17 +16,22 @@ const READ_ONLY = ["rbind", "rprivate", "rro"];
 const tmpfs = (destination: string, ...options: string[]): Mount => ({ destination, type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", ...options] });
 const bind = (path: string, ...options: string[]): Mount => ({ destination: path, type: "bind", source: path, options: ["rbind", "rprivate", ...options] });
 
+/** How names become addresses. */
+const OF_NETWORK: ReadonlySet<string> = new Set(["/etc/hosts", "/etc/resolv.conf"]);
+
 /** Room in /tmp where nobody says how much. */
 const TMP = "size=64m";
 
 /** `managed`: the runtime looks after the cgroup, and can show it. */
 export function mountsOf(confinement: Confinement, { system }: Pick<ConfinementFacts, "system">, managed: boolean): Mount[] {
-  const { volumes, namespaces } = confinement;
-  const shown = system.filter((entry) => !("target" in entry)).map(({ path }) => path);
+  const { volumes, namespaces, image } = confinement;
+  const paths = system.filter((entry) => !("target" in entry)).map(({ path }) => path);
+  // An image has all it needs, but not the host's network in it.
+  const shown = image ? paths.filter((path) => !namespaces.includes("network") && OF_NETWORK.has(path)) : paths;
   return [
     ...kernels(confinement, managed && namespaces.includes("cgroup")),
     ...shown.map((path) => ({ destination: path, type: "bind", source: path, options: [...READ_ONLY, "nosuid", "nodev"] })),
-    ...(volumes.some(({ mountPath }) => mountPath === "/tmp") ? [] : [tmpfs("/tmp", "mode=1777", TMP)]),
+    ...(image || volumes.some(({ mountPath }) => mountPath === "/tmp") ? [] : [tmpfs("/tmp", "mode=1777", TMP)]),
     ...volumes.map((volume): Mount => {
       const { mountPath: destination, readOnly } = volume;
       if ("size" in volume) return tmpfs(destination, `mode=${volume.mode}`, `size=${volume.size}`, ...(readOnly ? ["ro"] : []));

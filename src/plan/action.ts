@@ -2,6 +2,7 @@
 import type { LimitName } from "../api/limits.ts";
 import type { Handler, ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import type { WantedImage } from "../oci/image.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { ContainerMeta, Health, ReplicaRecord, Terminated } from "./observed.ts";
 import type { GaveUp, StartReason, StopReason } from "./reasons.ts";
@@ -88,6 +89,8 @@ interface Effects {
     /** Undefined: nothing is to be remembered. */
     readonly record: ReplicaRecord | undefined;
   };
+  /** Begin to verify and unpack an image, in the background. */
+  unpack: { readonly path: CgroupPath; readonly replica: string; readonly key: string; readonly wanted: WantedImage };
   /** Tell that a hook failed where that alone ends nothing. */
   complain: { readonly path: CgroupPath; readonly replica: string; readonly note: string };
   /** Write down how well it is. */

@@ -56,11 +56,13 @@ function plain({ identity }: RunSpec, { argv, env }: Common, variables: Readonly
 /** A container: the runtime makes it who it shall be. */
 function confined(resource: WorkloadResource, ordinal: number, common: Common, variables: ReadonlyMap<string, string>, machine: Machine) {
   const { identity, confinement } = resource.run;
-  const person = personOf(identity, machine);
+  // Of an image, its own files tell who is who.
+  const person = confinement?.image ? { uid: undefined, gid: undefined, groups: [], env: [] } : personOf(identity, machine);
   if ("obstacle" in person) return { obstacle: person.obstacle };
   const lack = lackOf(resource, machine);
   if (lack || !machine.confinement) return { obstacle: lack?.message ?? "" };
-  if (confinement?.runAsNonRoot && (person.uid ?? 0) === 0) return { obstacle: "runAsNonRoot: true, and it would run as user 0: declare another user" };
+  if (confinement?.runAsNonRoot && !confinement.image && (person.uid ?? 0) === 0)
+    return { obstacle: "runAsNonRoot: true, and it would run as user 0: declare another user" };
   const env = withLogin(person.env, common.env, variables);
   return { env, wrap: schedulingOf(identity), container: containerOf(resource, ordinal, machine.confinement, person, env), obstacle: undefined };
 }

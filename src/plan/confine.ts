@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { WorkloadResource } from "../api/resource.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import { locate } from "../manifest/locate.ts";
-import { type Container, DEFAULT_PATH } from "../oci/config.ts";
+import type { Container } from "../oci/config.ts";
 import type { ConfinementFacts } from "../oci/engine.ts";
 import { isAtLeast, type SeccompProfile } from "../oci/seccomp.ts";
 import { canonical } from "./same.ts";
@@ -67,7 +67,7 @@ function anchorOf({ spec }: WorkloadResource): string {
 }
 
 /** Fields of a spec that are about confinement. */
-export const FIELDS = ["confined", "securityContext", "namespaces", "hostname", "volumes", "devices"] as const;
+export const FIELDS = ["confined", "securityContext", "namespaces", "hostname", "volumes", "devices", "image"] as const;
 
 /** What the digest of a revision must know of them: as written, so that another version of this program makes no other revision. */
 export function confinementAsWritten(resource: WorkloadResource, facts: ConfinementFacts | undefined): string | undefined {
@@ -104,7 +104,8 @@ export function containerOf(
     oomScoreAdj: identity.oomScoreAdj,
     rlimits: identity.rlimits ?? [],
     cwd: workingDir,
-    env: env.some(([variable]) => variable === "PATH") ? env : [["PATH", DEFAULT_PATH], ...env],
+    env,
+    identity,
     hostname: confinement.hostname ?? `${name}-${ordinal}`,
   };
 }

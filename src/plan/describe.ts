@@ -31,6 +31,7 @@ const WORDS: PerAction<string> = {
   hold: ({ replica, holder }) => `stop the holder ${holder} of ${replica} again`,
   remove: ({ hierarchy }) => `remove the cgroup (${hierarchy})`,
   hook: ({ replica, which }) => `run the ${which} hook of ${replica}`,
+  unpack: ({ wanted: { image } }) => `verify and unpack the image ${image.digest.slice(0, 19)} of ${"layout" in image ? image.layout : image.archive}`,
   complain: ({ note }) => note,
   health: ({ replica, health }) => `${replica} is ${health.ready ? "ready" : "not ready"}`,
   conclude: ({ note }) => note,
@@ -51,6 +52,6 @@ export function describe(action: Action): string {
 
 /** `+` makes, `~` changes, `-` takes away. */
 export function sign(action: Action): "+" | "~" | "-" {
-  if (action.type === "create" || action.type === "start") return "+";
+  if (action.type === "create" || action.type === "start" || action.type === "unpack") return "+";
   return action.type === "remove" || action.type === "signal" || action.type === "signalAll" || action.type === "kill" || action.type === "forget" ? "-" : "~";
 }

@@ -25,8 +25,8 @@ export function mentions(resources: Iterable<Resource>): Mentions {
     for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
     if (resource.kind !== "Workload") continue;
     for (const { file } of resource.run.envFrom) envFiles.add(file);
-    for (const account of accountsOf(resource.run.identity)) accounts.add(account);
     const { confinement } = resource.run;
+    for (const account of confinement?.image ? [] : accountsOf(resource.run.identity)) accounts.add(account);
     confined ||= confinement !== undefined;
     if (confinement?.seccomp.type === "Localhost") seccompProfiles.add(confinement.seccomp.file);
   }

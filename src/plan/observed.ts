@@ -3,6 +3,7 @@ import type { Handler, RunSpec } from "../api/resource.ts";
 import type { JobRun } from "../api/status.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import type { WantedImage } from "../oci/image.ts";
 import type { StopReason } from "./reasons.ts";
 
 /** One directory of one hierarchy. */
@@ -40,6 +41,16 @@ export interface AttemptMeta {
   readonly container?: ContainerMeta;
 }
 
+/** What has become of an image. */
+export interface ImageState {
+  /** The name of it among those that are unpacked. */
+  readonly key: string;
+  /** It can be started from, as it is declared now. */
+  readonly ready: boolean;
+  /** When it was looked at last (ms since the epoch), and what was wrong with it. */
+  readonly refused?: { readonly at: number; readonly message: string };
+}
+
 /** What it takes to find a container again. */
 export interface ContainerMeta {
   readonly bundle: string;
@@ -49,6 +60,8 @@ export interface ContainerMeta {
   readonly state: string;
   /** Whether the runtime looks after its cgroup. */
   readonly managed: boolean;
+  /** Name of the image that it was started from (host/images.ts). */
+  readonly image?: string;
 }
 
 /** The main process of an attempt; its pid stays allocated until the holder is released. */
@@ -200,6 +213,7 @@ export interface Observed {
   readonly isDoomed: (pid: number) => boolean;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
+  readonly image: (wanted: WantedImage) => ImageState;
   /** Names of the child cgroups, over all hierarchies; looked up before a cgroup is removed. */
   readonly childrenOf: (path: CgroupPath) => readonly string[];
   /** Pids in a cgroup that nobody declared, over all hierarchies; not those below it. */

@@ -66,7 +66,7 @@ export function plan(inputs: Inputs): Plan {
   return {
     actions: [
       ...thaws(inputs, inScope, lives.busy),
-      ...of("void", "hold", "adopt", "spare", "hook", "complain", "signal", "signalAll", "record", "release", "kill", "health", "conclude", "note"),
+      ...of("void", "hold", "adopt", "spare", "hook", "unpack", "complain", "signal", "signalAll", "record", "release", "kill", "health", "conclude", "note"),
       ...structure.actions,
       ...writes.actions,
       ...places,

@@ -6,6 +6,7 @@ import { locate } from "../manifest/locate.ts";
 import type { Action, Target } from "./action.ts";
 import { hasDependents, unmetDependency } from "./depend.ts";
 import { type DesiredReplica, replicasOf } from "./desired.ts";
+import { ImageNeeds } from "./image.ts";
 import type { Inputs, InScope } from "./plan.ts";
 import { earliest, type ReplicaState } from "./question.ts";
 import { decide } from "./replica.ts";
@@ -28,6 +29,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
   const busy = new Set<CgroupPath>();
   const wakes = new Map<CgroupPath, number>();
   const rollouts = new Map<string, Rollout>();
+  const images = new ImageNeeds(observed, actions, problems, now);
   // What was asked for in a future that the clock has been set back from would be asked for again and again.
   const restartOf = (workload: string): number | undefined => {
     const asked = restartAfter?.get(workload);
@@ -57,9 +59,10 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     const hierarchies = cgroup?.hierarchies ?? new Set<string>();
     const lacking = wanted && [...hierarchies].find((hierarchy) => absent.has(`${hierarchy}:${wanted.path}`));
     const roll = wanted && rollout(wanted.resource);
+    const unready = wanted?.obstacle === undefined && wanted ? images.of(wanted) : undefined;
     const decision = decide({
       id,
-      obstacle: wanted?.obstacle ?? (lacking && `its cgroup is missing in ${lacking}, and drift is only reported`),
+      obstacle: wanted?.obstacle ?? unready?.obstacle ?? (lacking && `its cgroup is missing in ${lacking}, and drift is only reported`),
       desired: wanted,
       observed: seen,
       owner,
@@ -80,7 +83,7 @@ export function replicas(inputs: Inputs, inScope: InScope, absent: ReadonlySet<s
     if (decision.target) targets.set(id, decision.target);
     const [path] = paths;
     const rolls = roll && (roll.outdated.includes(id) || roll.unproven.includes(id));
-    const wakeAt = earliest([decision.wakeAt, rolls ? roll.wakeAt : undefined]);
+    const wakeAt = earliest([decision.wakeAt, unready?.wakeAt, rolls ? roll.wakeAt : undefined]);
     if (path !== undefined && wakeAt !== undefined) wakes.set(path, wakeAt);
     if (wanted && roll?.failed && !cgroup?.frozen && !isHeld(decision.state) && (roll.outdated[0] ?? roll.unproven[0]) === id)
       problems.push(failedRollout(wanted, roll));

@@ -150,6 +150,8 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
       if (health.complaint !== undefined && health.complaint !== before?.complaint) return event("Warning", "Unhealthy", `${replica}: ${health.complaint}`);
       return health.ready && !before?.ready ? event("Normal", "Ready", `${replica} is ready`) : undefined;
     }
+    case "unpack":
+      return event("Normal", "Unpacking", describe(action));
     case "complain":
       return event("Warning", "FailedPreStopHook", action.note);
     case "conclude":

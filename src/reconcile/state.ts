@@ -16,6 +16,7 @@ export interface Controller {
   /** The manifest directory. */
   readonly directory: string;
   readonly logDirectory: string;
+  readonly imageDirectory: string;
   /** It takes everything down at its end. */
   readonly ephemeral: boolean;
 }

@@ -242,7 +242,7 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
     test("has no devices but the ordinary ones and those that are declared", async () => {
       // 10:200 is /dev/net/tun; Docker's capabilities have MKNOD.
       const mknod = perl(
-        '$! = 0; $p = "/tmp/d"; syscall(133, $p, 0020666, (10<<8)|200); print "mknod ", $!+0, "\\n"; open(F, "+<", "/tmp/d") or print "open ", $!+0, "\\n"',
+        '$! = 0; $p = "/dev/d"; syscall(133, $p, 0020666, (10<<8)|200); print "mknod ", $!+0, "\\n"; open(F, "+<", "/dev/d") or print "open ", $!+0, "\\n"',
       );
       const script = `${mknod}; head -c 4 /dev/zero | wc -c; echo x >/dev/null && echo null; ls /dev | tr '\\n' ' '; echo`;
       const out = (await said(script)).trim().split("\n");

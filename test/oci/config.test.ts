@@ -23,6 +23,7 @@ function container(spec: string, more: Partial<Container> = {}): Container {
     },
     profile: undefined,
     user: { uid: 0, gid: 0, groups: [] },
+    identity: {},
     umask: undefined,
     oomScoreAdj: undefined,
     rlimits: [],

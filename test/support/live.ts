@@ -28,6 +28,7 @@ export class Live {
   readonly manifests: string;
   readonly runDirectory: string;
   readonly logDirectory: string;
+  readonly imageDirectory: string;
   readonly events: Event[] = [];
   readonly engine: Engine;
   private readonly host: Host;
@@ -36,9 +37,11 @@ export class Live {
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), "holdfast-live-"));
-    [this.manifests, this.runDirectory, this.logDirectory] = ["manifests", "run", "log"].map((name) => join(this.directory, name)) as [string, string, string];
+    [this.manifests, this.runDirectory, this.logDirectory, this.imageDirectory] = ["manifests", "run", "log", "images"].map((name) =>
+      join(this.directory, name),
+    ) as [string, string, string, string];
     mkdirSync(this.manifests);
-    this.host = openHost({ root: this.root, runDirectory: this.runDirectory, logDirectory: this.logDirectory });
+    this.host = openHost({ root: this.root, runDirectory: this.runDirectory, logDirectory: this.logDirectory, imageDirectory: this.imageDirectory });
     this.engine = new Engine({ host: this.host, emit: (event) => this.events.push(event) });
     this.set = new ManifestSet(this.manifests, { forcePrune: true });
   }
@@ -123,7 +126,7 @@ export class Live {
   }
 
   get options(): string[] {
-    return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory];
+    return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory, "--image-dir", this.imageDirectory];
   }
 
   /** The program, as a person runs it. */

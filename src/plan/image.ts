@@ -1,0 +1,59 @@
+/** Knows what an image must go through before anything is started from it: unpacked once, for all that want it; refused with a reason. */
+import type { Problem } from "../api/problem.ts";
+import type { ObjectKey } from "../api/resource.ts";
+import { locate } from "../manifest/locate.ts";
+import type { Action } from "./action.ts";
+import type { DesiredReplica } from "./desired.ts";
+import type { Observed } from "./observed.ts";
+
+/** Between two tries of an image that was refused, ms: somebody may put the right one there. */
+const AGAIN = 30_000;
+/** How often to look whether it is unpacked, ms. */
+const LOOK = 200;
+
+/** Why a replica cannot be started yet. */
+export interface Unready {
+  readonly obstacle: string;
+  readonly wakeAt: number;
+}
+
+/** The images of one plan. */
+export class ImageNeeds {
+  private readonly begun = new Set<string>();
+  private readonly told = new Set<ObjectKey>();
+  private readonly observed: Pick<Observed, "image" | "task">;
+  private readonly actions: Action[];
+  private readonly problems: Problem[];
+  private readonly now: number;
+
+  constructor(observed: Pick<Observed, "image" | "task">, actions: Action[], problems: Problem[], now: number) {
+    this.observed = observed;
+    this.actions = actions;
+    this.problems = problems;
+    this.now = now;
+  }
+
+  /** Undefined: it needs no image, or has it. */
+  of({ id, path, container, resource }: DesiredReplica): Unready | undefined {
+    const image = container?.confinement.image;
+    if (!container || !image) return undefined;
+    const wanted = { image, mappings: container.confinement.userNamespace };
+    const { key, ready, refused } = this.observed.image(wanted);
+    if (ready) return undefined;
+    const task = `image/${key}`;
+    const atWork = this.observed.task(task) === "running";
+    if (refused && !atWork && this.now < refused.at + AGAIN) {
+      const message = `its image is refused: ${refused.message}`;
+      const pointer = "/spec/image";
+      if (!this.told.has(resource.key))
+        this.problems.push({ reason: "ImageRefused", object: resource.key, cgroup: path, pointer, message, ...locate(resource.origin, pointer, "key") });
+      this.told.add(resource.key);
+      return { obstacle: message, wakeAt: refused.at + AGAIN };
+    }
+    if (!atWork && !this.begun.has(task)) {
+      this.begun.add(task);
+      this.actions.push({ type: "unpack", owner: resource.key, path, replica: id, key: task, wanted });
+    }
+    return { obstacle: "its image is being verified and unpacked", wakeAt: this.now + LOOK };
+  }
+}
