@@ -9,14 +9,21 @@ import { type Container, configOf, type DeviceNode, jsonOf, type Placement } fro
 import type { Mount } from "../oci/mounts.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import { deviceNumber } from "./devices.ts";
+import { readJson } from "./records.ts";
 
 /** The directories of all bundles, and that of the runtime's own state (its option --root). */
 export interface Bundles {
   readonly directory: string;
   readonly state: string;
+  /** Compiled seccomp profiles, by what they were compiled from. */
+  readonly filters: string;
 }
 
-export const bundlesIn = (runDirectory: string): Bundles => ({ directory: join(runDirectory, "bundles"), state: join(runDirectory, "engine") });
+export const bundlesIn = (runDirectory: string): Bundles => ({
+  directory: join(runDirectory, "bundles"),
+  state: join(runDirectory, "engine"),
+  filters: join(runDirectory, "filters"),
+});
 
 /** runc allows no `@` in a name. */
 export const idOf = (attempt: string): string => attempt.replaceAll("@", "+");
@@ -26,7 +33,13 @@ export const PID_FILE = "pid";
 const ERROR_FILE = "error";
 
 /** Writes the bundle of an attempt, and one for each init command below it (`init-0`). */
-export function writeBundle(bundle: string, container: Container, { argv, initCommands }: DesiredReplica, cgroupsPath: string | undefined): void {
+export function writeBundle(
+  bundle: string,
+  container: Container,
+  { argv, initCommands }: DesiredReplica,
+  cgroupsPath: string | undefined,
+  filter: Buffer | undefined,
+): void {
   const { confinement, facts } = container;
   mkdirSync(dirname(bundle), { recursive: true, mode: 0o711 });
   // Root of a user namespace is somebody else here, and must reach its root file system.
@@ -39,7 +52,7 @@ export function writeBundle(bundle: string, container: Container, { argv, initCo
     const { uidMappings, gidMappings } = confinement.userNamespace ?? {};
     if (uidMappings && !confinement.image) chownSync(root, rootOf(uidMappings), rootOf(gidMappings ?? uidMappings));
   }
-  const placement = { cgroupsPath, devices: nodesOf(container) };
+  const placement = { cgroupsPath, devices: nodesOf(container), filter };
   const write = (directory: string, words: readonly string[], where: Placement): void => {
     const { root: declared, mounts, ...config } = configOf(container, words, where);
     const text = jsonOf({
@@ -125,16 +138,27 @@ function messageIn(line: string): string {
 
 export const errorFile = (bundle: string): string => join(bundle, ERROR_FILE);
 
-/** Removes what an attempt has left. */
-export function removeBundle(bundles: Bundles, attempt: string): void {
-  rmSync(join(bundles.directory, attempt), { recursive: true, force: true });
-  for (const name of entriesOf(bundles.state))
-    if (name === idOf(attempt) || name.startsWith(`${idOf(attempt)}+init`)) rmSync(join(bundles.state, name), { recursive: true, force: true });
+/** What must be known of a bundle when its attempt is not. */
+export interface BundleNote {
+  /** Path of the cgroup. */
+  readonly path: string;
+  readonly image: string | undefined;
 }
 
-/** Removes the bundles of attempts that are no more: a controller may have ended before it could. */
-export function sweepBundles(bundles: Bundles, isThere: (attempt: string) => boolean): void {
-  for (const attempt of entriesOf(bundles.directory)) if (!isThere(attempt)) removeBundle(bundles, attempt);
+const NOTE_FILE = "note.json";
+
+export const noteBundle = (bundle: string, note: BundleNote): void => writeFileSync(join(bundle, NOTE_FILE), JSON.stringify(note));
+
+/** All bundles, by attempt. */
+export function bundleNotes({ directory }: Bundles): ReadonlyMap<string, BundleNote | undefined> {
+  return new Map(entriesOf(directory).map((attempt) => [attempt, readJson(join(directory, attempt, NOTE_FILE)) as BundleNote | undefined]));
+}
+
+/** Removes what an attempt has left. Nothing may run in it any more: what is a mount point there would be unmounted. */
+export function removeBundle({ directory, state }: Bundles, attempt: string): void {
+  rmSync(join(directory, attempt), { recursive: true, force: true });
+  const id = idOf(attempt);
+  for (const name of entriesOf(state)) if (name === id || name.startsWith(`${id}+init`)) rmSync(join(state, name), { recursive: true, force: true });
 }
 
 function entriesOf(directory: string): string[] {

@@ -21,6 +21,8 @@ export interface ContainerLaunch extends Pick<Launch, "holderProcs" | "meta" | "
   readonly inits: number;
   /** An unpacked image below a writable layer; `size` in bytes. */
   readonly root: { readonly lower: string; readonly size: string } | undefined;
+  /** Where to keep the compiled seccomp profile for the next start. */
+  readonly filter: string | undefined;
 }
 
 /**
@@ -62,7 +64,7 @@ export function runtime(engine: string, state: string, managed: boolean, log: st
  * into the cgroup (devices on v2) holds for them too.
  */
 function script(launch: ContainerLaunch): string {
-  const { attempt, engine, bundle, state, managed, wrap, inits, output } = launch;
+  const { attempt, engine, bundle, state, managed, wrap, inits, output, filter } = launch;
   const words = (list: readonly string[]): string => list.map(quoted).join(" ");
   const before = words([...wordsOf(wrap), ...ownMounts(launch)]);
   const tool = (looksAfter: boolean): string => words(runtime(engine.path, state, looksAfter, errorFile(bundle)));
@@ -74,6 +76,10 @@ function script(launch: ContainerLaunch): string {
     const run = `${tool(false)} run --bundle ${quoted(join(bundle, `init-${index}`))} ${quoted(`${id}+init-${index}`)}`;
     return `  echo ${INIT_STAGE}${index} >/proc/self/comm\n${inside(run)} || exit\n  [ -z "$asked" ] || exit 143\n`;
   };
+  const keep =
+    filter === undefined
+      ? ""
+      : `  { cp ${quoted(join(state, id, "seccomp.bpf"))} ${quoted(`${filter}.${id}`)} && mv ${quoted(`${filter}.${id}`)} ${quoted(filter)}; } 2>/dev/null\n`;
   return `
 ${HOLD}
 ( exec 2>&3 3>&-
@@ -84,7 +90,7 @@ ${HOLD}
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
 ${managed ? `  ${before} ${create}` : inside(create)} || exit
-${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  chown ${owner} ${quoted(output.file)} || exit
+${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  chown ${owner} ${quoted(output.file)} || exit
   [ -z "$asked" ] || exit 143
   exec ${tool(managed)} start ${quoted(id)} )
 exit $?

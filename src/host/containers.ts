@@ -1,14 +1,18 @@
 /** Knows what is made before a container starts, and what goes when it has ended: its bundle, the devices of its cgroup. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Controllers, deviceHierarchy } from "../cgroup/hierarchy.ts";
-import { type Container, deviceRules } from "../oci/config.ts";
+import { type Container, deviceRules, seccompOf } from "../oci/config.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, ContainerMeta } from "../plan/observed.ts";
-import { bundlesIn, nodesOf, removeBundle, sweepBundles, writeBundle } from "./bundle.ts";
+import { pidsBelow } from "./attempts.ts";
+import { bundleNotes, bundlesIn, nodesOf, noteBundle, removeBundle, writeBundle } from "./bundle.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ContainerLaunch } from "./container.ts";
 import type { Images } from "./images.ts";
 import { withImage } from "./imageUser.ts";
+import { mountsSeenBy } from "./procfs.ts";
 import type { Tree } from "./tree.ts";
 
 interface Place {
@@ -34,7 +38,7 @@ export class Containers {
     replica: DesiredReplica,
     declared: Container,
     meta: AttemptMeta,
-  ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "inits" | "meta" | "root"> {
+  ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "inits" | "meta" | "root" | "filter"> {
     const { image, userNamespace } = declared.confinement;
     const key = image && this.place.images.key({ image, mappings: userNamespace });
     const rootfs = key && this.place.images.rootfs(key);
@@ -46,19 +50,51 @@ export class Containers {
     const { state } = this.bundles;
     const managed = this.isManaged(container);
     const known: ContainerMeta = { bundle, engine: engine.path, state, managed, ...(key ? { image: key } : {}) };
-    writeBundle(bundle, container, { ...replica, argv }, managed ? `/${this.place.tree.root}/${replica.path}` : undefined);
+    const filter = this.filterOf(container, engine.path);
+    const compiled = filter && existsSync(filter) ? readFileSync(filter) : undefined;
+    writeBundle(bundle, container, { ...replica, argv }, managed ? `/${this.place.tree.root}/${replica.path}` : undefined, compiled);
+    noteBundle(bundle, { path: replica.path, image: key });
     this.allowDevices(container, replica.path);
     const inits = replica.initCommands.length;
     const root = rootfs === undefined || !image ? undefined : { lower: rootfs, size: image.writable };
-    return { attempt, engine, bundle, state, managed, inits, root, meta: JSON.stringify({ ...meta, container: known }) };
+    return { attempt, engine, bundle, state, managed, inits, root, filter: compiled ? undefined : filter, meta: JSON.stringify({ ...meta, container: known }) };
   }
 
-  remove(attempt: string): void {
-    removeBundle(this.bundles, attempt);
+  /** The file with its compiled seccomp profile, by all that it depends on; undefined: it has none. */
+  private filterOf(container: Container, engine: string): string | undefined {
+    const seccomp = seccompOf(container);
+    if (!seccomp) return undefined;
+    const { filters } = this.bundles;
+    mkdirSync(filters, { recursive: true, mode: 0o700 });
+    const { mtimeMs, size } = statSync(engine);
+    return join(
+      filters,
+      createHash("sha256")
+        .update(JSON.stringify([seccomp, container.facts.kernel, mtimeMs, size]))
+        .digest("hex"),
+    );
   }
 
-  sweep(isThere: (attempt: string) => boolean): void {
-    sweepBundles(this.bundles, isThere);
+  /** Removes what an attempt has left, unless something still runs in it: then it is for sweep(). */
+  remove(attempt: string, path = bundleNotes(this.bundles).get(attempt)?.path): void {
+    if (path === undefined || !this.isInside(attempt, path)) removeBundle(this.bundles, attempt);
+  }
+
+  /** Removes what attempts that are no more have left; the images that are in use. */
+  sweep(isThere: (attempt: string) => boolean): ReadonlySet<string> {
+    const used = new Set<string>();
+    for (const [attempt, note] of bundleNotes(this.bundles)) {
+      const keep = isThere(attempt) || (note !== undefined && this.isInside(attempt, note.path));
+      if (!keep) removeBundle(this.bundles, attempt);
+      else if (note?.image !== undefined) used.add(note.image);
+    }
+    return used;
+  }
+
+  /** Whether a process of a cgroup has the root file system of an attempt: its name stands in the mounts that it sees. */
+  private isInside(attempt: string, path: string): boolean {
+    const { files, controllers, tree } = this.place;
+    return (pidsBelow(files, tree.directory(controllers.core, path)) ?? []).some((pid) => mountsSeenBy(pid).includes(`/${attempt}/`));
   }
 
   /** On v1 its devices are Holdfast's to say; on v2 it takes a program in the cgroup, which the runtime loads. */

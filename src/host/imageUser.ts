@@ -29,12 +29,13 @@ export function withImage(
 function whoIs(rootfs: string, user: string | number, group: string | number, more: readonly (string | number)[] | undefined): Container["user"] {
   const people = entriesOf(rootfs, "etc/passwd");
   const groups = entriesOf(rootfs, "etc/group");
-  const found = people.find(([name, , id]) => name === String(user) || id === String(user));
-  const uid = user === "" ? 0 : Number(found?.[2] ?? user);
+  const wanted = user === "" ? "0" : String(user);
+  const found = people.find(([name, , id]) => name === wanted || id === wanted);
+  const uid = Number(found?.[2] ?? wanted);
   if (Number.isNaN(uid)) throw new Error(`the image has no user ${user}`);
-  const groupOf = (wanted: string | number): number => {
-    const gid = Number(groups.find(([name]) => name === String(wanted))?.[2] ?? wanted);
-    if (Number.isNaN(gid)) throw new Error(`the image has no group ${wanted}`);
+  const groupOf = (given: string | number): number => {
+    const gid = Number(groups.find(([name]) => name === String(given))?.[2] ?? given);
+    if (Number.isNaN(gid)) throw new Error(`the image has no group ${given}`);
     return gid;
   };
   const name = found?.[0];
@@ -52,5 +53,6 @@ function entriesOf(rootfs: string, name: string): string[][] {
   if (!isPlain(join(rootfs, "etc"), true) || !isPlain(file, false)) return [];
   return readFileSync(file, "utf8")
     .split("\n")
-    .map((line) => line.split(":"));
+    .map((line) => line.split(":"))
+    .filter(([entry, , id = ""]) => entry !== "" && /^\d+$/.test(id));
 }

@@ -4,7 +4,8 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { IdMapping, Image } from "../api/confinement.ts";
 import { type Descriptor, type ImageDefaults, type ImageManifest, ImageRefused, layerType, parseJson, REF_NAME, type WantedImage } from "../oci/image.ts";
 import type { ImageState } from "../plan/observed.ts";
@@ -113,11 +114,11 @@ export class Images {
     }
   }
 
-  /** What an attempt that was started from it has in its metadata: its entry's name. */
-  remove(key: string): void {
-    const gone = join(this.directory, `.old-${basename(key)}-${randomBytes(4).toString("hex")}`);
+  /** Takes an entry away at once, and its files beside everything else. */
+  remove(key: string): Promise<void> {
+    const gone = join(this.directory, `.old-${key}-${randomBytes(4).toString("hex")}`);
     renameSync(join(this.directory, key), gone);
-    rmSync(gone, { recursive: true, force: true });
+    return rm(gone, { recursive: true, force: true });
   }
 }
 

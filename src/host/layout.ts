@@ -10,7 +10,7 @@ const CHUNK = 1024 * 1024;
 
 export const blobFile = (layout: string, digest: string): string => join(layout, "blobs", ...(digest.split(":") as [string, string]));
 
-export const digestOf = (bytes: string | Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const digestOf = (bytes: string | Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** A small document. Throws ImageRefused unless it is what its digest says. */
 export function readBlob(layout: string, { digest, size }: Pick<Descriptor, "digest" | "size">, what: string): string {
@@ -103,7 +103,7 @@ export function writeIndex(layout: string, manifests: readonly Descriptor[]): vo
   writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
 }
 
-export const INDEX = "application/vnd.oci.image.index.v1+json";
+const INDEX = "application/vnd.oci.image.index.v1+json";
 export const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const CONFIG = "application/vnd.oci.image.config.v1+json";
 

@@ -48,6 +48,8 @@ export interface Processes {
   hold(attempt: string, holder: number): void;
   /** Takes the cgroup of an attempt that never started away. */
   void(attempt: string): void;
+  /** Removes what attempts that are no more have left; names of the images that are in use. */
+  sweep(): ReadonlySet<string>;
 }
 
 /** How long a kill or a release may take before it is called a failure, ms. */
@@ -152,6 +154,7 @@ export function kernelProcesses(
       process.kill(holder, "SIGSTOP");
     },
     void: removeHolder,
+    sweep: () => containers.sweep((attempt) => files.children(holderDirectory(attempt)) !== undefined),
   };
 }
 

@@ -106,6 +106,9 @@ export function cgroupsOf(pid: number): ReadonlyMap<string, string> | undefined 
   );
 }
 
+/** The mount table of a process, as text; empty when it is gone. */
+export const mountsSeenBy = (pid: number): string => readText(`/proc/${pid}/mountinfo`) ?? "";
+
 export function bootId(): string {
   return (readText("/proc/sys/kernel/random/boot_id") ?? "").trim();
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { type Descriptor, type ImageManifest, ImageRefused, parseManifest, readPayload, SIGNATURE, SIMPLE_SIGNING, signaturesIn } from "../oci/image.ts";
 import { readBlob } from "./layout.ts";
 
-export function readPublicKey(file: string): KeyObject {
+function readPublicKey(file: string): KeyObject {
   try {
     return createPublicKey(readFileSync(file));
   } catch (error) {

@@ -211,5 +211,6 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
     handle: async () => ({ ok: true }),
     hold: () => {},
     void: (attempt) => void known.delete(attempt),
+    sweep: () => new Set(),
   };
 }

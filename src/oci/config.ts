@@ -41,6 +41,8 @@ export interface Placement {
   /** Where the runtime puts it, from the mount of each hierarchy; undefined: it is put there by others, and stays. */
   readonly cgroupsPath: string | undefined;
   readonly devices: readonly DeviceNode[];
+  /** The seccomp profile as crun compiled it before. */
+  readonly filter: Uint8Array | undefined;
 }
 
 /** Where programs are looked for when a manifest does not say where. */
@@ -90,7 +92,7 @@ const amount = (text: string): string => `${MARK}${text === "unlimited" ? 2n ** 
 /** JSON with the numbers that JavaScript has no room for. */
 export const jsonOf = (config: unknown): string => JSON.stringify(config).replaceAll(/"\\u0000(\d+)"/g, "$1");
 
-export function configOf(container: Container, args: readonly string[], { cgroupsPath, devices }: Placement) {
+export function configOf(container: Container, args: readonly string[], { cgroupsPath, devices, filter }: Placement) {
   const { confinement, facts, hostname } = container;
   const { namespaces, userNamespace, maskedPaths, readonlyPaths, privileged, seLinux } = confinement;
   const own = namespaces.includes("mount");
@@ -101,6 +103,8 @@ export function configOf(container: Container, args: readonly string[], { cgroup
     root: own ? { path: "rootfs", readonly: confinement.readOnlyRoot || !confinement.image } : { path: "/", readonly: false },
     process: processOf(container, args),
     ...(namespaces.includes("uts") ? { hostname } : {}),
+    // crun takes it instead of compiling the profile below, which costs it most of a start; a runtime that does not know it compiles that.
+    ...(seccomp && filter ? { annotations: { "run.oci.seccomp_bpf_data": Buffer.from(filter).toString("base64") } } : {}),
     mounts: own ? mountsOf(confinement, facts, cgroupsPath !== undefined) : [],
     linux: {
       namespaces: [...namespaces.map((type) => ({ type })), ...(userNamespace ? [{ type: "user" }] : [])],
@@ -115,7 +119,7 @@ export function configOf(container: Container, args: readonly string[], { cgroup
   };
 }
 
-function seccompOf({ confinement, facts, profile }: Pick<Container, "confinement" | "facts" | "profile">) {
+export function seccompOf({ confinement, facts, profile }: Pick<Container, "confinement" | "facts" | "profile">) {
   const written = confinement.seccomp.type === "RuntimeDefault" ? RUNTIME_DEFAULT : profile;
   if (!written || confinement.seccomp.type === "Unconfined") return undefined;
   const capabilities = prefixed(confinement.capabilities.filter((name) => facts.capabilities.includes(name)));

@@ -85,8 +85,8 @@ export const SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 export const SIGNATURE = "dev.cosignproject.cosign/signature";
 export const REF_NAME = "org.opencontainers.image.ref.name";
 /** With which cosign marks what it saves in a layout. */
-export const KIND = "kind";
-export const SIGNATURES = "dev.cosignproject.cosign/sigs";
+const KIND = "kind";
+const SIGNATURES = "dev.cosignproject.cosign/sigs";
 
 /** The tag under which cosign keeps the signatures of an image. */
 export const signatureTag = (digest: string): string => `${digest.replace(":", "-")}.sig`;

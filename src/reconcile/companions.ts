@@ -27,7 +27,15 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
   engine.findings = prober.findings;
   const lives = new Lives(engine, look);
   return {
-    all: [prober, lives, new LogKeeper(engine, warn), starts(engine), filesBeside(engine, factsChanged), requests(options.runDirectory, factsChanged)],
+    all: [
+      prober,
+      lives,
+      new LogKeeper(engine, warn),
+      starts(engine),
+      tidy(engine),
+      filesBeside(engine, factsChanged),
+      requests(options.runDirectory, factsChanged),
+    ],
     lives,
   };
 }
@@ -36,6 +44,28 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
 function starts(engine: Engine): Companion {
   const { processes } = engine.host;
   return { sync: () => processes.prepare(engine.desired.replicas.size > 0), close: () => processes.prepare(false) };
+}
+
+/** Between two looks for what nobody needs any more, ms. */
+const TIDY = 5000;
+
+/** Removes what ended containers left, and images that nothing declares or runs from. */
+function tidy(engine: Engine): Companion {
+  const { images, processes } = engine.host;
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    timer = undefined;
+    const used = processes.sweep();
+    const wanted = new Set(
+      [...engine.desired.replicas.values()].flatMap(({ container }) => {
+        const { image, userNamespace } = container?.confinement ?? {};
+        return image ? [images.key({ image, mappings: userNamespace })] : [];
+      }),
+    );
+    // While manifests are broken, what is not declared may be declared yet.
+    if (!engine.desired.held) for (const key of images.list()) if (!used.has(key) && !wanted.has(key)) images.remove(key).catch(() => {});
+  };
+  return { sync: () => (timer ??= setTimeout(look, TIDY)), close: () => clearTimeout(timer) };
 }
 
 /** Files that manifests mention, whose content is part of what is declared. */

@@ -33,7 +33,8 @@ function container(spec: string, more: Partial<Container> = {}): Container {
     ...more,
   };
 }
-const config = (spec: string, more: Partial<Container> = {}) => configOf(container(spec, more), ["x"], { cgroupsPath: undefined, devices: [] });
+const config = (spec: string, more: Partial<Container> = {}) =>
+  configOf(container(spec, more), ["x"], { cgroupsPath: undefined, devices: [], filter: undefined });
 
 test("without a mount namespace nothing is mounted, hidden or made read-only: it would be the host's", () => {
   const { root, mounts, linux } = config("securityContext: {capabilities: {drop: [ALL]}}");
@@ -74,6 +75,7 @@ describe("the process", () => {
     const made = configOf(container("confined: true", { rlimits: [{ type: "RLIMIT_CORE", soft: "0", hard: "unlimited" }] }), ["\\u00005", "5"], {
       cgroupsPath: undefined,
       devices: [],
+      filter: undefined,
     });
     expect(jsonOf(made)).toContain('"rlimits":[{"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]');
     expect(jsonOf(made)).toContain('"args":["\\\\u00005","5"]');
@@ -88,6 +90,7 @@ test("privileged has all capabilities, every device, and no filter", () => {
   const { process, linux, mounts } = configOf({ ...container("confined: true"), confinement: resource.run.confinement }, ["x"], {
     cgroupsPath: "/h/w",
     devices: [],
+    filter: undefined,
   });
   expect(process.capabilities.bounding).toHaveLength(40);
   expect(linux.resources.devices).toEqual([{ allow: true, access: "rwm" }]);

@@ -125,6 +125,11 @@ export class Live {
     return readFileSync(join(this.logDirectory, workload, `${workload}.${ordinal}.log`), "utf8");
   }
 
+  /** Where its images are unpacked. */
+  get images(): string {
+    return join(this.imageDirectory, this.root);
+  }
+
   get options(): string[] {
     return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory, "--image-dir", this.imageDirectory];
   }
