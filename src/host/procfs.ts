@@ -106,6 +106,16 @@ export function cgroupsOf(pid: number): ReadonlyMap<string, string> | undefined 
   );
 }
 
+/** `web@0`: the replica in whose cgroup a process is; undefined when it is in none, or gone. */
+export function replicaOfProcess(pid: number, root: string): string | undefined {
+  for (const path of cgroupsOf(pid)?.values() ?? []) {
+    const below = path.split(`/${root}/`)[1];
+    const replica = below?.split("/").find((part) => /@\d+$/.test(part));
+    if (replica !== undefined) return replica;
+  }
+  return undefined;
+}
+
 /** The mount table of a process, as text; empty when it is gone. */
 export const mountsSeenBy = (pid: number): string => readText(`/proc/${pid}/mountinfo`) ?? "";
 

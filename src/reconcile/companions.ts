@@ -3,6 +3,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { requestFolder } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
+import { denials } from "./denials.ts";
 import type { Engine } from "./engine.ts";
 import { Lives } from "./lives.ts";
 import { LogKeeper } from "./logKeeper.ts";
@@ -33,6 +34,7 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
       new LogKeeper(engine, warn),
       starts(engine),
       tidy(engine),
+      denials(engine, warn),
       filesBeside(engine, factsChanged),
       requests(options.runDirectory, factsChanged),
     ],

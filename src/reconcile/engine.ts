@@ -79,6 +79,11 @@ export class Engine {
     return this.teller.events;
   }
 
+  /** Tells what is no outcome of a plan. */
+  tell(event: Omit<Event, "eventTime">): void {
+    this.teller.add({ eventTime: new Date().toISOString(), ...event });
+  }
+
   /** Number of events so far: when it grows, there is something to save. */
   get news(): number {
     return this.teller.news;

@@ -33,7 +33,8 @@ export class Teller {
     this.events = [...options.events];
   }
 
-  private emit(event: Event): void {
+  /** One event more. */
+  add(event: Event): void {
     this.news++;
     this.events.push(event);
     if (this.events.length > 2 * KEPT_EVENTS) this.events = this.events.slice(-KEPT_EVENTS);
@@ -45,21 +46,21 @@ export class Teller {
     const time = new Date().toISOString();
     for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
       const { action, error } = outcome;
-      if (!error || this.told.first(`${action.path} ${event.note}`)) this.emit(event);
+      if (!error || this.told.first(`${action.path} ${event.note}`)) this.add(event);
       if (action.owner && !error && DRIFT_REASONS.has(event.reason)) this.countDrift(action.owner, event);
     }
     for (const action of decided.reported) {
       const event = reportedEvent(action, resourceOf(action), time);
       if (!this.told.first(`${action.path} ${event.note}`)) continue;
-      this.emit(event);
+      this.add(event);
       if (action.owner) this.countDrift(action.owner, event);
     }
     for (const problem of decided.problems) {
       const event = problemEvent(problem, time);
-      if (this.told.first(problemKey(event))) this.emit(event);
+      if (this.told.first(problemKey(event))) this.add(event);
     }
     const trouble = this.options.trouble();
-    if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.emit(recordTroubleEvent(trouble, time));
+    if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.add(recordTroubleEvent(trouble, time));
   }
 
   private countDrift(key: ObjectKey, { eventTime, note }: Event): void {

@@ -124,6 +124,15 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       expect(same.filter((name) => !["open_by_handle_at", "bpf", "swapon", "kcmp"].includes(name ?? ""))).toEqual([]);
     });
 
+    onX64("denied calls are events of the workload when that is asked for", async () => {
+      const script = perl("syscall(250,0,-3,0,0,0) for 1..50; sleep 300");
+      const { told } = await live.started(
+        workload("w", `{command: [sh, -c, ${JSON.stringify(script)}], confined: true, securityContext: {seccompProfile: {type: RuntimeDefault, log: true}}}`),
+      );
+      await until("it is told", () => told("SeccompDenied").length > 0);
+      expect(told("SeccompDenied")).toEqual([expect.stringMatching(/^SeccompDenied: w@0: keyctl \(250\) was denied to \/usr\/bin\/perl \(process \d+\)$/)]);
+    });
+
     onX64("a profile of the host's is obeyed, its conditions resolved; a change of it is a new revision", async () => {
       const profile = (errno: number, arch: string): string =>
         JSON.stringify({
