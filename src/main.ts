@@ -8,7 +8,6 @@ const SHARED_OPTIONS: readonly Option[] = [
   new Option("--cgroup-root <cgroup>", "the same as --root").hideHelp(),
   new Option("--run-dir <directory>", "where status and records are kept (default: /run/holdfast/ROOT)"),
   new Option("--log-dir <directory>", "where workloads' logs go (default: /var/log/holdfast)"),
-  new Option("--image-dir <directory>", "where images are unpacked (default: /var/lib/holdfast/images)"),
   new Option("--no-color", "no colours, also on a terminal"),
   new Option("-v, --verbose", "say more about errors"),
 ];
@@ -17,6 +16,7 @@ const text = (json: boolean): Option =>
   new Option("-o, --output <format>", "output format")
     .choices(json ? ["text", "json"] : ["table", "wide", "json", "yaml", "name"])
     .default(json ? "text" : "table");
+const imageOption = new Option("--image-dir <directory>", "where images are unpacked (default: /var/lib/holdfast/images)");
 const pruneOption = new Option("--prune <how>", "force: an empty manifest directory, or most objects gone at once, is meant").choices(["force"]);
 
 export function buildProgram(done: (code: number) => void, completing = false): Command {
@@ -54,6 +54,7 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     "apply -f manifests",
     "apply -f manifests --root holdfast-staging",
   ])
+    .addOption(imageOption)
     .addOption(pruneOption)
     .action(async (options) => done(await (await import("./cli/apply.ts")).apply(options)));
   verb("run", "Run the controller: converge, watch, repair. Workloads outlive it.", [
@@ -65,6 +66,7 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .option("--resync <duration>", "time between full looks; events are acted on at once", "10s")
     .addOption(new Option("--log-format <format>", "how to tell what happens (default: text on a terminal, else json)").choices(["text", "json"]))
     .option("--simulate", "work on a simulated host in a temporary directory")
+    .addOption(imageOption)
     .addOption(pruneOption)
     .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
   verb("audit", "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nExit code: 0 clean, 1 drift, 2 error.", [

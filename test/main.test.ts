@@ -25,7 +25,7 @@ const write = (text: string, name = "a.yaml"): string => {
 
 describe("validate", () => {
   test("sound manifests: nothing on stdout, a note on stderr, 0", () =>
-    expect(holdfast("validate", "-f", "manifests")).toEqual({ code: 0, stdout: "", stderr: "manifests: 11 objects are sound\n" }));
+    expect(holdfast("validate", "-f", "manifests/demo")).toEqual({ code: 0, stdout: "", stderr: "manifests/demo: 11 objects are sound\n" }));
   test("problems on stdout with file:line:column, 1", () => {
     const { code, stdout, stderr } = holdfast("validate", "-f", write(group("a", "{limts: {}}")));
     expect(code).toBe(1);

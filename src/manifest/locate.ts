@@ -38,7 +38,7 @@ export function locate(origin: Origin, pointer: string, what: "key" | "value" = 
   return { file: origin.file, line: origin.line + Math.max(first, 0), column: 1 };
 }
 
-/** `manifests/demo.yaml:12`: the line of a field, for events and plans. */
+/** `manifests/demo/demo.yaml:12`: the line of a field, for events and plans. */
 export function lineOf(origin: Origin, pointer: string): string {
   const { file, line } = locate(origin, pointer, "key");
   return `${file}:${line}`;

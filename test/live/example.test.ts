@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, until, whyNotLive } from "../support/live.ts";
 
-(whyNotLive === undefined ? describe : describe.skip)("manifests/services.yaml", () => {
+(whyNotLive === undefined ? describe : describe.skip)("manifests/demo/services.yaml", () => {
   let live: Live;
   beforeEach(() => {
     live = new Live();
@@ -12,7 +12,7 @@ import { Live, until, whyNotLive } from "../support/live.ts";
   afterEach(() => live.close());
 
   test("serves when it is ready, works when that serves, and reports when asked", async () => {
-    copyFileSync("manifests/services.yaml", join(live.manifests, "services.yaml"));
+    copyFileSync("manifests/demo/services.yaml", join(live.manifests, "services.yaml"));
     const { child, lines } = live.controller("--ephemeral");
     const told = (reason: string, object: string): boolean => lines().some((line) => line["reason"] === reason && line["object"] === `Workload/${object}`);
     const status = (name: string) => live.view(name).status;

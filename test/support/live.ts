@@ -76,7 +76,13 @@ export class Live {
       await this.apply();
       const value = attempt(condition);
       if (value) return value;
-      if (Date.now() > deadline) throw new Error(`converged in vain until ${what}`);
+      if (Date.now() > deadline)
+        throw new Error(
+          `converged in vain until ${what}\n${this.events
+            .slice(-5)
+            .map((event) => JSON.stringify(event))
+            .join("\n")}`,
+        );
     }
   }
 
@@ -130,23 +136,31 @@ export class Live {
     return join(this.imageDirectory, this.root);
   }
 
+  private get imageOption(): string[] {
+    return ["--image-dir", this.imageDirectory];
+  }
+
   get options(): string[] {
-    return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory, "--image-dir", this.imageDirectory];
+    return ["-f", this.manifests, "--root", this.root, "--run-dir", this.runDirectory, "--log-dir", this.logDirectory];
   }
 
   /** The program, as a person runs it. */
   holdfast(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/holdfast.js", ...args, ...this.options], {
-      encoding: "utf8",
-      timeout: 60_000,
-      env: plainEnvironment(),
-    });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["bin/holdfast.js", ...args, ...this.options, ...(args[0] === "apply" ? this.imageOption : [])],
+      {
+        encoding: "utf8",
+        timeout: 60_000,
+        env: plainEnvironment(),
+      },
+    );
     return { code: status, stdout, stderr };
   }
 
   /** A controller in a process of its own; `output` collects its JSON lines. */
   controller(...args: string[]): { child: ChildProcess; output: () => string; lines: () => Record<string, unknown>[] } {
-    const child = spawn(process.execPath, ["bin/holdfast.js", "run", ...args, "--log-format", "json", ...this.options], {
+    const child = spawn(process.execPath, ["bin/holdfast.js", "run", ...args, "--log-format", "json", ...this.options, ...this.imageOption], {
       stdio: ["ignore", "pipe", "pipe"],
       env: plainEnvironment(),
     });
