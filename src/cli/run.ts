@@ -76,7 +76,7 @@ export async function run(options: RunOptions): Promise<number> {
   const places = placesOf(options);
   const directory = manifestDirectory(options);
   const teller = await tellerFor(options.logFormat ?? (process.stdout.isTTY ? "text" : "json"));
-  const why = options.simulate ? "asked for with --simulate" : whyNotWritable();
+  const why = options.simulate ? "asked for with --simulate" : whyNotWritable(places.root);
   let host: Host;
   if (why !== undefined && !options.simulate && !options.ephemeral) {
     throw new UsageError(`cgroups cannot be written here (${why}); run --ephemeral or --simulate works on a simulated host instead`);

@@ -1,6 +1,6 @@
 /** Knows one machine as the rest of the program uses it: facts, sight and hands, real or simulated. */
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
 import type { Action } from "../plan/action.ts";
@@ -99,11 +99,28 @@ export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { re
   return { ...host, simulated };
 }
 
-/** Why this process cannot make cgroups here; undefined when it can. Found out by looking, not by trying. */
-export function whyNotWritable(): string | undefined {
+/** Why this process cannot make cgroups below a root here; undefined when it can. Found out by looking, not by trying. */
+export function whyNotWritable(root = "holdfast"): string | undefined {
   if (process.platform !== "linux") return `${process.platform} has no cgroups`;
-  if (process.geteuid?.() !== 0) return "not root";
   const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
   if (mounts.length === 0) return "no cgroup file system is mounted";
-  return mounts.some(({ writable }) => writable) ? undefined : "cgroups are mounted read-only";
+  if (!mounts.some(({ writable }) => writable)) return "cgroups are mounted read-only";
+  if (process.geteuid?.() === 0) return undefined;
+  // Another user needs a subtree that is delegated to it, which v1 cannot do safely.
+  if (mounts.some(({ version, options }) => version === 1 && !options.some((option) => option.startsWith("name=")))) return "not root, and there is cgroup v1";
+  const foreign = mounts.filter(({ version }) => version === 2).flatMap((mount) => nearestOnTheWay(mount.mount, root) ?? []);
+  return foreign.length > 0 ? `not root, and ${foreign[0]} is not delegated to this user` : undefined;
+}
+
+/** The nearest cgroup that there is on the way to the root, unless this user may make others in it. */
+function nearestOnTheWay(mount: string, root: string): string | undefined {
+  for (let path = join(mount, root); ; path = dirname(path)) {
+    if (!existsSync(path)) continue;
+    try {
+      for (const file of [path, join(path, "cgroup.procs")]) accessSync(file, constants.W_OK);
+      return undefined;
+    } catch {
+      return path;
+    }
+  }
 }

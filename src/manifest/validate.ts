@@ -47,7 +47,9 @@ export function validate(value: unknown, origin: Origin): Validated {
   const check = VALIDATORS[kind as Kind];
   const problems: Problem[] = [];
   const report: Report = (reason, pointer, message, hint) => {
-    problems.push({ ...at(reason, pointer, message, hint), ...(key ? { object: key } : {}) });
+    // What is missing has no place but that of what it is missing in.
+    const place = reason === "MissingField" ? locate(origin, pointer, "key") : {};
+    problems.push({ ...at(reason, pointer, message, hint), ...place, ...(key ? { object: key } : {}) });
   };
   if (!check(value)) {
     const found = schemaProblems(kind as Kind, key, value, check.errors ?? [], origin);
