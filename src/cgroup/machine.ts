@@ -46,6 +46,8 @@ export interface Machine {
   readonly accounts: ReadonlyMap<string, AccountFact>;
   /** Undefined: nobody asked. */
   readonly confinement: ConfinementFacts | undefined;
+  /** Who the controller is. */
+  readonly uid: number;
   /** Changes with every boot; pids and start times mean something within one boot only. */
   readonly bootId: string;
 }

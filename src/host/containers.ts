@@ -97,9 +97,9 @@ export class Containers {
     return (pidsBelow(files, tree.directory(controllers.core, path)) ?? []).some((pid) => mountsSeenBy(pid).includes(`/${attempt}/`));
   }
 
-  /** On v1 its devices are Holdfast's to say; on v2 it takes a program in the cgroup, which the runtime loads. */
+  /** On v1 its devices are Holdfast's to say; on v2 it takes a program in the cgroup, which the runtime loads. Only root can: others cannot make a device either. */
   private isManaged({ confinement }: Container): boolean {
-    return !deviceHierarchy(this.place.controllers) && confinement.namespaces.includes("mount") && !confinement.privileged;
+    return process.geteuid?.() === 0 && !deviceHierarchy(this.place.controllers) && confinement.namespaces.includes("mount") && !confinement.privileged;
   }
 
   /** v1: nothing, and then what is allowed (admin-guide/cgroup-v1/devices). */

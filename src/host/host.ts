@@ -59,7 +59,7 @@ export function openHost(options: HostOptions): Host {
   const mounts = process.platform === "linux" && !simulated ? parseMounts(readFileSync("/proc/self/mountinfo", "utf8")) : [];
   const file = mounts.flatMap((mount) => tree.wayToRoot(mount)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   if (file !== undefined) throw new RootIsAFile(`${file} is a file of the kernel's, and no cgroup`);
-  const base = simulated ? probe(files, options.root, simulated.mountinfo) : process.platform === "linux" ? probe(files, options.root) : undefined;
+  const base = simulated ? withRoot(probe(files, options.root, simulated.mountinfo)) : process.platform === "linux" ? probe(files, options.root) : undefined;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
   // Controllers of other roots have theirs.
@@ -84,6 +84,9 @@ export function openHost(options: HostOptions): Host {
     close: () => files.close(),
   };
 }
+
+/** On a simulated machine everybody is root. */
+const withRoot = (base: Base | undefined): Base | undefined => base && { ...base, uid: 0 };
 
 /** Opens a simulated machine below a temporary directory of its own. */
 export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { readonly simulated: SimulatedMachine } {

@@ -20,7 +20,14 @@ const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).
 export function probe(files: CgroupFiles, root: string, mountinfo = readFileSync("/proc/self/mountinfo", "utf8")): Base | undefined {
   const controllers = controllersOf(parseMounts(mountinfo).map((mount) => hierarchyOf(files, mount, root)));
   if (!controllers) return undefined;
-  return { controllers, pageSize: pageSize(), tables: tablesOf(controllers), inherited: inheritedValues(files, controllers), bootId: bootId() };
+  return {
+    controllers,
+    pageSize: pageSize(),
+    tables: tablesOf(controllers),
+    inherited: inheritedValues(files, controllers),
+    bootId: bootId(),
+    uid: process.geteuid?.() ?? 0,
+  };
 }
 
 function hierarchyOf(files: CgroupFiles, { version, mount, options }: CgroupMount, root: string): Hierarchy {

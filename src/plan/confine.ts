@@ -12,7 +12,7 @@ import { canonical } from "./same.ts";
 const READ_ONLY_BELOW = "5.12";
 
 /** Why this machine cannot confine it as declared; undefined when it can, or need not. */
-export function lackOf(resource: WorkloadResource, { confinement: facts }: Machine): Problem | undefined {
+export function lackOf(resource: WorkloadResource, { confinement: facts, uid }: Machine): Problem | undefined {
   const { confinement } = resource.run;
   if (!confinement) return undefined;
   const problem = (pointer: string, message: string, hint: string): Problem => ({
@@ -28,6 +28,8 @@ export function lackOf(resource: WorkloadResource, { confinement: facts }: Machi
   const { added, seccomp, appArmor, seLinux, userNamespace, namespaces } = confinement;
   const anchor = anchorOf(resource);
   if ("problem" in engine) return problem(anchor, `${engine.problem}: a confined workload cannot be started`, engine.hint);
+  if (uid !== 0 && confinement.image) return problem("/spec/image", "images are unpacked and mounted by root", "run the controller as root");
+  if (uid !== 0 && !userNamespace) return problem(anchor, `the controller runs as user ${uid}, and can confine only in a user namespace`, userMapping(uid));
   const context = "/spec/securityContext";
   const missing = added.find((name) => !capabilities.includes(name));
   if (missing !== undefined)
@@ -59,6 +61,8 @@ export function lackOf(resource: WorkloadResource, { confinement: facts }: Machi
     return problem(anchor, `Linux ${facts.kernel} cannot mount read-only with all that is mounted below`, `it takes Linux ${READ_ONLY_BELOW}`);
   return undefined;
 }
+
+const userMapping = (uid: number): string => `namespaces: {user: {uidMappings: [{containerID: 0, hostID: ${uid}, size: 1}]}}`;
 
 /** The field that asks for confinement. */
 function anchorOf({ spec }: WorkloadResource): string {

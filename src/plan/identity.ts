@@ -34,7 +34,7 @@ const POLICY = { SCHED_OTHER: "--other", SCHED_BATCH: "--batch", SCHED_IDLE: "--
  * What needs privilege comes first, giving it up (setpriv) last. Programs of util-linux and coreutils; the obstacle tells why
  * there is no such identity on this machine.
  */
-export function wrapOf(identity: Identity, machine: Pick<Machine, "accounts">): Wrap | { readonly obstacle: string } {
+export function wrapOf(identity: Identity, machine: Pick<Machine, "accounts" | "uid">): Wrap | { readonly obstacle: string } {
   const { rlimits = [] } = identity;
   const wrap = [...schedulingOf(identity)];
   if (rlimits.length > 0)
@@ -43,6 +43,11 @@ export function wrapOf(identity: Identity, machine: Pick<Machine, "accounts">): 
   const person = personOf(identity, machine);
   if ("obstacle" in person) return person;
   const { uid, gid, groups, env } = person;
+  // Only root can become somebody else.
+  const { uid: own } = machine;
+  if (own !== 0 && ((uid ?? own) !== own || identity.group !== undefined || identity.supplementaryGroups !== undefined))
+    return { obstacle: `the controller runs as user ${own}, and can start nothing as another user or with other groups` };
+  if (own !== 0) return { wrap, env };
   const command = [
     "setpriv",
     ...(uid === undefined ? [] : [`--reuid=${uid}`]),

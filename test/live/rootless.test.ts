@@ -77,19 +77,27 @@ const USER = 1000;
   const write = (text: string): void => writeFileSync(join(directory, "manifests", "a.yaml"), text);
   const tree = (path: string): string => join(top, "tree", path);
   const pidIn = (path: string): number => Number(readFileSync(tree(`${path}/cgroup.procs`), "utf8").split("\n")[0]);
+  const statusOf = (name: string): string =>
+    JSON.stringify(
+      (JSON.parse(readFileSync(join(directory, "run", "status.json"), "utf8")) as { objects: [string, unknown][] }).objects.find(
+        ([key]) => key === `Workload/${name}`,
+      ),
+    );
   const told = (reason: string): string[] => output.split("\n").filter((line) => line.includes(`"${reason}"`));
 
   test(
     "limits, places, restarts, repairs and adopts, as that user and nobody else",
     async () => {
-      write(
-        [
-          group("g", "{limits: {memory.max: 100Mi, pids.max: 50, cpu.max: 50%}}"),
-          workload("w", "{limitGroupRef: {name: g}, command: [sleep, '600'], limits: {pids.max: 20}, backoff: {initial: 0s, max: 0s}}"),
-          workload("job", "{command: [sh, -c, 'exit 7'], restartPolicy: Never}"),
-          workload("other", "{command: [sleep, '600'], user: root}"),
-        ].join("---\n"),
-      );
+      const mapping = `[{containerID: 0, hostID: ${USER}, size: 1}]`;
+      const limited = group("g", "{limits: {memory.max: 100Mi, pids.max: 50, cpu.max: 50%}}");
+      const others = [
+        workload("job", "{command: [sh, -c, 'exit 7'], restartPolicy: Never}"),
+        workload("other", "{command: [sleep, '600'], user: root}"),
+        workload("c", `{command: [sh, -c, 'id -u; exec sleep 600'], confined: true, namespaces: {user: {uidMappings: ${mapping}}}}`),
+        workload("image", `{confined: true, image: {layout: /x, digest: "sha256:${"0".repeat(64)}"}}`),
+      ];
+      const w = workload("w", "{limitGroupRef: {name: g}, command: [sleep, '600'], limits: {pids.max: 20}, backoff: {initial: 0s, max: 0s}}");
+      write([limited, w, ...others].join("---\n"));
       const first = await controller();
       const pid = await until("it runs", () => pidIn("g/w@0"), 30_000);
       expect(/^Uid:\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]).toBe(String(USER));
@@ -97,8 +105,10 @@ const USER = 1000;
       expect(readFileSync(tree("g/memory.max"), "utf8").trim()).toBe(String(100 * 2 ** 20));
       expect(readFileSync(tree("g/w@0/pids.max"), "utf8").trim()).toBe("20");
       await until("the job has ended", () => told("Error").some((line) => line.includes("exit code 7")), 30_000);
-      // Somebody else's user is refused, and told.
-      await until("the other is told", () => output.includes("other@0"), 30_000);
+      // Somebody else's user is refused, and told; a confined one has a user namespace.
+      await until("the other is told", () => statusOf("other").includes("the controller runs as user 1000"), 30_000);
+      await until("the confined one runs", () => readFileSync(join(directory, "log", "c", "c.0.log"), "utf8").endsWith("\n0\n"), 30_000);
+      expect(statusOf("image")).toContain("ConfinementUnavailable");
       writeFileSync(tree("g/pids.max"), "7");
       await until("drift is repaired", () => readFileSync(tree("g/pids.max"), "utf8").trim() === "50", 20_000);
       process.kill(pid, "SIGKILL");
@@ -110,7 +120,7 @@ const USER = 1000;
       expect(pidIn("g/w@0")).toBe(next);
       // Its own roof is not its to lift.
       expect(spawnSync("setpriv", [`--reuid=${USER}`, `--regid=${USER}`, "--clear-groups", "sh", "-c", `echo max >${top}/memory.max`]).status).not.toBe(0);
-      write(group("g"));
+      write([limited, ...others].join("---\n"));
       await until("it is gone", () => !existsSync(tree("g/w@0")), 60_000);
     },
     60_000 * PATIENCE,

@@ -10,16 +10,16 @@ const accounts = new Map<string, AccountFact>([
   ["group:1234", { gid: 1234 }],
 ]);
 const command = (identity: Parameters<typeof wrapOf>[0]): string => {
-  const wrap = wrapOf(identity, { accounts });
+  const wrap = wrapOf(identity, { accounts, uid: 0 });
   return "obstacle" in wrap ? `! ${wrap.obstacle}` : wrap.wrap.map((words) => words.join(" ")).join(" | ");
 };
 
-test("nothing declared needs no program", () => expect(wrapOf({}, { accounts })).toEqual({ wrap: [], env: [] }));
+test("nothing declared needs no program", () => expect(wrapOf({}, { accounts, uid: 0 })).toEqual({ wrap: [], env: [] }));
 
 describe("a user", () => {
   test("has the groups of the database, and its login's variables", () => {
     expect(command({ user: "backup" })).toBe("setpriv --reuid=34 --regid=34 --groups=34,4 --");
-    expect(wrapOf({ user: "backup" }, { accounts })).toMatchObject({
+    expect(wrapOf({ user: "backup" }, { accounts, uid: 0 })).toMatchObject({
       env: [
         ["HOME", "/var/backups"],
         ["USER", "backup"],
@@ -51,4 +51,12 @@ test("what needs privilege comes before it is given up", () => {
     }),
   ).toBe("taskset --cpu-list 0-1 | chrt --rr 7 | ionice -c 3 | nice -n 5 | prlimit --nofile=10:unlimited -- | setpriv --reuid=34 --regid=34 --groups=34,4 --");
   expect(accountsOf({ user: "backup", group: 4, supplementaryGroups: ["adm"] })).toEqual(["user:backup", "group:4", "group:adm"]);
+});
+
+test("a controller that is not root can be nobody else, and needs no program to be itself", () => {
+  expect(wrapOf({ user: "backup" }, { accounts, uid: 34 })).toMatchObject({ wrap: [], env: [["HOME", "/var/backups"], expect.anything(), expect.anything()] });
+  for (const identity of [{ user: 1234, group: 1234 }, { group: "adm" }, { user: "backup", supplementaryGroups: [] }])
+    expect(wrapOf(identity, { accounts, uid: 34 })).toEqual({
+      obstacle: "the controller runs as user 34, and can start nothing as another user or with other groups",
+    });
 });
