@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { whyNotConfined } from "../support/confined.ts";
 import { end, Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
 
@@ -30,10 +31,10 @@ const EDIT_EVERY = 10;
       const alone = (name: string): string =>
         `p=$(cat ${file(`${name}.pid`)} 2>/dev/null); grep -qs /${live.root}/${name}@ /proc/$p/cgroup && ! grep -qs ") Z " /proc/$p/stat && echo ${name} >>${file("twins")}; echo $$$$ >${file(`${name}.pid`)}`;
       // Each run writes its number, and ends with it; the sleeper must never end.
-      const crash = (name: string, seconds: string): string =>
+      const crash = (name: string, seconds: string, more = ""): string =>
         workload(
           name,
-          `{command: [sh, -c, 'n=$(cat ${file(name)} 2>/dev/null || echo 0); n=$((n + 1)); echo $n >${file(name)}; ${alone(name)}; echo "start $n"; sleep ${seconds}; exit $((n % 100 + 1))'], backoff: {initial: 0s, max: 0s}}`,
+          `{${more}command: [sh, -c, 'n=$(cat ${file(name)} 2>/dev/null || echo 0); n=$((n + 1)); echo $n >${file(name)}; ${alone(name)}; echo "start $n"; sleep ${seconds}; exit $((n % 100 + 1))'], backoff: {initial: 0s, max: 0s}}`,
         );
       const probed = workload(
         "probed",
@@ -45,11 +46,21 @@ const EDIT_EVERY = 10;
           "rolling",
           `{command: [sh, -c, '${alone("rolling$(HOLDFAST_ORDINAL)")}; exec sleep 300'], env: [{name: REVISION, value: "${revision}"}], replicas: 3, readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}, terminationGracePeriodSeconds: 1}`,
         );
+      // A container under the same holder: it sees the processes of the host, to look for the one before it.
+      const inside = `confined: true, namespaces: {pid: Host, cgroup: Host}, volumes: [{hostPath: ${live.directory}, mountPath: ${live.directory}}], `;
+      const confined = whyNotConfined === undefined ? [crash("d", "0.1", inside)] : [];
       const write = (revision: number): void =>
         live.write(
-          [crash("a", "0.05"), crash("b", "0.2"), crash("c", "0"), probed, job, rolling(revision), workload("sleeper", "{command: [sleep, '3600']}")].join(
-            "---\n",
-          ),
+          [
+            crash("a", "0.05"),
+            crash("b", "0.2"),
+            crash("c", "0"),
+            ...confined,
+            probed,
+            job,
+            rolling(revision),
+            workload("sleeper", "{command: [sleep, '3600']}"),
+          ].join("---\n"),
         );
       write(0);
       let sleeper: number | undefined;
@@ -58,12 +69,13 @@ const EDIT_EVERY = 10;
         ["b", []],
         ["c", []],
       ]);
+      if (confined.length > 0) recorded.set("d", []);
       const seen = new Set<string>();
       const jobs = new Set<string>();
       /** The output of each controller is the history of the exits that it recorded. */
       const collect = (lines: readonly Record<string, unknown>[]): void => {
         for (const { object, reason, msg } of lines) {
-          const match = /^([abc])@0 ended: (\w+) \(exit code (\d+)\)$/.exec(String(msg));
+          const match = /^([abcd])@0 ended: (\w+) \(exit code (\d+)\)$/.exec(String(msg));
           if (match) recorded.get(match[1] ?? "")?.push({ exitCode: Number(match[3]), reason: match[2] ?? "" });
           else if (String(reason).startsWith("Job")) jobs.add(String(msg));
           else if (/ended|gone/.test(String(msg)) && !/Workload\/(probed|rolling|job)/.test(String(object))) seen.add(`${object}: ${msg}`);
@@ -82,7 +94,7 @@ const EDIT_EVERY = 10;
         const now = aliveIn(live.cgroup("", "sleeper@0"));
         if (sleeper === undefined) [sleeper] = now;
         else expect(now).toEqual([sleeper]);
-        for (const replica of ["a@0", "b@0", "c@0", "probed@0", "job@0", "rolling@0", "rolling@1", "rolling@2"])
+        for (const replica of ["a@0", "b@0", "c@0", "d@0", "probed@0", "job@0", "rolling@0", "rolling@1", "rolling@2"])
           expect({ replica, mains: mainsOf(live, replica) <= 1 }).toEqual({ replica, mains: true });
       }
       const last = live.controller("--resync", "1s");
@@ -209,8 +221,8 @@ function mainsOf(live: Live, replica: string): number {
   return names.filter((attempt) =>
     aliveIn(join(live.cgroup("", ".holders"), attempt)).some((holder) => {
       try {
-        const child = Number(readFileSync(`/proc/${holder}/task/${holder}/children`, "utf8").split(" ")[0]);
-        return child > 0 && !/\) Z /.test(readFileSync(`/proc/${child}/stat`, "utf8"));
+        const children = readFileSync(`/proc/${holder}/task/${holder}/children`, "utf8").split(" ").filter(Boolean);
+        return children.some((child) => !/\) Z /.test(readFileSync(`/proc/${child}/stat`, "utf8")));
       } catch {
         return false;
       }
