@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { closeInherited } from "../host/inherited.ts";
 import { RootInUse } from "../host/lock.ts";
 import { begun, isAlive } from "../plan/health.ts";
+import { IMAGES } from "../plan/image.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { saveController } from "../reconcile/state.ts";
@@ -75,8 +76,12 @@ export async function convergeFully(engine: Engine): Promise<{ done: number; pla
         (action.type === "write" || action.type === "create" || action.type === "start" || action.type === "remove" || action.type === "signal"),
     ).length;
     const stopping = engine.host.records.list().some((replica) => isEnding(engine, replica));
+    // What an image is unpacked for starts after that.
+    const unpacking = engine.host.tasks.isBusy(IMAGES) || outcomes.some(({ action }) => action.type === "unpack");
     const stuck = plan.actions.some(({ type }) => type === "kill" || type === "signal" || type === "signalAll");
-    if (!stopping || stuck || (outcomes.length === 0 && plan.wakes.size === 0)) return { done, plan };
+    const creating = [...plan.states.values()].some((state) => "waiting" in state && state.waiting.reason === "ContainerCreating");
+    const ending = stopping && !stuck && (outcomes.length > 0 || plan.wakes.size > 0);
+    if (!unpacking && !creating && !ending) return { done, plan };
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   }
 }

@@ -5,7 +5,7 @@
 import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { IdMapping, Volume } from "../api/confinement.ts";
-import { type Container, configOf, type DeviceNode, jsonOf, type Placement } from "../oci/config.ts";
+import { type Container, configOf, type DeviceNode, jsonOf, type Placement, processOf } from "../oci/config.ts";
 import type { Mount } from "../oci/mounts.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import { deviceNumber } from "./devices.ts";
@@ -63,6 +63,7 @@ export function writeBundle(
     writeFileSync(join(directory, "config.json"), text, { mode: 0o600 });
   };
   write(bundle, argv, placement);
+  writeFileSync(join(bundle, PROCESS_FILE), jsonOf(processOf(container, [WORDS])), { mode: 0o600 });
   for (const [index, init] of initCommands.entries()) {
     const directory = join(bundle, `init-${index}`);
     mkdirSync(directory, { mode: 0o700 });
@@ -101,12 +102,16 @@ export function nodesOf({ confinement }: Container): DeviceNode[] {
 
 /** The file that a runtime takes a command for a running container from: what its first process was started with, but the words. */
 export function writeProcess(bundle: string, words: readonly string[]): string {
-  const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as { process: object };
   const file = join(bundle, `exec-${process.hrtime.bigint()}.json`);
-  // Limits of resources are inherited; numbers of 64 bits would not survive being read here.
-  writeFileSync(file, JSON.stringify({ ...config.process, rlimits: undefined, args: words }), { mode: 0o600 });
+  // As text: numbers of 64 bits would not survive being read.
+  const text = readFileSync(join(bundle, PROCESS_FILE), "utf8").replace(JSON.stringify([WORDS]), () => JSON.stringify(words));
+  writeFileSync(file, text, { mode: 0o600 });
   return file;
 }
+
+const PROCESS_FILE = "process.json";
+/** Stands for the words of a command. */
+const WORDS = "holdfast:words";
 
 /** Pid of the container's first process; undefined while there is none. */
 export function pidOf(bundle: string): number | undefined {
@@ -149,9 +154,12 @@ const NOTE_FILE = "note.json";
 
 export const noteBundle = (bundle: string, note: BundleNote): void => writeFileSync(join(bundle, NOTE_FILE), JSON.stringify(note));
 
+export const readNote = ({ directory }: Bundles, attempt: string): BundleNote | undefined =>
+  readJson(join(directory, attempt, NOTE_FILE)) as BundleNote | undefined;
+
 /** All bundles, by attempt. */
-export function bundleNotes({ directory }: Bundles): ReadonlyMap<string, BundleNote | undefined> {
-  return new Map(entriesOf(directory).map((attempt) => [attempt, readJson(join(directory, attempt, NOTE_FILE)) as BundleNote | undefined]));
+export function bundleNotes(bundles: Bundles): ReadonlyMap<string, BundleNote | undefined> {
+  return new Map(entriesOf(bundles.directory).map((attempt) => [attempt, readNote(bundles, attempt)]));
 }
 
 /** Removes what an attempt has left. Nothing may run in it any more: what is a mount point there would be unmounted. */
@@ -161,7 +169,8 @@ export function removeBundle({ directory, state }: Bundles, attempt: string): vo
   for (const name of entriesOf(state)) if (name === id || name.startsWith(`${id}+init`)) rmSync(join(state, name), { recursive: true, force: true });
 }
 
-function entriesOf(directory: string): string[] {
+/** Names in a directory; none where there is no such directory. */
+export function entriesOf(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {

@@ -7,7 +7,7 @@ import { type Container, deviceRules, seccompOf } from "../oci/config.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, ContainerMeta } from "../plan/observed.ts";
 import { pidsBelow } from "./attempts.ts";
-import { bundleNotes, bundlesIn, nodesOf, noteBundle, removeBundle, writeBundle } from "./bundle.ts";
+import { bundleNotes, bundlesIn, nodesOf, noteBundle, readNote, removeBundle, writeBundle } from "./bundle.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ContainerLaunch } from "./container.ts";
 import type { Images } from "./images.ts";
@@ -76,7 +76,7 @@ export class Containers {
   }
 
   /** Removes what an attempt has left, unless something still runs in it: then it is for sweep(). */
-  remove(attempt: string, path = bundleNotes(this.bundles).get(attempt)?.path): void {
+  remove(attempt: string, path = readNote(this.bundles, attempt)?.path): void {
     if (path === undefined || !this.isInside(attempt, path)) removeBundle(this.bundles, attempt);
   }
 

@@ -3,13 +3,14 @@
  * nothing can change between the check and the use. An entry appears by one rename, when all of it is there.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { IdMapping, Image } from "../api/confinement.ts";
 import { type Descriptor, type ImageDefaults, type ImageManifest, ImageRefused, layerType, parseJson, REF_NAME, type WantedImage } from "../oci/image.ts";
 import type { ImageState } from "../plan/observed.ts";
 import { layoutOfArchive } from "./archive.ts";
+import { entriesOf } from "./bundle.ts";
 import { copyBlob, copyHashed, hashBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";
 import { readJson, replaceFile } from "./records.ts";
 import { findProgram } from "./shell.ts";
@@ -106,12 +107,14 @@ export class Images {
     return layoutOfArchive(file, work, archive);
   }
 
+  /** Removes what a controller that was killed left half done. */
+  async clean(): Promise<void> {
+    const left = entriesOf(this.directory).filter((name) => name.startsWith(".new-") || name.startsWith(".old-"));
+    for (const name of left) await rm(join(this.directory, name), { recursive: true, force: true });
+  }
+
   list(): string[] {
-    try {
-      return readdirSync(this.directory).filter((name) => /^[0-9a-f]{64}/.test(name));
-    } catch {
-      return [];
-    }
+    return entriesOf(this.directory).filter((name) => /^[0-9a-f]{64}/.test(name));
   }
 
   /** Takes an entry away at once, and its files beside everything else. */

@@ -36,7 +36,7 @@ export interface Processes {
   prepare(ready: boolean): void;
   /** Starts an attempt in its cgroups. Rejects when it did not; what is among the attempts then may start yet. */
   start(start: Start): Promise<void>;
-  signal(attempt: string, pid: number, signal: NodeJS.Signals): void;
+  signal(attempt: string, pid: number, signal: NodeJS.Signals): Promise<void>;
   /** Carries out a hook or a probe of an attempt; `timeout` in ms. Never rejects. */
   handle(target: Target, handler: Handler, timeout: number): Promise<Result>;
   /** Signals every process of a cgroup and below it, while they are frozen: so that none of the pids can be somebody else's. */
@@ -118,12 +118,17 @@ export function kernelProcesses(
         closeSync(descriptor);
       }
     },
-    signal: (attempt, pid, signal) => {
+    signal: async (attempt, pid, signal) => {
       const holder = pidsIn(files, holderDirectory(attempt)).find((candidate) => childrenOf(candidate).includes(pid));
       // The holder is stopped and never waits: as long as it is there, the pid of its child is its child's.
       if (holder === undefined || statOf(holder)?.state !== "T") throw new Error(`process ${pid} is not held by ${attempt} any more`);
       // What would end any other process must end this one.
       process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
+      const [found] = attempts(files, controllers, tree, (replica) => attempt.startsWith(`${replica}@`)).filter(({ id }) => id === attempt);
+      const { main, meta } = found ?? {};
+      // The shell that makes a container has heard it; an init command is none of its children.
+      if (meta?.container && main?.pid === pid && typeof main.stage === "number")
+        await signalFrozen(files, controllers, tree.directory(core, meta.path), signal);
     },
     handle: (target, handler, timeout) => {
       const homes = controllers.all.map((hierarchy) => tree.directory(hierarchy, target.path)).filter((directory) => files.children(directory) !== undefined);

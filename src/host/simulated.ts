@@ -204,7 +204,7 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
         main: { pid, exited: false, waitStatus: 0, neverExeced: false, stage: undefined, strayed: [] },
       });
     },
-    signal: (attempt) => end(attempt, 0),
+    signal: async (attempt) => end(attempt, 0),
     signalAll: async (path) => endAll(path, 0),
     kill: async (path) => endAll(path, 9),
     release: async (attempt) => void known.delete(attempt),

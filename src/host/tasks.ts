@@ -12,6 +12,11 @@ export class Tasks {
 
   readonly state = (key: string): TaskState | undefined => this.states.get(key);
 
+  /** Whether a task whose key begins so is at work. */
+  isBusy(prefix: string): boolean {
+    return [...this.states].some(([key, state]) => state === "running" && key.startsWith(prefix));
+  }
+
   begin(key: string, path: CgroupPath, work: Promise<Exclude<TaskState, "running">>): void {
     const done = (state: TaskState): void => {
       this.states.set(key, state);

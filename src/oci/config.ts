@@ -51,7 +51,7 @@ export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 const prefixed = (names: readonly Capability[]): string[] => names.map((name) => `CAP_${name}`);
 
 /** `process` of a config, which is also what a command inside a running container is started with. */
-function processOf({ confinement, facts, user, umask, oomScoreAdj, rlimits, cwd, env }: Container, args: readonly string[]) {
+export function processOf({ confinement, facts, user, umask, oomScoreAdj, rlimits, cwd, env }: Container, args: readonly string[]) {
   const { added, noNewPrivileges, appArmor, seLinux } = confinement;
   const bounding = confinement.capabilities.filter((name) => facts.capabilities.includes(name));
   // Only user 0 has capabilities by what it is; another one has those that are ambient.

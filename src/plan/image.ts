@@ -8,6 +8,8 @@ import type { Observed } from "./observed.ts";
 
 /** Between two tries of an image that was refused, ms: somebody may put the right one there. */
 const AGAIN = 30_000;
+/** How the keys of tasks begin that unpack images. */
+export const IMAGES = "image/";
 /** How often to look whether it is unpacked, ms. */
 const LOOK = 200;
 
@@ -40,7 +42,7 @@ export class ImageNeeds {
     const wanted = { image, mappings: container.confinement.userNamespace };
     const { key, ready, refused } = this.observed.image(wanted);
     if (ready) return undefined;
-    const task = `image/${key}`;
+    const task = `${IMAGES}${key}`;
     const atWork = this.observed.task(task) === "running";
     if (refused && !atWork && this.now < refused.at + AGAIN) {
       const message = `its image is refused: ${refused.message}`;

@@ -88,7 +88,11 @@ function running(first: ObservedAttempt, twin: ObservedAttempt | undefined, ques
   const why = whyStop(first, question, record);
   if (why?.reason === "not declared any more" && question.dependents)
     return { actions, state: waiting("Stopping", "workloads that depend on it end first"), wakeAt: now + INIT_LOOK };
-  if (why || !desired) return stop(first, why ?? { reason: "not declared any more" }, question, record, actions, state);
+  if (why || !desired) {
+    const decision = stop(first, why ?? { reason: "not declared any more" }, question, record, actions, state);
+    // The shell that stands for it may end a moment after all that is in the cgroup, and nothing tells of that.
+    return initializing ? { ...decision, wakeAt: now + INIT_LOOK } : decision;
+  }
   const stopping = begun(record, first.id);
   if (stopping) {
     record = { ...record, stopping: { ...stopping, spared: true } };

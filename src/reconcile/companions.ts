@@ -55,6 +55,7 @@ const TIDY = 5000;
 function tidy(engine: Engine): Companion {
   const { images, processes } = engine.host;
   let timer: NodeJS.Timeout | undefined;
+  images.clean().catch(() => {});
   const look = (): void => {
     timer = undefined;
     const used = processes.sweep();

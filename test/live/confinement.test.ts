@@ -408,6 +408,30 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       expect(live.log("w")).not.toContain("never");
     });
 
+    test("an init command that is asked to stop does so at once, and nothing follows it", async () => {
+      const { told } = await live.started(
+        workload("w", "{command: [sh, -c, 'echo never; sleep 300'], confined: true, initCommands: [{name: long, command: [sleep, '300']}]}"),
+      );
+      await until("the init command is at work", () => live.view("w").status.replicaStatuses?.[0]?.state.waiting?.reason === "Init:0/1");
+      live.write(group("g"));
+      await until("it is gone", () => !existsSync(live.cgroup("", "w@0")), 10_000);
+      expect(live.log("w")).not.toContain("never");
+      expect(told("ExceededGracePeriod")).toEqual([]);
+    });
+
+    test("a command inside has its limits of resources", async () => {
+      const probe = `ulimit -n >/shared/n; ulimit -c >/shared/c`;
+      mkdirSync(file("shared"));
+      await live.started(
+        workload(
+          "w",
+          `{command: [sleep, '300'], confined: true, rlimits: [{type: RLIMIT_NOFILE, soft: 77, hard: 99}, {type: RLIMIT_CORE, soft: unlimited}], volumes: [{hostPath: ${file("shared")}, mountPath: /shared}], readinessProbe: {exec: {command: [sh, -c, ${JSON.stringify(probe)}]}, periodSeconds: 1}}`,
+        ),
+      );
+      await until("it is ready", () => live.view("w").status.replicaStatuses?.[0]?.ready);
+      expect(["n", "c"].map((name) => readFileSync(join(file("shared"), name), "utf8"))).toEqual(["77\n", "unlimited\n"]);
+    });
+
     test("its log stays root's, whoever it runs as", async () => {
       await running("confined: true, user: nobody");
       const { uid, gid, mode } = statSync(join(live.logDirectory, "w", "w.0.log"));

@@ -108,6 +108,12 @@ import { group, workload } from "../support/manifests.ts";
     expect(unpacked()).toEqual([]);
   });
 
+  test("is started by a single apply", () => {
+    live.write(workload("w", spec()));
+    expect(live.holdfast("apply").code).toBe(0);
+    expect(live.pid("w")).toBeGreaterThan(0);
+  });
+
   test("rolls to another digest, and what nobody runs from any more goes", async () => {
     const text = (of: string): string => spec("", of).replace("confined: true", "confined: true, replicas: 2");
     const { told } = await live.started(workload("w", text(digest)));
