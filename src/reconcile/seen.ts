@@ -8,14 +8,15 @@ export class Seen {
   readonly states = new Map<string, ReplicaState>();
   private readonly targets = new Map<string, Target>();
 
-  /** Takes over what a look has told; what is not desired any more is forgotten. */
+  /** Takes over what a look has told. What is not desired any more is forgotten when it has ended: until then somebody waits for that. */
   note({ states, targets }: Plan, { replicas }: Desired): void {
     for (const [id, state] of states) {
       this.states.set(id, state);
       this.targets.delete(id);
     }
     for (const [id, target] of targets) this.targets.set(id, target);
-    for (const known of [this.states, this.targets]) for (const id of known.keys()) if (!replicas.has(id)) known.delete(id);
+    for (const [id, state] of this.states) if (!replicas.has(id) && !("running" in state)) this.states.delete(id);
+    for (const id of this.targets.keys()) if (!replicas.has(id)) this.targets.delete(id);
   }
 
   /** The main process of a replica. */

@@ -150,6 +150,15 @@ import { group, workload } from "../support/manifests.ts";
     await until("the child is gone", () => !existsSync(`/proc/${left}`) || /\) Z /.test(readFileSync(`/proc/${left}/stat`, "utf8")));
   });
 
+  test("the end of a main process that others outlive is noticed, also when it is not declared any more", async () => {
+    const script = `(trap '' TERM; while :; do sleep 0.2; done) & trap 'sleep 1; exit 0' TERM; echo up >${file("up")}; while :; do sleep 0.1; done`;
+    const { told } = await live.started(workload("w", `{command: [sh, -c, "${script}"]}`));
+    await until("it runs", () => existsSync(file("up")));
+    live.write(group("g"));
+    await until("it is gone", () => !existsSync(live.cgroup("", "w@0")), 10_000);
+    expect(told("Stopped")).toEqual(["Stopped: w@0 ended: Completed"]);
+  });
+
   test("a new controller keeps what it finds ready, and begins no hook anew", async () => {
     const spec = `{command: [sleep, '300'], lifecycle: {postStart: {exec: {command: [sh, -c, "echo post >>${file("post")}"]}}}, readinessProbe: {exec: {command: [test, -f, ${file("ready")}]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}}`;
     writeFileSync(file("ready"), "");
