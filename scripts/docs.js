@@ -48,7 +48,10 @@ function typeOf({ schema, file }) {
   if (schema.const !== undefined) return code(schema.const);
   const type = [schema.type].flat().join(" or ");
   const range = schema.minimum !== undefined && schema.maximum !== undefined ? `, ${schema.minimum} to ${schema.maximum}` : "";
-  if (type === "array") return `list of ${resolve(schema.items, file).schema.type}s`;
+  if (type === "array") {
+    const { schema: item } = resolve(schema.items, file);
+    return `list of ${item.enum ? "names" : `${item.type}s`}`;
+  }
   return type === "object" && typeof schema.additionalProperties === "object" ? "map of text" : `${type}${range}`;
 }
 

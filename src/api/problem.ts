@@ -20,6 +20,7 @@ export type ProblemReason =
   | "ImageRefused"
   | "Blocked"
   | "WriteRefused"
+  | "StartBlocked"
   | "StartFailed"
   | "ProgressDeadlineExceeded"
   | "PruneHeld";

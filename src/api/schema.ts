@@ -385,8 +385,7 @@ export interface Workload {
      * Items: One device.
      */
     devices?: {
-      /** The device node. */
-      path: string;
+      path: Path;
       /** What is allowed: read, write, mknod. */
       access?: string;
     }[];

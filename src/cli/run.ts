@@ -169,6 +169,10 @@ async function takeDown(engine: Engine, teller: Teller): Promise<void> {
   teller.say("Taking everything down.");
   engine.load({ resources: new Map(), problems: [], held: false });
   const { plan } = await convergeFully(engine);
+  const { images, processes } = engine.host;
+  const used = processes.sweep();
+  for (const key of images.list()) if (!used.has(key)) await images.remove(key);
+  images.forgive(used);
   teller.flush();
   teller.say(plan.actions.length === 0 ? "Everything is down." : `${plural(plan.actions.length, "action was", "actions were")} refused; see above.`);
 }

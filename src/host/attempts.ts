@@ -40,7 +40,8 @@ export function attempts(files: CgroupFiles, controllers: Controllers, tree: Tre
 function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: string, replica: string, directory: string): ObservedAttempt {
   // The child is in this cgroup too until it has moved itself; the holder is the older one, the other's parent.
   const pids = pidsIn(files, directory);
-  const holder = pids.map((pid) => statOf(pid)).find((stat) => stat && !pids.includes(stat.parent));
+  // And it has executed its script; a child whose holder was killed never executed anything.
+  const holder = pids.map((pid) => statOf(pid)).find((stat) => stat && !pids.includes(stat.parent) && !stat.neverExeced);
   if (!holder) return { id, replica, holder: undefined, meta: undefined, main: undefined };
   const meta = parseMeta(commandLineOf(holder.pid)[META_INDEX]);
   const [first, container] = childrenWith(holder.pid, meta);

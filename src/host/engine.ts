@@ -5,6 +5,7 @@ import { capabilitiesOf } from "../api/capabilities.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import type { ConfinementFacts, Engine, Lack, ProfileFact } from "../oci/engine.ts";
 import { type SeccompProfile, whyNoProfile } from "../oci/seccomp.ts";
+import { NotReadable, readRegular } from "./regular.ts";
 import { findProgram } from "./shell.ts";
 
 /**
@@ -86,14 +87,12 @@ const LARGEST_PROFILE = 1024 * 1024;
 
 function readProfile(file: string): ProfileFact {
   try {
-    const text = readFileSync(file, "utf8");
-    if (text.length > LARGEST_PROFILE) return { problem: "is larger than 1 MiB" };
-    const profile: unknown = JSON.parse(text);
+    const profile: unknown = JSON.parse(readRegular(file, LARGEST_PROFILE).toString("utf8"));
     const problem = whyNoProfile(profile);
     return problem === undefined ? { profile: profile as SeccompProfile } : { problem };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { problem: code === "ENOENT" ? "does not exist" : code ? `cannot be read (${code})` : `is no JSON: ${message}` };
+    const { message } = error as Error;
+    return { problem: error instanceof NotReadable ? message : `is no JSON: ${message}` };
   }
 }
 

@@ -59,6 +59,7 @@ function add(layout: string, descriptor: Descriptor): void {
 
 /** Signs an image of a layout under a name, as cosign does; earlier signatures stay. */
 export function signImage(layout: string, digest: string, identity: string, keyFile: string): void {
+  if (identity.trim() === "") throw new ImageRefused("expected a name to sign it under, found none (--identity registry.example/web:1)");
   const key = readPrivateKey(keyFile);
   readManifest(layout, digest, architecture());
   const tag = signatureTag(digest);

@@ -32,16 +32,18 @@ function whoIs(rootfs: string, user: string | number, group: string | number, mo
   const wanted = user === "" ? "0" : String(user);
   const found = people.find(([name, , id]) => name === wanted || id === wanted);
   const uid = Number(found?.[2] ?? wanted);
-  if (Number.isNaN(uid)) throw new Error(`the image has no user ${user}`);
+  if (!isId(uid)) throw new Error(`the image has no user ${user}`);
   const groupOf = (given: string | number): number => {
     const gid = Number(groups.find(([name]) => name === String(given))?.[2] ?? given);
-    if (Number.isNaN(gid)) throw new Error(`the image has no group ${given}`);
+    if (!isId(gid)) throw new Error(`the image has no group ${given}`);
     return gid;
   };
   const name = found?.[0];
   const member = groups.filter(([, , , members = ""]) => name !== undefined && members.split(",").includes(name)).map(([, , gid]) => Number(gid));
   return { uid, gid: group === "" ? Number(found?.[3] ?? 0) : groupOf(group), groups: more ? more.map(groupOf) : member };
 }
+
+const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < 2 ** 32 - 1;
 
 /** Lines of passwd(5) or group(5); a link could lead to the host's own. */
 function entriesOf(rootfs: string, name: string): string[][] {

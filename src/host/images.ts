@@ -13,8 +13,9 @@ import { layoutOfArchive } from "./archive.ts";
 import { entriesOf } from "./bundle.ts";
 import { copyBlob, copyHashed, hashBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";
 import { readJson, replaceFile } from "./records.ts";
+import { readRegular } from "./regular.ts";
 import { findProgram } from "./shell.ts";
-import { checkSignature } from "./signature.ts";
+import { checkSignature, LARGEST_KEY } from "./signature.ts";
 import { runTool } from "./tool.ts";
 
 /** As Go calls this machine. */
@@ -113,6 +114,14 @@ export class Images {
     for (const name of left) await rm(join(this.directory, name), { recursive: true, force: true });
   }
 
+  /** Forgets why images were refused that nobody wants any more. */
+  forgive(wanted: ReadonlySet<string>): void {
+    for (const name of entriesOf(this.directory)) {
+      const [, key] = /^\.refused-(.*)$/.exec(name) ?? [];
+      if (key !== undefined && !wanted.has(key)) rmSync(join(this.directory, name), { force: true });
+    }
+  }
+
   list(): string[] {
     return entriesOf(this.directory).filter((name) => /^[0-9a-f]{64}/.test(name));
   }
@@ -138,7 +147,7 @@ function policyOf({ verify }: Image): string | undefined {
 
 function readText(file: string): string | undefined {
   try {
-    return readFileSync(file, "utf8");
+    return readRegular(file, LARGEST_KEY).toString("utf8");
   } catch {
     return undefined;
   }

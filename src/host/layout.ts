@@ -1,8 +1,9 @@
 /** Knows an OCI layout in a directory: blobs by their digests, each hashed whenever it is read. */
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, existsSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Descriptor, forPlatform, type ImageManifest, ImageRefused, parseManifest } from "../oci/image.ts";
+import { type NotReadable, openRegular, readRegular } from "./regular.ts";
 
 /** A manifest or a configuration is read whole. */
 const LARGEST_DOCUMENT = 4 * 1024 * 1024;
@@ -30,10 +31,10 @@ function readByDigest(layout: string, digest: string, what: string): string {
 
 function bytesOf(file: string, what: string, digest: string): Buffer {
   try {
-    return readFileSync(file);
+    return readRegular(file, LARGEST_DOCUMENT);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ImageRefused(`${what} ${digest} ${code === "ENOENT" ? "is not in the layout" : `cannot be read (${code})`}`);
+    const { code, message } = error as NotReadable;
+    throw new ImageRefused(`${what} ${digest} ${code === "ENOENT" ? "is not in the layout" : message}`);
   }
 }
 
@@ -54,6 +55,8 @@ export function readManifest(layout: string, digest: string, architecture: strin
 export async function copyBlob(from: string, to: string, { digest, size }: Descriptor, what: string): Promise<void> {
   const target = blobFile(to, digest);
   mkdirSync(dirname(target), { recursive: true });
+  // The same layer twice is one blob; what is there was copied here, and checked.
+  if (existsSync(target)) return;
   check({ digest, size }, await copyHashed(blobFile(from, digest), target, `${what} ${digest}`), what);
 }
 
@@ -67,22 +70,30 @@ function check({ digest, size }: Descriptor, actual: { readonly digest: string; 
   if (actual.digest !== digest) throw new ImageRefused(`${what} is not what its digest ${digest} says: it was changed`);
 }
 
-/** Copies a file; what it was, as it was copied. */
+/** Copies a regular file, no further than it was long; what it was, as it was copied. */
 export async function copyHashed(from: string, to: string, what: string): Promise<{ readonly digest: string; readonly size: number }> {
   const hash = createHash("sha256");
   let size = 0;
+  let source: number;
+  try {
+    source = openRegular(from);
+  } catch (error) {
+    throw new ImageRefused(`${what} ${(error as Error).message}`);
+  }
+  const { size: length } = fstatSync(source);
   const out = openSync(to, to === "/dev/null" ? "w" : "wx", 0o600);
   try {
-    for await (const chunk of createReadStream(from, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
+    const stream = createReadStream("", { fd: source, autoClose: false, start: 0, end: Math.max(length - 1, 0), highWaterMark: CHUNK });
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       hash.update(chunk);
       size += chunk.length;
       for (let written = 0; written < chunk.length; ) written += writeSync(out, chunk, written);
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new ImageRefused(`${what} ${code === "ENOENT" ? "does not exist" : `cannot be copied (${code ?? message})`}`);
+    throw new ImageRefused(`${what} cannot be copied (${code ?? message})`);
   } finally {
-    closeSync(out);
+    for (const descriptor of [source, out]) closeSync(descriptor);
   }
   return { digest: `sha256:${hash.digest("hex")}`, size };
 }

@@ -10,6 +10,7 @@ import type { CgroupFiles } from "./cgroupfs.ts";
 import { findDevice } from "./devices.ts";
 import { confinementFacts } from "./engine.ts";
 import { bootId } from "./procfs.ts";
+import { NotReadable, readRegular } from "./regular.ts";
 
 /** The lasting part of a machine: what does not depend on the manifests. */
 export type Base = Omit<Machine, "devices" | "envFiles" | "accounts" | "confinement">;
@@ -83,13 +84,12 @@ const LARGEST_ENV_FILE = 256 * 1024;
 /** NAME=value lines, as Node, docker and systemd read them. */
 function envFile(file: string): EnvFileFact {
   try {
-    const text = readFileSync(file, "utf8");
-    if (text.length > LARGEST_ENV_FILE) return { problem: "is larger than 256 KiB" };
+    const text = readRegular(file, LARGEST_ENV_FILE).toString("utf8");
     const variables = Object.entries(parseEnv(text) as Record<string, string>);
     const odd = variables.find(([name, value]) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes("\0"));
     return odd ? { problem: `expected NAME=value lines, found the name ${odd[0]}` } : { variables };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "ENOENT" ? undefined : { problem: `cannot be read (${code})` };
+    if (!(error instanceof NotReadable)) throw error;
+    return error.code === "ENOENT" ? undefined : { problem: error.message };
   }
 }

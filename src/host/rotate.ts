@@ -9,6 +9,8 @@ import { open, rm, writeFile } from "node:fs/promises";
 import { addMark, besideLog, indexFile, layoutOf, lineOf, type Mark, nextPiece, type Piece, tidyIndex } from "./logIndex.ts";
 
 const CHUNK = 1024 * 1024;
+/** Of a log that has that much more length than blocks, twice over, only so much of its end is copied as there are blocks: the rest is a hole. */
+const SPARSE = 16 * CHUNK;
 
 /** Of fallocate(1). */
 type How = "--collapse-range" | "--punch-hole";
@@ -160,11 +162,15 @@ async function copy(from: string, start: number, end: number, to: string): Promi
     const target = await open(to, "w", 0o640);
     try {
       const buffer = Buffer.allocUnsafe(CHUNK);
-      for (let at = start; at < end; ) {
+      // A writer may make its own log as long as it likes (ftruncate(2)): what takes no room there must take none here.
+      const allocated = (await source.stat()).blocks * 512;
+      const sparse = end - start > 2 * allocated + SPARSE;
+      if (sparse) await target.truncate(end - start);
+      for (let at = sparse ? end - Math.max(allocated, CHUNK) : start; at < end; ) {
         const { bytesRead } = await source.read(buffer, 0, Math.min(CHUNK, end - at), at);
         if (bytesRead === 0) throw new Error(`${from} became shorter while it was copied`);
         // A disk that is nearly full takes a part, and then refuses.
-        for (let written = 0; written < bytesRead; ) written += (await target.write(buffer, written, bytesRead - written)).bytesWritten;
+        for (let written = 0; written < bytesRead; ) written += (await target.write(buffer, written, bytesRead - written, at - start + written)).bytesWritten;
         at += bytesRead;
       }
     } finally {

@@ -1,15 +1,21 @@
 /** Knows how to check and to make cosign's keyed signatures: of which image, under which name, by which key; no network, no log. */
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { type Descriptor, type ImageManifest, ImageRefused, parseManifest, readPayload, SIGNATURE, SIMPLE_SIGNING, signaturesIn } from "../oci/image.ts";
 import { readBlob } from "./layout.ts";
+import { NotReadable, readRegular } from "./regular.ts";
+
+/** Keys are small. */
+export const LARGEST_KEY = 64 * 1024;
 
 function readPublicKey(file: string): KeyObject {
   try {
-    return createPublicKey(readFileSync(file));
+    const text = readRegular(file, LARGEST_KEY);
+    if (text.includes("PRIVATE KEY")) throw new ImageRefused(`${file} is a private key, which has no business here: expected a public one`);
+    return createPublicKey(text);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ImageRefused(code === "ENOENT" ? `the public key ${file} does not exist` : `${file} is no public key (PEM): ${message}`);
+    if (error instanceof ImageRefused) throw error;
+    const { message } = error as Error;
+    throw new ImageRefused(error instanceof NotReadable ? `the public key ${file} ${message}` : `${file} is no public key (PEM): ${message}`);
   }
 }
 

@@ -42,6 +42,9 @@ export function confinement(spec: Spec, annotations: Readonly<Record<string, str
   const user = namespaces?.user;
   const made = volumes.map((volume, index) => volumeOf(volume, index, report));
   checkVolumes(volumes, user !== undefined, report);
+  for (const [index, { path }] of devices.entries())
+    if (!/^\/dev\/[^/]/.test(path) || path.split("/").includes(".."))
+      report("InvalidValue", `/spec/devices/${index}/path`, `expected a device below /dev, found ${path}`);
   return {
     privileged,
     ...capabilities(context, confined, privileged),
@@ -98,9 +101,29 @@ function checkNamespaces(spec: Spec, own: ReadonlySet<Namespace>, report: Report
       report("InvalidValue", pointer, "expected a private mount namespace beside it: the mounts would be the host's", NEEDS_MOUNT);
   if (hostname !== undefined && !own.has("uts"))
     report("InvalidValue", "/spec/hostname", "expected a private uts namespace beside it: the host's own name would change", "namespaces: {uts: Private}");
+  checkMappings(spec, report);
+}
+
+/** One more than the largest id: the kernel keeps that for itself. */
+const IDS = 2 ** 32 - 1;
+
+function checkMappings({ namespaces, user: declared }: Spec, report: Report): void {
   const { user } = namespaces ?? {};
   for (const kind of ["uidMappings", "gidMappings"] as const) {
     const ranges = user?.[kind] ?? [];
+    const pointer = `/spec/namespaces/user/${kind}`;
+    if (ranges.length > 0 && !ranges.some(({ containerID }) => containerID === 0))
+      report("InvalidValue", pointer, "expected a range with containerID: 0: the runtime sets the container up as root inside");
+    for (const [index, { containerID, hostID, size: count }] of ranges.entries())
+      if (Math.max(containerID, hostID) + count > IDS)
+        report("InvalidValue", `${pointer}/${index}/size`, `expected ids up to ${IDS - 1}, found ${Math.max(containerID, hostID) + count - 1}`);
+    if (
+      kind === "uidMappings" &&
+      ranges.length > 0 &&
+      typeof declared === "number" &&
+      !ranges.some(({ containerID, size: count }) => declared >= containerID && declared < containerID + count)
+    )
+      report("InvalidValue", "/spec/user", `expected a user of the ranges of namespaces.user, found ${declared}`);
     for (const [index, range] of ranges.entries())
       for (const side of ["containerID", "hostID"] as const)
         if (ranges.slice(0, index).some((other) => range[side] < other[side] + other.size && other[side] < range[side] + range.size))
@@ -186,6 +209,8 @@ function checkVolumes(volumes: NonNullable<Spec["volumes"]>, mapped: boolean, re
   const paths = volumes.map(({ mountPath }) => mountPath);
   for (const [index, { mountPath, hostPath, idmap }] of volumes.entries()) {
     const pointer = `/spec/volumes/${index}`;
+    if (mountPath !== "/" && /\/$|\/\//.test(mountPath))
+      report("InvalidValue", `${pointer}/mountPath`, `expected a path without a slash at its end, or two together, found ${mountPath}`);
     for (const [field, path] of [["mountPath", mountPath] as const, ["hostPath", hostPath] as const])
       if (path?.split("/").some((part) => part === "..")) report("InvalidValue", `${pointer}/${field}`, "expected a path without ..");
     if (mountPath === "/" || TAKEN.test(mountPath))

@@ -8,6 +8,7 @@ import { FREEZER, type Setting } from "../cgroup/knobs.ts";
 import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
+import { locate } from "../manifest/locate.ts";
 import { commandOf } from "./command.ts";
 import { lackOf } from "./confine.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
@@ -31,6 +32,10 @@ export function mentions(resources: Iterable<Resource>): Mentions {
     if (confinement?.seccomp.type === "Localhost") seccompProfiles.add(confinement.seccomp.file);
   }
   return { devices, envFiles, accounts, seccompProfiles: confined ? seccompProfiles : undefined };
+}
+
+function blocked(resource: Resource, cgroup: CgroupPath, message: string): Problem {
+  return { reason: "StartBlocked", object: resource.key, cgroup, pointer: "/spec", message, ...locate(resource.origin, "/spec", "key") };
 }
 
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
@@ -115,6 +120,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       const command = commandOf(resource, ordinal, path, machine);
       const obstacle = command.obstacle ?? (endsSafely(machine.controllers) ? undefined : NO_SAFE_END);
       replicas.set(id, { id, path, resource, ordinal, ...command, obstacle });
+      if (obstacle !== undefined && !lack && ordinal === 0) problems.push(blocked(resource, path, obstacle));
     }
   }
 

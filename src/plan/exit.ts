@@ -27,13 +27,18 @@ export function terminated(main: ObservedMain, meta: AttemptMeta, stopped: Stopp
   if (typeof main.stage === "number" && signal === null)
     return { exitCode, signal, reason: "InitError", message: `init command ${meta.inits?.[main.stage] ?? main.stage}: exit code ${exitCode}`, ...times };
   if ((main.neverExeced || main.stage !== undefined) && signal === null)
-    return { exitCode, signal, reason: "StartError", message: startError(exitCode, main), ...times };
+    return { exitCode, signal, reason: "StartError", message: startError(exitCode, main, meta), ...times };
   if (signal === "SIGKILL" && !stopped && oomKilled) return { exitCode: null, signal, reason: "OOMKilled", ...times };
   return { exitCode: signal === null ? exitCode : null, signal, reason: signal === null && exitCode === 0 ? "Completed" : "Error", ...times };
 }
 
-function startError(exitCode: number, { notExecuted, stage }: ObservedMain): string {
+/** Exit codes of a shell: it could not fork, and what it ran was killed. */
+const [NO_FORK, KILLED] = [2, 137];
+
+function startError(exitCode: number, { notExecuted, stage }: ObservedMain, { container }: AttemptMeta): string {
   if (notExecuted !== undefined) return notExecuted;
+  if (container && exitCode === NO_FORK) return "the container could not be made: pids.max is too small to start it (it takes 3), or nothing can be forked";
+  if (container && exitCode === KILLED) return "the runtime was killed while it made the container: memory.max may be too small for that (it takes some MiB)";
   if (stage !== undefined) return `${stage} failed with exit code ${exitCode} (see its log)`;
   switch (exitCode) {
     case LAUNCH_EXIT.placement:

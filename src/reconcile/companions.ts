@@ -66,7 +66,9 @@ function tidy(engine: Engine): Companion {
       }),
     );
     // While manifests are broken, what is not declared may be declared yet.
-    if (!engine.desired.held) for (const key of images.list()) if (!used.has(key) && !wanted.has(key)) images.remove(key).catch(() => {});
+    if (engine.desired.held) return;
+    for (const key of images.list()) if (!used.has(key) && !wanted.has(key)) images.remove(key).catch(() => {});
+    images.forgive(wanted);
   };
   return { sync: () => (timer ??= setTimeout(look, TIDY)), close: () => clearTimeout(timer) };
 }

@@ -88,11 +88,17 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
   return [...summed.filter(({ event }) => event.reason !== "Pruned"), ...told, ...summed.filter(({ event }) => event.reason === "Pruned")];
 }
 
-/** A workload that can do all that root can is said to, each time. */
+/** A workload that can do what root can is said to, each time. */
 function privilegedStart({ action, error, skipped }: Outcome, eventTime: string): Event | undefined {
-  if (action.type !== "start" || error || skipped || !action.replica.container?.confinement.privileged) return undefined;
+  const { confinement } = (action.type === "start" && action.replica.container) || {};
+  if (action.type !== "start" || error || skipped || !confinement) return undefined;
   const { id, resource } = action.replica;
-  return { eventTime, type: "Warning", reason: "Privileged", object: resource.key, note: `${id} is privileged: it can do all that root can do on this host` };
+  const mounts = confinement.namespaces.includes("mount") && !confinement.userNamespace && confinement.capabilities.includes("SYS_ADMIN");
+  if (!confinement.privileged && !mounts) return undefined;
+  const note = confinement.privileged
+    ? "is privileged: it can do all that root can do on this host"
+    : "has SYS_ADMIN: it can make writable what it is shown of the host";
+  return { eventTime, type: "Warning", reason: "Privileged", object: resource.key, note: `${id} ${note}` };
 }
 
 /** `cpu.max 20%`: a limit as the manifest has it, or the default that it went back to. */

@@ -343,7 +343,7 @@ import { group, workload } from "../support/manifests.ts";
     await started("--resync", "300ms");
     const state = (): string => JSON.stringify(live.view("w").status.replicaStatuses?.[0]?.state);
     await until("it has ended", () => state().includes('"exitCode":3'));
-    rmSync(live.runDirectory, { recursive: true });
+    rmSync(live.runDirectory, { recursive: true, maxRetries: 5 });
     await until("all is back", () => ["controller.json", "status.json", "replicas/w@0.json"].every((name) => existsSync(join(live.runDirectory, name))));
     expect(state()).toContain('"exitCode":3');
   });
