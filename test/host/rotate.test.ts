@@ -1,6 +1,6 @@
 /** Rotation under a writer, on this machine's file system: nothing is lost, and what is read back is what was written. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -47,6 +47,18 @@ describe("a log that is rotated", () => {
     expect(await rotate(log, 3)).toBe("small");
     expect(await rotate(join(top, "none"), 3)).toBe("small");
     expect(readFileSync(log, "utf8")).toBe("short\n");
+  });
+
+  test("that its writer made as long as it liked takes no more room beside it", async () => {
+    append("hello\n");
+    truncateSync(log, 2 ** 43);
+    append("more\n");
+    const before = Date.now();
+    expect(await rotate(log, 3)).toBe("rotated");
+    expect(Date.now() - before).toBeLessThan(20_000);
+    const { size, blocks } = statSync(`${log}.1`);
+    expect(size).toBeGreaterThan(2 ** 42);
+    expect(blocks * 512).toBeLessThan(8 * 2 ** 20);
   });
 
   test("with one file alone forgets its beginning", async () => {

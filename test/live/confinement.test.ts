@@ -432,6 +432,36 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       expect(["n", "c"].map((name) => readFileSync(join(file("shared"), name), "utf8"))).toEqual(["77\n", "unlimited\n"]);
     });
 
+    test("a holder that is killed while an init command runs is not taken for the shell that makes the container", async () => {
+      const spec =
+        "{command: [sh, -c, 'echo main; sleep 300'], confined: true, restartPolicy: Never, initCommands: [{name: long, command: [sh, -c, 'echo init; sleep 2']}]}";
+      const { told } = await live.started(workload("w", spec), "--resync", "1s");
+      await until("the init command is at work", () => live.log("w").includes("init"));
+      const [holder = 0] = readdirSync(live.cgroup("", ".holders"))
+        .filter((name) => name.startsWith("w@0@"))
+        .flatMap((name) => live.procs("", `.holders/${name}`))
+        .filter((pid) => readFileSync(`/proc/${pid}/status`, "utf8").includes("State:\tT"));
+      process.kill(holder, "SIGKILL");
+      await until("the command runs all the same", () => live.log("w").includes("main"), 15_000);
+      await until("it is told to run", () => live.view("w").status.replicaStatuses?.[0]?.state.running, 15_000);
+      expect(told("Completed", "HolderContinued")).toEqual([]);
+      live.write(group("g"));
+      await until("it is gone", () => !existsSync(live.cgroup("", "w@0")), 20_000);
+    });
+
+    test("limits that are too small to start in are told as that", async () => {
+      await live.apply(workload("w", "{command: [sleep, '9'], confined: true, restartPolicy: Never, limits: {pids.max: 1}}"));
+      await live.settle("it has ended", ended);
+      expect(ended()?.message).toMatch(/pids.max is too small|Resource temporarily unavailable/);
+    });
+
+    test("what can remount what it sees of the host is told", async () => {
+      await running("confined: true, securityContext: {capabilities: {add: [SYS_ADMIN]}}");
+      expect(live.events.filter(({ reason }) => reason === "Privileged").map(({ note }) => note)).toEqual([
+        "w@0 has SYS_ADMIN: it can make writable what it is shown of the host",
+      ]);
+    });
+
     test("its log stays root's, whoever it runs as", async () => {
       await running("confined: true, user: nobody");
       const { uid, gid, mode } = statSync(join(live.logDirectory, "w", "w.0.log"));

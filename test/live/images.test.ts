@@ -108,6 +108,23 @@ import { group, workload } from "../support/manifests.ts";
     expect(unpacked()).toEqual([]);
   });
 
+  test("may have the same layer twice", async () => {
+    const blobs = join(file("layout"), "blobs/sha256");
+    const manifest = JSON.parse(readFileSync(join(blobs, digest.slice(7)), "utf8"));
+    const config = JSON.parse(readFileSync(join(blobs, manifest.config.digest.slice(7)), "utf8"));
+    const put = (value: unknown): { digest: string; size: number } => {
+      const text = JSON.stringify(value);
+      const hash = createHash("sha256").update(text).digest("hex");
+      writeFileSync(join(blobs, hash), text);
+      return { digest: `sha256:${hash}`, size: text.length };
+    };
+    const twice = (list: unknown[]): unknown[] => [...list, ...list];
+    const settings = put({ ...config, rootfs: { ...config.rootfs, diff_ids: twice(config.rootfs.diff_ids) } });
+    const made = put({ ...manifest, config: { ...manifest.config, ...settings }, layers: twice(manifest.layers) });
+    await live.apply(workload("w", spec("", made.digest)));
+    await live.settle("it runs", () => live.log("w").includes("one"));
+  });
+
   test("is started by a single apply", () => {
     live.write(workload("w", spec()));
     expect(live.holdfast("apply").code).toBe(0);

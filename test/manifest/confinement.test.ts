@@ -37,6 +37,18 @@ describe("refused", () => {
       "confined: true, namespaces: {user: {uidMappings: [{containerID: 0, hostID: 1000, size: 10}, {containerID: 5, hostID: 2000, size: 10}]}}",
       /containerID: expected ranges that do not overlap/,
     ],
+    [
+      "confined: true, namespaces: {user: {uidMappings: [{containerID: 10, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 1, size: 1}]}}",
+      /containerID: 0: the runtime sets/,
+    ],
+    [
+      "confined: true, namespaces: {user: {uidMappings: [{containerID: 0, hostID: 4294967294, size: 9}], gidMappings: [{containerID: 0, hostID: 1, size: 1}]}}",
+      /expected ids up to 4294967294/,
+    ],
+    ["confined: true, user: 1234, namespaces: {user: {uidMappings: [{containerID: 0, hostID: 1000, size: 1000}]}}", /user: expected a user of the ranges/],
+    ["confined: true, volumes: [{hostPath: /a, mountPath: /b/}]", /expected a path without a slash at its end/],
+    ["confined: true, devices: [{path: /etc/passwd}]", /expected a device below \/dev, found \/etc\/passwd/],
+    ["confined: true, devices: [{path: /dev/../etc/x}]", /expected a device below \/dev/],
     ["confined: true, logs: journald", /logs: expected files: the output of a container cannot go to the journal/],
   ])("%s", (spec, expected) => {
     const found = problems(spec);
