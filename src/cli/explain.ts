@@ -1,6 +1,6 @@
 /** Knows `holdfast explain`: what a field means, from the schema, and which kernel file carries a limit. */
 import type { Kind } from "../api/resource.ts";
-import { KINDS, type Located, type Schema, schemaOf, schemaOfField } from "../api/schemas.ts";
+import { KINDS, type Located, schemaOf, schemaOfField } from "../api/schemas.ts";
 import { knobTable } from "../cgroup/knobs.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { UsageError } from "./context.ts";
@@ -48,17 +48,24 @@ function unknownField(located: Located, path: string, field: string): string {
   return `${path} has no field ${field} (${hint})`;
 }
 
-function typeOf(schema: Schema): string {
+/** So many names are spelled out in a list. */
+const MOST_NAMES = 8;
+
+function typeOf(located: Located): string {
+  const { schema } = located;
   if (schema.enum) return schema.enum.join(" | ");
   if (schema.const !== undefined) return String(schema.const);
   const type = [schema.type ?? "object"].flat().join(" | ");
-  return type === "array" ? `[]${typeOf(schema.items ?? {}) || "object"}` : type;
+  if (type !== "array") return type;
+  const item = schemaOfField(located, "0");
+  // Many names are better read in the schema.
+  return `[]${item === undefined ? "object" : (item.schema.enum?.length ?? 0) > MOST_NAMES ? "string" : typeOf(item)}`;
 }
 
 function print(kind: Kind, fields: readonly string[], located: Located): void {
   const { schema } = located;
   out(`${colour.bold("KIND:")}     ${kind}`);
-  out(`${colour.bold("FIELD:")}    ${fields.join(".") || "(the object)"} <${typeOf(schema)}>`);
+  out(`${colour.bold("FIELD:")}    ${fields.join(".") || "(the object)"} <${typeOf(located)}>`);
   if (schema.default !== undefined) out(`${colour.bold("DEFAULT:")}  ${JSON.stringify(schema.default)}`);
   if (schema.minimum !== undefined || schema.maximum !== undefined) out(`${colour.bold("RANGE:")}    ${schema.minimum ?? ""} to ${schema.maximum ?? ""}`);
   out(`\n${schema.description ?? ""}`);
@@ -75,7 +82,7 @@ function print(kind: Kind, fields: readonly string[], located: Located): void {
     const field = container && schemaOfField(container, name);
     const required = container?.schema.required?.includes(name) ? colour.yellow(" (required)") : "";
     out(
-      `  ${colour.bold(name)} <${field ? typeOf(field.schema) : ""}>${required}${field?.schema.default === undefined ? "" : colour.dim(` (default ${JSON.stringify(field.schema.default)})`)}\n      ${field?.schema.description ?? ""}`,
+      `  ${colour.bold(name)} <${field ? typeOf(field) : ""}>${required}${field?.schema.default === undefined ? "" : colour.dim(` (default ${JSON.stringify(field.schema.default)})`)}\n      ${field?.schema.description ?? ""}`,
     );
   }
 }
