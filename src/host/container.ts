@@ -90,7 +90,7 @@ ${HOLD}
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
 ${managed ? `  ${before} ${create}` : inside(create)} || exit
-${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  chown ${owner} ${quoted(output.file)} || exit
+${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  [ -O ${quoted(output.file)} ] && [ -G ${quoted(output.file)} ] || chown ${owner} ${quoted(output.file)} || exit
   [ -z "$asked" ] || exit 143
   exec ${tool(managed)} start ${quoted(id)} )
 exit $?
