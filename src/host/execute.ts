@@ -91,7 +91,10 @@ function run(words: readonly string[], env: Readonly<Record<string, string>>, ti
     const timer = deadline(timeout, () => {
       late = true;
       // Its own group, whose first process has not been waited for yet: the number is still its.
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) void end(child.pid);
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        Promise.resolve(child.pid)
+          .then(end)
+          .catch(() => {});
     });
     const done = (result: Result): void => {
       clearTimeout(timer);

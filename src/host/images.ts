@@ -58,7 +58,7 @@ export class Images {
     const key = this.key(wanted);
     const entry = join(this.directory, key);
     const policy = policyOf(wanted.image);
-    if (existsSync(join(entry, DEFAULTS)) && (policy === undefined || policy === readText(join(entry, "verified")))) return { key, ready: true };
+    if (existsSync(join(entry, DEFAULTS)) && (policy === undefined || existsSync(join(entry, verified(policy))))) return { key, ready: true };
     const refused = readJson(this.refusal(key)) as { at: number; message: string; what: string } | undefined;
     return { key, ready: false, ...(refused?.what === sourceOf(wanted.image) ? { refused: { at: refused.at, message: refused.message } } : {}) };
   }
@@ -76,7 +76,7 @@ export class Images {
       replaceFile(this.refusal(key), JSON.stringify({ at: Date.now(), message: (error as Error).message, what: sourceOf(wanted.image) }));
       throw error;
     } finally {
-      rmSync(work, { recursive: true, force: true });
+      await rm(work, { recursive: true, force: true });
     }
   }
 
@@ -89,11 +89,11 @@ export class Images {
     // Verified under another policy now: what is unpacked is what the digest says all the same.
     if (!existsSync(join(entry, DEFAULTS))) {
       await unpack(source.layout, source.digest, wanted, work);
-      for (const rest of ["layout", "copy", "archive", "file"]) rmSync(join(work, rest), { recursive: true, force: true });
-      rmSync(entry, { recursive: true, force: true });
+      for (const rest of ["layout", "copy", "archive", "file"]) await rm(join(work, rest), { recursive: true, force: true });
+      await rm(entry, { recursive: true, force: true });
       renameSync(work, entry);
     }
-    if (policy !== undefined) replaceFile(join(entry, "verified"), policy);
+    if (policy !== undefined) replaceFile(join(entry, verified(policy)), policy);
   }
 
   private refusal(key: string): string {
@@ -133,6 +133,9 @@ export class Images {
     return rm(gone, { recursive: true, force: true });
   }
 }
+
+/** Stands in an entry for each policy under which it was verified: workloads may ask for different ones. */
+const verified = (policy: string): string => `verified-${hashOf(policy).slice(0, 16)}`;
 
 /** Written last. */
 const DEFAULTS = "defaults.json";

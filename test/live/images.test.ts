@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { whyNotImages } from "../support/confined.ts";
 import { makeKeys, makeRootfs } from "../support/image.ts";
-import { Live, until } from "../support/live.ts";
+import { Live, sleep, until } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 (whyNotImages === undefined ? describe : describe.skip)("a workload from an image", () => {
@@ -106,6 +106,19 @@ import { group, workload } from "../support/manifests.ts";
     expect(await refused(spec())).toMatch(expected);
     expect(image("verify", file("layout"), "--digest", digest)).toMatchObject({ code: 1 });
     expect(unpacked()).toEqual([]);
+  });
+
+  test("may be asked for under two policies at once", async () => {
+    for (const name of ["good", "other"]) {
+      makeKeys(live.directory, name);
+      image("sign", file("layout"), "--key", file(`${name}.pem`), "--identity", "registry.example/app:1");
+    }
+    const { told } = await live.started([workload("w", spec(verify("good"))), workload("v", spec(verify("other")))].join("---\n"));
+    await until("both run", () => live.pid("w") && live.pid("v"), 20_000);
+    const before = told("Unpacking").length;
+    await sleep(1500);
+    expect(told("Unpacking")).toHaveLength(before);
+    expect(before).toBeLessThanOrEqual(3);
   });
 
   test("may have the same layer twice", async () => {
