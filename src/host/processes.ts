@@ -52,6 +52,9 @@ export interface Processes {
   sweep(): ReadonlySet<string>;
 }
 
+/** How often, and how many ms apart, an init command is looked for that shall end: each of its processes is asked once. */
+const [INIT_ROUNDS, INIT_PAUSE] = [40, 50];
+
 /** How long a kill or a release may take before it is called a failure, ms. */
 const PATIENCE = 5000;
 
@@ -126,9 +129,19 @@ export function kernelProcesses(
       process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
       const [found] = attempts(files, controllers, tree, (replica) => attempt.startsWith(`${replica}@`)).filter(({ id }) => id === attempt);
       const { main, meta } = found ?? {};
-      // The shell that makes a container has heard it; an init command is none of its children.
-      if (meta?.container && main?.pid === pid && typeof main.stage === "number")
-        await signalFrozen(files, controllers, tree.directory(core, meta.path), signal);
+      if (!meta?.container || main?.pid !== pid) return;
+      if (typeof main.stage !== "number") {
+        // What it was sent between the runtime's work and its own, it has lost.
+        await new Promise((resolve) => setTimeout(resolve, INIT_PAUSE));
+        if (!hasEnded(statOf(pid)) && isDeafTo(pid, signal)) process.kill(pid, "SIGKILL");
+        return;
+      }
+      // The shell that makes a container has heard it; the init command, which may be about to enter the cgroup, has not.
+      const asked = new Set<number>();
+      for (let round = 0; round < INIT_ROUNDS && !hasEnded(statOf(pid)); round++) {
+        await signalFrozen(files, controllers, tree.directory(core, meta.path), signal, asked);
+        await new Promise((resolve) => setTimeout(resolve, INIT_PAUSE));
+      }
     },
     handle: (target, handler, timeout) => {
       const homes = controllers.all.map((hierarchy) => tree.directory(hierarchy, target.path)).filter((directory) => files.children(directory) !== undefined);
@@ -185,9 +198,9 @@ const living = (files: CgroupFiles, directory: string): number[] => (pidsBelow(f
 
 /**
  * Freezes, so that nothing can fork or exit and no pid can be reused, signals all, thaws. This is also how to kill without
- * cgroup.kill (v1, and v2 before Linux 5.14).
+ * cgroup.kill (v1, and v2 before Linux 5.14). Those that were `asked` before are not asked again.
  */
-async function signalFrozen(files: CgroupFiles, controllers: Controllers, directory: string, signal: NodeJS.Signals): Promise<void> {
+async function signalFrozen(files: CgroupFiles, controllers: Controllers, directory: string, signal: NodeJS.Signals, asked = new Set<number>()): Promise<void> {
   if (!endsSafely(controllers)) throw new Error("without the freezer no process can be signalled safely");
   const { core } = controllers;
   const [file, on, off] = core.version === 2 ? (["cgroup.freeze", "1", "0"] as const) : (["freezer.state", "FROZEN", "THAWED"] as const);
@@ -199,6 +212,9 @@ async function signalFrozen(files: CgroupFiles, controllers: Controllers, direct
   try {
     if (!(await until(frozen))) throw new Error(`${directory} could not be frozen`);
     for (const pid of pidsBelow(files, directory) ?? []) {
+      // One that was asked while it was the runtime still has lost that.
+      if (asked.has(pid) && !isDeafTo(pid, signal)) continue;
+      asked.add(pid);
       try {
         process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
       } catch {
