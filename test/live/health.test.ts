@@ -70,7 +70,8 @@ import { group, workload } from "../support/manifests.ts";
     rmSync(file("live"));
     await until("it was restarted", () => live.pid("w") !== pid && replica().restartCount >= 1, 20_000);
     writeFileSync(file("live"), "");
-    expect(told().filter((line) => /^Killing: .*liveness probe failed/.test(line)).length).toBeGreaterThan(0);
+    // It is told when all of that look is done.
+    await until("that is told", () => told().some((line) => /^Killing: .*liveness probe failed/.test(line)));
     expect(replica().lastState?.terminated).toMatchObject({ reason: "Error", message: "liveness probe failed: HTTP status 503" });
   });
 
