@@ -149,34 +149,38 @@ const EDIT_EVERY = 10;
     KILLS * 5_000 + 180_000,
   );
 
-  test("a number that another process has now is never signalled", async () => {
-    if (!existsSync("/proc/sys/kernel/ns_last_pid")) return;
-    live.write(workload("w", "{command: [sleep, '3600'], terminationGracePeriodSeconds: 1}"), "w.yaml");
-    const first = live.controller("--resync", "10m");
-    const main = await until("it runs", () => live.pid("w"), 20_000);
-    await end(first.child, "SIGKILL");
-    // Without its holder the number is free as soon as it ends.
-    const holder = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${main}/status`, "utf8"))?.[1]);
-    process.kill(holder, "SIGKILL");
-    process.kill(main, "SIGKILL");
-    await until("the number is free", () => !existsSync(`/proc/${main}`), 20_000);
-    const hits = join(live.directory, "recycled");
-    // Takes the number: the next process gets the one after the last.
-    const script = `while :; do echo $((${main} - 1)) >/proc/sys/kernel/ns_last_pid; sh -c '[ $$ = ${main} ] || exit 0; for s in HUP INT QUIT TERM USR1 USR2 CONT; do trap "echo hit $s >>${hits}" $s; done; echo here >>${hits}; while :; do sleep 0.1; done' & sleep 0.05; grep -qs here ${hits} && wait; done`;
-    const taker = spawn("sh", ["-c", script], { stdio: "ignore", detached: true });
-    try {
-      await until("another process has it", () => readFileSync(hits, "utf8").includes("here"), 30_000);
-      const second = live.controller("--resync", "1s");
-      await until("it is started anew", () => live.pid("w") !== main && live.pid("w"), 20_000);
-      live.write(undefined, "w.yaml");
-      await until("it is gone", () => !existsSync(live.cgroup("", "w@0")), 20_000);
-      second.child.kill("SIGTERM");
-      expect(readFileSync(hits, "utf8")).toBe("here\n");
-      expect(existsSync(`/proc/${main}`)).toBe(true);
-    } finally {
-      if (taker.pid !== undefined) process.kill(-taker.pid, "SIGKILL");
-    }
-  }, 120_000 * PATIENCE);
+  test(
+    "a number that another process has now is never signalled",
+    async () => {
+      if (!existsSync("/proc/sys/kernel/ns_last_pid")) return;
+      live.write(workload("w", "{command: [sleep, '3600'], terminationGracePeriodSeconds: 1}"), "w.yaml");
+      const first = live.controller("--resync", "10m");
+      const main = await until("it runs", () => live.pid("w"), 20_000);
+      await end(first.child, "SIGKILL");
+      // Without its holder the number is free as soon as it ends.
+      const holder = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${main}/status`, "utf8"))?.[1]);
+      process.kill(holder, "SIGKILL");
+      process.kill(main, "SIGKILL");
+      await until("the number is free", () => !existsSync(`/proc/${main}`), 20_000);
+      const hits = join(live.directory, "recycled");
+      // Takes the number: the next process gets the one after the last.
+      const script = `while :; do echo $((${main} - 1)) >/proc/sys/kernel/ns_last_pid; sh -c '[ $$ = ${main} ] || exit 0; for s in HUP INT QUIT TERM USR1 USR2 CONT; do trap "echo hit $s >>${hits}" $s; done; echo here >>${hits}; while :; do sleep 0.1; done' & sleep 0.05; grep -qs here ${hits} && wait; done`;
+      const taker = spawn("sh", ["-c", script], { stdio: "ignore", detached: true });
+      try {
+        await until("another process has it", () => readFileSync(hits, "utf8").includes("here"), 30_000);
+        const second = live.controller("--resync", "1s");
+        await until("it is started anew", () => live.pid("w") !== main && live.pid("w"), 20_000);
+        live.write(undefined, "w.yaml");
+        await until("it is gone", () => !existsSync(live.cgroup("", "w@0")), 20_000);
+        second.child.kill("SIGTERM");
+        expect(readFileSync(hits, "utf8")).toBe("here\n");
+        expect(existsSync(`/proc/${main}`)).toBe(true);
+      } finally {
+        if (taker.pid !== undefined) process.kill(-taker.pid, "SIGKILL");
+      }
+    },
+    120_000 * PATIENCE,
+  );
 });
 
 /**
