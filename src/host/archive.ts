@@ -1,9 +1,9 @@
 /** Knows images in one tar file: what `docker save` and `skopeo copy oci-archive:` write, made a layout. */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { type Descriptor, ImageRefused, parseJson } from "../oci/image.ts";
-import { beginningOf, blobFile, CONFIG, copyHashed, MANIFEST, readIndex, writeBlob, writeIndex } from "./layout.ts";
-import { readRegular } from "./regular.ts";
+import { type Descriptor, ImageRefused, imagesIn, parseJson } from "../oci/image.ts";
+import { blobFile, CONFIG, copyHashed, LARGEST_DOCUMENT, MANIFEST, readIndex, writeBlob, writeIndex } from "./layout.ts";
+import { beginningOf, readRegular } from "./regular.ts";
 import { runTool } from "./tool.ts";
 
 /** Unpacks the archive, and leaves a layout with one image. Throws ImageRefused. `work`: an empty directory; `archive`: its name for messages. */
@@ -12,9 +12,7 @@ export async function layoutOfArchive(file: string, work: string, archive = file
   mkdirSync(unpacked);
   await runTool("tar", ["--extract", "--no-same-owner", "--no-same-permissions", "--file", file, "--directory", unpacked]);
   if (existsSync(join(unpacked, "oci-layout"))) {
-    const images = (readIndex(unpacked).manifests ?? []).filter(
-      ({ annotations }) => !annotations?.["org.opencontainers.image.ref.name"]?.endsWith(".sig") && annotations?.["kind"] === undefined,
-    );
+    const images = imagesIn(readIndex(unpacked));
     const [only] = images;
     if (images.length !== 1 || !only) throw new ImageRefused(`${archive} has ${images.length} images: expected one`);
     return { layout: unpacked, digest: only.digest };
@@ -22,20 +20,17 @@ export async function layoutOfArchive(file: string, work: string, archive = file
   return { layout: join(work, "layout"), digest: (await fromDocker(archive, unpacked, join(work, "layout"))).digest };
 }
 
-/** Bytes; as much as any document of a layout may have. */
-const LARGEST_LIST = 4 * 1024 * 1024;
-
 /** manifest.json names a configuration and layers, each a plain tar (Docker's image-spec v1.2). */
 async function fromDocker(archive: string, unpacked: string, layout: string): Promise<Descriptor> {
   if (!existsSync(join(unpacked, "manifest.json"))) throw new ImageRefused(`${archive} is neither an OCI archive nor one of docker save`);
-  const list = parseJson(readRegular(inside(unpacked, "manifest.json"), LARGEST_LIST).toString("utf8"), "manifest.json") as readonly {
+  const list = parseJson(readRegular(inside(unpacked, "manifest.json"), LARGEST_DOCUMENT).toString("utf8"), "manifest.json") as readonly {
     Config?: unknown;
     Layers?: unknown;
   }[];
   const [only] = Array.isArray(list) ? list : [];
   if (list.length !== 1 || typeof only?.Config !== "string" || !Array.isArray(only.Layers))
     throw new ImageRefused(`${archive} has ${list.length ?? 0} images: expected one`);
-  const config = writeBlob(layout, readRegular(inside(unpacked, only.Config), LARGEST_LIST).toString("utf8"), CONFIG);
+  const config = writeBlob(layout, readRegular(inside(unpacked, only.Config), LARGEST_DOCUMENT).toString("utf8"), CONFIG);
   const layers: Descriptor[] = [];
   for (const name of only.Layers as unknown[]) layers.push(await addLayer(layout, inside(unpacked, String(name))));
   const manifest = writeBlob(layout, JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers }), MANIFEST);

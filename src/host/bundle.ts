@@ -25,7 +25,7 @@ export const bundlesIn = (runDirectory: string): Bundles => ({
   filters: join(runDirectory, "filters"),
 });
 
-/** runc allows no `@` in a name. */
+/** The name that the runtime knows an attempt by, in letters that every OCI runtime allows. */
 export const idOf = (attempt: string): string => attempt.replaceAll("@", "+");
 
 /** Where the number of the container's first process is written, and what went wrong before it was the command. */
@@ -129,16 +129,11 @@ export const errorOf = (bundle: string): string | undefined => errorIn(errorFile
 export function errorIn(log: string): string | undefined {
   try {
     const lines = readFileSync(log, "utf8").trim().split("\n");
-    return messageIn(lines.at(-1) ?? "") || undefined;
+    // After the time.
+    return (lines.at(-1) ?? "").replace(/^\S+T\S+Z?:? /, "") || undefined;
   } catch {
     return undefined;
   }
-}
-
-/** The text of a line of a log: runc's is JSON or key=value, crun's has a time before it. */
-function messageIn(line: string): string {
-  const quoted = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
-  return quoted?.replaceAll('\\"', '"') ?? line.replace(/^\S+T\S+Z?:? /, "");
 }
 
 export const errorFile = (bundle: string): string => join(bundle, ERROR_FILE);

@@ -49,7 +49,7 @@ export class Containers {
     const bundle = join(this.bundles.directory, attempt);
     const { state } = this.bundles;
     const managed = this.isManaged(container);
-    const known: ContainerMeta = { bundle, engine: engine.path, state, managed, ...(key ? { image: key } : {}) };
+    const known: ContainerMeta = { bundle, engine: engine.path, state, managed };
     const filter = this.filterOf(container, engine.path);
     const compiled = filter && existsSync(filter) ? readFileSync(filter) : undefined;
     writeBundle(bundle, container, { ...replica, argv }, managed ? `/${this.place.tree.root}/${replica.path}` : undefined, compiled);

@@ -1,6 +1,7 @@
 /** Knows why a command could not be executed: which file, and which errno (execve(2)). */
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { beginningOf } from "./regular.ts";
 
 /** Exit codes of a shell, env(1) and their kind when the command could not be executed (POSIX, "Exit Status for Commands"). */
 const NOT_FOUND = 127;
@@ -21,20 +22,14 @@ function whyNot(file: string): string {
       ? `${file}: ENOENT: it was not found`
       : `${file}: ${code}: it cannot be executed${code === "EACCES" ? ": it has no permission to be (chmod +x)" : ""}`;
   }
-  const interpreter = /^#! *(\S+)/.exec(beginningOf(file))?.[1];
+  const interpreter = /^#! *(\S+)/.exec(firstWords(file))?.[1];
   if (interpreter !== undefined && !statSync(interpreter, { throwIfNoEntry: false })) return `${file}: ENOENT: its interpreter ${interpreter} was not found`;
   return `${file}: it cannot be executed: EACCES for this user, or ENOEXEC (no program for this machine)`;
 }
 
-function beginningOf(file: string): string {
-  const buffer = Buffer.alloc(256);
+function firstWords(file: string): string {
   try {
-    const descriptor = openSync(file, "r");
-    try {
-      return buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
-    } finally {
-      closeSync(descriptor);
-    }
+    return beginningOf(file, 256).toString("latin1");
   } catch {
     return "";
   }

@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, ImageRefused, payloadOf, REF_NAME, SIGNATURE, SIMPLE_SIGNING, signatureTag } from "../oci/image.ts";
+import { type Descriptor, ImageRefused, imagesIn, payloadOf, REF_NAME, SIGNATURE, SIMPLE_SIGNING, signatureTag } from "../oci/image.ts";
 import { addLayer, layoutOfArchive } from "./archive.ts";
 import { ARCHITECTURE } from "./images.ts";
 import { CONFIG, copyBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";
@@ -18,7 +18,7 @@ export async function importImage(source: string, layout: string, name: string |
     const isDirectory = statSync(source).isDirectory();
     if (isDirectory && existsSync(join(source, "oci-layout"))) throw new ImageRefused(`${source} is a layout already: name it in spec.image.layout`);
     const made = isDirectory ? await fromDirectory(source, work) : await layoutOfArchive(source, work);
-    const manifest = readManifest(made.layout, made.digest, architecture());
+    const manifest = readManifest(made.layout, made.digest, ARCHITECTURE);
     for (const part of [...(manifest.config ? [manifest.config] : []), ...(manifest.layers ?? [])])
       if (!existsSync(join(layout, "blobs", ...part.digest.split(":")))) await copyBlob(made.layout, layout, part, "a part of it");
     const text = readFileSync(join(made.layout, "blobs", ...made.digest.split(":")), "utf8");
@@ -28,8 +28,6 @@ export async function importImage(source: string, layout: string, name: string |
     rmSync(work, { recursive: true, force: true });
   }
 }
-
-const architecture = (): string => ARCHITECTURE[process.arch] ?? process.arch;
 
 /** No times but those of the files, and no process id in names. */
 const STABLE = "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime";
@@ -41,7 +39,7 @@ async function fromDirectory(source: string, work: string): Promise<{ readonly l
   const descriptor = await addLayer(layout, layer);
   const config = writeBlob(
     layout,
-    JSON.stringify({ architecture: architecture(), os: "linux", config: {}, rootfs: { type: "layers", diff_ids: [descriptor.digest] } }),
+    JSON.stringify({ architecture: ARCHITECTURE, os: "linux", config: {}, rootfs: { type: "layers", diff_ids: [descriptor.digest] } }),
     CONFIG,
   );
   const manifest = writeBlob(layout, JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config, layers: [descriptor] }), MANIFEST);
@@ -61,7 +59,7 @@ function add(layout: string, descriptor: Descriptor): void {
 export function signImage(layout: string, digest: string, identity: string, keyFile: string): void {
   if (identity.trim() === "") throw new ImageRefused("expected a name to sign it under, found none (--identity registry.example/web:1)");
   const key = readPrivateKey(keyFile);
-  readManifest(layout, digest, architecture());
+  readManifest(layout, digest, ARCHITECTURE);
   const tag = signatureTag(digest);
   const before = (readIndex(layout).manifests ?? []).find(({ annotations }) => annotations?.[REF_NAME] === tag);
   const old = before ? ((JSON.parse(readBlob(layout, before, "the signature's manifest")) as { layers?: readonly Descriptor[] }).layers ?? []) : [];
@@ -89,9 +87,7 @@ function readPrivateKey(file: string): KeyObject {
 
 /** The only image of a layout, for who does not say which. */
 export function onlyImage(layout: string): string {
-  const images = (readIndex(layout).manifests ?? []).filter(
-    ({ annotations = {} }) => !annotations[REF_NAME]?.endsWith(".sig") && annotations["kind"] === undefined,
-  );
+  const images = imagesIn(readIndex(layout));
   const [only] = images;
   if (images.length !== 1 || !only) throw new ImageRefused(`${layout} has ${images.length} images: say which (--digest sha256:…)`);
   return only.digest;

@@ -11,15 +11,14 @@ import { type Descriptor, type ImageDefaults, type ImageManifest, ImageRefused, 
 import type { ImageState } from "../plan/observed.ts";
 import { layoutOfArchive } from "./archive.ts";
 import { entriesOf } from "./bundle.ts";
-import { copyBlob, copyHashed, hashBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";
+import { CONFIG, copyBlob, copyHashed, hashBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";
 import { readJson, replaceFile } from "./records.ts";
 import { readRegular } from "./regular.ts";
 import { findProgram } from "./shell.ts";
 import { checkSignature, LARGEST_KEY } from "./signature.ts";
 import { runTool } from "./tool.ts";
 
-/** As Go calls this machine. */
-export const ARCHITECTURE: Readonly<Record<string, string>> = {
+const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: "amd64",
   arm64: "arm64",
   arm: "arm",
@@ -28,6 +27,8 @@ export const ARCHITECTURE: Readonly<Record<string, string>> = {
   s390x: "s390x",
   riscv64: "riscv64",
 };
+/** As Go calls this machine. */
+export const ARCHITECTURE = ARCHITECTURES[process.arch] ?? process.arch;
 
 const TAG = "holdfast";
 const hashOf = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
@@ -159,7 +160,7 @@ function readText(file: string): string | undefined {
 /** Hashes the whole chain of an image, and checks its signature if asked to; unpacks nothing. Rejects with ImageRefused. */
 export async function verifyImage(layout: string, digest: string, policy: Image["verify"]): Promise<void> {
   if (policy) checkSignature(layout, readIndex(layout), digest, policy.identity, policy.publicKey);
-  const { config, layers = [] } = readManifest(layout, digest, ARCHITECTURE[process.arch] ?? process.arch);
+  const { config, layers = [] } = readManifest(layout, digest, ARCHITECTURE);
   if (!config) throw new ImageRefused("the manifest has no config: it is no image");
   readBlob(layout, config, "the configuration");
   for (const layer of layers) await hashBlob(layout, layer, "a layer");
@@ -169,7 +170,7 @@ export async function verifyImage(layout: string, digest: string, policy: Image[
 async function unpack(layout: string, digest: string, { mappings }: WantedImage, work: string): Promise<void> {
   const umoci = findProgram("umoci");
   if (umoci === undefined) throw new ImageRefused("umoci, which unpacks images, is not installed (apt-get install umoci)");
-  const manifest: ImageManifest = readManifest(layout, digest, ARCHITECTURE[process.arch] ?? process.arch);
+  const manifest: ImageManifest = readManifest(layout, digest, ARCHITECTURE);
   const { config, layers = [] } = manifest;
   if (!config) throw new ImageRefused("the manifest has no config: it is no image");
   const copy = join(work, "copy");
@@ -179,7 +180,7 @@ async function unpack(layout: string, digest: string, { mappings }: WantedImage,
     await copyBlob(layout, copy, layer, "a layer");
     parts.push({ mediaType: layerType(layer.mediaType), digest: layer.digest, size: layer.size });
   }
-  const own = writeBlob(copy, settings, "application/vnd.oci.image.config.v1+json");
+  const own = writeBlob(copy, settings, CONFIG);
   const made = writeBlob(copy, JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config: own, layers: parts }), MANIFEST);
   writeIndex(copy, [{ ...made, annotations: { [REF_NAME]: TAG } }]);
   const maps = (option: string, ranges: readonly IdMapping[] = []): string[] =>

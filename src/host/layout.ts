@@ -1,12 +1,12 @@
 /** Knows an OCI layout in a directory: blobs by their digests, each hashed whenever it is read. */
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, existsSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, fstatSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Descriptor, forPlatform, type ImageManifest, ImageRefused, parseManifest } from "../oci/image.ts";
 import { type NotReadable, openRegular, readRegular } from "./regular.ts";
 
 /** A manifest or a configuration is read whole. */
-const LARGEST_DOCUMENT = 4 * 1024 * 1024;
+export const LARGEST_DOCUMENT = 4 * 1024 * 1024;
 const CHUNK = 1024 * 1024;
 
 export const blobFile = (layout: string, digest: string): string => join(layout, "blobs", ...(digest.split(":") as [string, string]));
@@ -117,14 +117,3 @@ export function writeIndex(layout: string, manifests: readonly Descriptor[]): vo
 const INDEX = "application/vnd.oci.image.index.v1+json";
 export const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const CONFIG = "application/vnd.oci.image.config.v1+json";
-
-/** The first bytes of a file. */
-export function beginningOf(file: string, length: number): Buffer {
-  const buffer = Buffer.alloc(length);
-  const descriptor = openSync(file, "r");
-  try {
-    return buffer.subarray(0, readSync(descriptor, buffer, 0, length, 0));
-  } finally {
-    closeSync(descriptor);
-  }
-}

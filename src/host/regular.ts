@@ -1,5 +1,5 @@
 /** Knows how to read a file that somebody named: a regular one, of a bounded size, and nothing that would make us wait. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 
 /** What is wrong with a file, in words; `code` is ENOENT where it does not exist. */
 export class NotReadable extends Error {
@@ -35,6 +35,17 @@ export function readRegular(file: string, largest: number): Buffer {
     if (error instanceof NotReadable) throw error;
     const { code = "" } = error as NodeJS.ErrnoException;
     throw new NotReadable(`cannot be read (${code})`, code);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The first bytes of a file. */
+export function beginningOf(file: string, length: number): Buffer {
+  const buffer = Buffer.alloc(length);
+  const descriptor = openSync(file, "r");
+  try {
+    return buffer.subarray(0, readSync(descriptor, buffer, 0, length, 0));
   } finally {
     closeSync(descriptor);
   }

@@ -100,6 +100,11 @@ export function signaturesIn({ manifests = [] }: ImageManifest, digest: string):
   });
 }
 
+/** Manifests of an index that are images, and no signatures or other companions of one. */
+export function imagesIn({ manifests = [] }: ImageManifest): readonly Descriptor[] {
+  return manifests.filter(({ annotations = {} }) => !annotations[REF_NAME]?.endsWith(".sig") && annotations[KIND] === undefined);
+}
+
 /** What cosign signs ("simple signing"): which manifest, under which name. */
 export const payloadOf = (digest: string, identity: string): string =>
   JSON.stringify({

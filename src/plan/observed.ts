@@ -60,8 +60,6 @@ export interface ContainerMeta {
   readonly state: string;
   /** Whether the runtime looks after its cgroup. */
   readonly managed: boolean;
-  /** Name of the image that it was started from (host/images.ts). */
-  readonly image?: string;
 }
 
 /** The main process of an attempt; its pid stays allocated until the holder is released. */
