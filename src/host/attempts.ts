@@ -28,12 +28,15 @@ export function pidsBelow(files: CgroupFiles, directory: string): number[] | und
 /** A name for one more attempt of a replica: unlike any before it. */
 export const newAttempt = (replica: string): string => `${replica}@${Date.now().toString(36)}${Math.floor(Math.random() * 65_536).toString(16)}`;
 
+/** The replica that an attempt is one of. */
+export const replicaOf = (attempt: string): string => attempt.slice(0, attempt.lastIndexOf("@"));
+
 /** All attempts, or those of some replicas. */
-export function attempts(files: CgroupFiles, controllers: Controllers, tree: Tree, wanted?: (replica: string) => boolean): ObservedAttempt[] {
+export function attempts(files: CgroupFiles, controllers: Controllers, tree: Tree, replicas?: ReadonlySet<string>): ObservedAttempt[] {
   const directory = tree.directory(controllers.core, HOLDERS);
   return (files.children(directory) ?? []).flatMap((id) => {
-    const replica = id.slice(0, id.lastIndexOf("@"));
-    return wanted && !wanted(replica) ? [] : [attempt(files, controllers, tree, id, replica, `${directory}/${id}`)];
+    const replica = replicaOf(id);
+    return replicas && !replicas.has(replica) ? [] : [attempt(files, controllers, tree, id, replica, `${directory}/${id}`)];
   });
 }
 

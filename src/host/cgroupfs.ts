@@ -30,6 +30,9 @@ export interface CgroupFiles {
   close(): void;
 }
 
+/** What changes a cgroup tree. A controller of little privilege has it done by another process. */
+export type CgroupHands = Pick<CgroupFiles, "write" | "writeAndRead" | "makeDirectory" | "removeDirectory">;
+
 interface ReadAll {
   /** The first file tells which of the others exist (cgroup.controllers). */
   readonly census?: boolean;
@@ -59,14 +62,15 @@ interface Kept {
 const LIST_EVERY = 6;
 
 /**
- * The kernel's cgroupfs. `keep`: how many descriptors may stay open; a kept one is read again with pread (2.7 us instead
+ * The kernel's cgroupfs. `hands`: who changes it, if not this process. `keep`: how many descriptors may stay open; a kept one is read again with pread (2.7 us instead
  * of 13) and says ENODEV once its cgroup is gone, also when another of its name was made. cgroup.procs is never kept: v1
  * caches it for as long as it is held open.
  */
-export function kernelFiles(keep = 0): CgroupFiles {
+export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
   const cgroups = new Map<string, Kept>();
   let open = 0;
   const reader = new Reader();
+  const { write, writeAndRead, makeDirectory, removeDirectory } = hands ?? kernelHands(reader);
 
   const drop = (path: string, { files }: Kept): void => {
     cgroups.delete(path);
@@ -180,38 +184,19 @@ export function kernelFiles(keep = 0): CgroupFiles {
     isKept: (directory) => cgroups.has(directory),
     write: (file, text) => {
       noteWrite(file);
-      const descriptor = openSync(file, constants.O_WRONLY);
-      try {
-        writeSync(descriptor, text);
-      } finally {
-        closeSync(descriptor);
-      }
+      write(file, text);
     },
     writeAndRead: (file, text) => {
       noteWrite(file);
-      const descriptor = openSync(file, constants.O_RDWR);
-      try {
-        writeSync(descriptor, text);
-        return reader.text(reader.readInto(descriptor));
-      } finally {
-        closeSync(descriptor);
-      }
+      return writeAndRead(file, text);
     },
     makeDirectory: (directory) => {
       forgetChildren(directory);
-      try {
-        mkdirSync(directory);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      }
+      makeDirectory(directory);
     },
     removeDirectory: (directory) => {
       forgetChildren(directory);
-      try {
-        rmdirSync(directory);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      }
+      removeDirectory(directory);
     },
     children: (directory) => {
       const kept = cgroups.get(directory);
@@ -223,5 +208,34 @@ export function kernelFiles(keep = 0): CgroupFiles {
     close: () => {
       for (const [path, kept] of cgroups) drop(path, kept);
     },
+  };
+}
+
+/** The system calls themselves. */
+function kernelHands(reader: Reader): CgroupHands {
+  const within = <T>(file: string, flags: number, work: (descriptor: number) => T): T => {
+    const descriptor = openSync(file, flags);
+    try {
+      return work(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  };
+  const unless = (code: string, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== code) throw error;
+    }
+  };
+  return {
+    write: (file, text) => void within(file, constants.O_WRONLY, (descriptor) => writeSync(descriptor, text)),
+    writeAndRead: (file, text) =>
+      within(file, constants.O_RDWR, (descriptor) => {
+        writeSync(descriptor, text);
+        return reader.text(reader.readInto(descriptor));
+      }),
+    makeDirectory: (directory) => unless("EEXIST", () => mkdirSync(directory)),
+    removeDirectory: (directory) => unless("ENOENT", () => rmdirSync(directory)),
   };
 }

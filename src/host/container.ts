@@ -19,6 +19,8 @@ export interface ContainerLaunch extends Pick<Launch, "holderProcs" | "meta" | "
   readonly managed: boolean;
   readonly wrap: readonly (readonly string[])[];
   readonly inits: number;
+  /** Whose its log is, `UID:GID`: the runtime gives what its output goes to to the user in the container. */
+  readonly logOwner: string;
   /** An unpacked image below a writable layer; `size` in bytes. */
   readonly root: { readonly lower: string; readonly size: string } | undefined;
   /** Where to keep the compiled seccomp profile for the next start. */
@@ -64,12 +66,13 @@ export function runtime(engine: string, state: string, managed: boolean, log: st
  * into the cgroup (devices on v2) holds for them too.
  */
 function script(launch: ContainerLaunch): string {
-  const { attempt, engine, bundle, state, managed, wrap, inits, output, filter } = launch;
+  const { attempt, engine, bundle, state, managed, wrap, inits, logOwner, filter } = launch;
   const words = (list: readonly string[]): string => list.map(quoted).join(" ");
   const before = words([...wordsOf(wrap), ...ownMounts(launch)]);
   const tool = (looksAfter: boolean): string => words(runtime(engine.path, state, looksAfter, errorFile(bundle)));
   const id = idOf(attempt);
-  const owner = `${process.geteuid?.() ?? 0}:${process.getegid?.() ?? 0}`;
+  // What is open, whatever has its name meanwhile.
+  const isOurs = logOwner === `${process.geteuid?.()}:${process.getegid?.()}` ? "[ -O /proc/self/fd/1 ] && [ -G /proc/self/fd/1 ] ||" : "";
   const inside = (command: string): string => `  ( ${PLACE}\n  exec ${before} ${command} )`;
   const create = `${tool(managed)} create --bundle ${quoted(bundle)} --pid-file ${quoted(join(bundle, PID_FILE))} ${quoted(id)}`;
   const init = (index: number): string => {
@@ -90,7 +93,7 @@ ${HOLD}
   kill -STOP $$
   while read -r s </proc/$$/stat; do case $s in *") T "*) break;; esac; done
 ${managed ? `  ${before} ${create}` : inside(create)} || exit
-${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  [ -O ${quoted(output.file)} ] && [ -G ${quoted(output.file)} ] || chown ${owner} ${quoted(output.file)} || exit
+${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  ${isOurs} chown ${logOwner} /proc/self/fd/1 || exit
   [ -z "$asked" ] || exit 143
   exec ${tool(managed)} start ${quoted(id)} )
 exit $?

@@ -10,7 +10,7 @@ import { pidsBelow } from "./attempts.ts";
 import { bundleNotes, bundlesIn, nodesOf, noteBundle, readNote, removeBundle, writeBundle } from "./bundle.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ContainerLaunch } from "./container.ts";
-import type { Images } from "./images.ts";
+import { type Images, imageKey } from "./images.ts";
 import { withImage } from "./imageUser.ts";
 import { mountsSeenBy } from "./procfs.ts";
 import type { Tree } from "./tree.ts";
@@ -40,7 +40,7 @@ export class Containers {
     meta: AttemptMeta,
   ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "inits" | "meta" | "root" | "filter"> {
     const { image, userNamespace } = declared.confinement;
-    const key = image && this.place.images.key({ image, mappings: userNamespace });
+    const key = image && imageKey({ image, mappings: userNamespace });
     const rootfs = key && this.place.images.rootfs(key);
     const { container, argv } =
       image && key && rootfs ? withImage(declared, replica.argv, image, this.place.images.defaults(key), rootfs) : { container: declared, argv: replica.argv };

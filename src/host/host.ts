@@ -5,8 +5,9 @@ import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
 import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
-import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
-import { Images } from "./images.ts";
+import { type CgroupFiles, type CgroupHands, kernelFiles } from "./cgroupfs.ts";
+import { type ImageStore, Images } from "./images.ts";
+import { type KernelLog, openKernelLog } from "./kernelLog.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
 import { type Attention, observe, type Scope } from "./observe.ts";
 import { performer } from "./perform.ts";
@@ -26,6 +27,17 @@ export interface HostOptions {
   /** How many file descriptors may be kept open between looks. */
   readonly keep?: number;
   readonly simulated?: SimulatedMachine;
+  /** Whose the logs are, if not this process'. */
+  readonly logUser?: { readonly uid: number; readonly gid: number };
+}
+
+/** What another process does for a controller of little privilege. */
+export interface Privileged {
+  readonly hands: CgroupHands;
+  readonly processes: Processes;
+  readonly images: ImageStore;
+  readonly lookUp: (base: Base, mentions: Mentions) => Machine;
+  readonly kernelLog: () => KernelLog;
 }
 
 export interface Host {
@@ -35,9 +47,11 @@ export interface Host {
   readonly processes: Processes;
   readonly records: Records;
   readonly tasks: Tasks;
-  readonly images: Images;
+  readonly images: ImageStore;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
+  /** Listens to the kernel. Throws where that is not allowed. */
+  kernelLog(): KernelLog;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
   observe(machine: Machine, scope?: Scope, attention?: Attention): Observed;
   perform(action: Action): Promise<void> | void;
@@ -51,20 +65,25 @@ export class NoCgroups extends Error {}
 /** The root's name is that of a kernel file. */
 export class RootIsAFile extends Error {}
 
-/** Opens this machine, or the simulated one that the options name. */
-export function openHost(options: HostOptions): Host {
+/** Opens this machine, or the simulated one that the options name. `through`: who acts on it, if not this process. */
+export function openHost(options: HostOptions, through?: Privileged): Host {
   const { simulated } = options;
-  const files = simulated?.files ?? kernelFiles(options.keep);
+  const files = simulated?.files ?? kernelFiles(options.keep, through?.hands);
   const tree = new Tree(options.root);
   const mounts = process.platform === "linux" && !simulated ? parseMounts(readFileSync("/proc/self/mountinfo", "utf8")) : [];
   const file = mounts.flatMap((mount) => tree.wayToRoot(mount)).find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   if (file !== undefined) throw new RootIsAFile(`${file} is a file of the kernel's, and no cgroup`);
-  const base = simulated ? withRoot(probe(files, options.root, simulated.mountinfo)) : process.platform === "linux" ? probe(files, options.root) : undefined;
+  const found = simulated || process.platform === "linux" ? probe(files, options.root, simulated?.mountinfo) : undefined;
+  // On a simulated machine everybody is root; and whoever has root act for it plans as root.
+  const base = found && (simulated || through) ? { ...found, uid: 0 } : found;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
   // Controllers of other roots have theirs.
-  const images = new Images(join(options.imageDirectory, options.root.replaceAll("/", "+")));
-  const processes = simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, { ...options, images });
+  const own = new Images(join(options.imageDirectory, options.root.replaceAll("/", "+")));
+  const images = through?.images ?? own;
+  const processes =
+    through?.processes ??
+    (simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, { ...options, images: own }));
   const records = fileRecords(options.runDirectory, base.bootId);
   const tasks = new Tasks();
   return {
@@ -76,17 +95,15 @@ export function openHost(options: HostOptions): Host {
     tasks,
     images,
     options,
-    machine: (mentions) => lookUp(base, mentions),
+    machine: (mentions) => (through?.lookUp ?? lookUp)(base, mentions),
+    kernelLog: through?.kernelLog ?? openKernelLog,
     observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks, images }, machine, scope, attention),
     perform: performer({ files, tree, processes, records, tasks, images }, base),
     controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
-    lock: () => (simulated ? () => {} : takeLock(files, core, tree)),
+    lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),
   };
 }
-
-/** On a simulated machine everybody is root. */
-const withRoot = (base: Base | undefined): Base | undefined => base && { ...base, uid: 0 };
 
 /** Opens a simulated machine below a temporary directory of its own. */
 export function openSimulatedHost(root: string, version: 1 | 2 = 2): Host & { readonly simulated: SimulatedMachine } {

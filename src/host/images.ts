@@ -33,17 +33,32 @@ export const ARCHITECTURE = ARCHITECTURES[process.arch] ?? process.arch;
 const TAG = "holdfast";
 const hashOf = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
-export class Images {
+/** What the rest of the program knows of images. */
+export interface ImageStore {
+  state(wanted: WantedImage): ImageState;
+  /** Makes it ready. Rejects with ImageRefused, and leaves nothing but the reason. */
+  prepare(wanted: WantedImage): Promise<void>;
+  /** Removes what a controller that was killed left half done. */
+  clean(): Promise<void>;
+  /** Forgets why images were refused that nobody wants any more. */
+  forgive(wanted: ReadonlySet<string>): void;
+  /** Names of the entries. */
+  list(): readonly string[];
+  /** Takes an entry away at once, and its files beside everything else. */
+  remove(key: string): Promise<void>;
+}
+
+/** The name of an entry: one for each image and way to map ids. */
+export function imageKey({ image, mappings }: WantedImage): string {
+  const suffix = mappings ? `+${hashOf(JSON.stringify(mappings)).slice(0, 12)}` : "";
+  return `${image.digest.replace("sha256:", "")}${suffix}`;
+}
+
+export class Images implements ImageStore {
   private readonly directory: string;
 
   constructor(directory: string) {
     this.directory = directory;
-  }
-
-  /** The name of an entry: one for each image and way to map ids. */
-  key({ image, mappings }: WantedImage): string {
-    const suffix = mappings ? `+${hashOf(JSON.stringify(mappings)).slice(0, 12)}` : "";
-    return `${image.digest.replace("sha256:", "")}${suffix}`;
   }
 
   rootfs(key: string): string {
@@ -56,7 +71,7 @@ export class Images {
   }
 
   state(wanted: WantedImage): ImageState {
-    const key = this.key(wanted);
+    const key = imageKey(wanted);
     const entry = join(this.directory, key);
     const policy = policyOf(wanted.image);
     if (existsSync(join(entry, DEFAULTS)) && (policy === undefined || existsSync(join(entry, verified(policy))))) return { key, ready: true };
@@ -64,9 +79,8 @@ export class Images {
     return { key, ready: false, ...(refused?.what === sourceOf(wanted.image) ? { refused: { at: refused.at, message: refused.message } } : {}) };
   }
 
-  /** Makes it ready. Rejects with ImageRefused, and leaves nothing but the reason. */
   async prepare(wanted: WantedImage): Promise<void> {
-    const key = this.key(wanted);
+    const key = imageKey(wanted);
     mkdirSync(this.directory, { recursive: true, mode: 0o711 });
     const work = join(this.directory, `.new-${randomBytes(6).toString("hex")}`);
     mkdirSync(work, { mode: 0o711 });
@@ -109,13 +123,11 @@ export class Images {
     return layoutOfArchive(file, work, archive);
   }
 
-  /** Removes what a controller that was killed left half done. */
   async clean(): Promise<void> {
     const left = entriesOf(this.directory).filter((name) => name.startsWith(".new-") || name.startsWith(".old-"));
     for (const name of left) await rm(join(this.directory, name), { recursive: true, force: true });
   }
 
-  /** Forgets why images were refused that nobody wants any more. */
   forgive(wanted: ReadonlySet<string>): void {
     for (const name of entriesOf(this.directory)) {
       const [, key] = /^\.refused-(.*)$/.exec(name) ?? [];
@@ -127,7 +139,6 @@ export class Images {
     return entriesOf(this.directory).filter((name) => /^[0-9a-f]{64}/.test(name));
   }
 
-  /** Takes an entry away at once, and its files beside everything else. */
   remove(key: string): Promise<void> {
     const gone = join(this.directory, `.old-${key}-${randomBytes(4).toString("hex")}`);
     renameSync(join(this.directory, key), gone);

@@ -6,32 +6,29 @@ const LARGEST = 8192;
 /** So many records are read at a time at most: a flood must not keep anybody busy. */
 const MOST = 10_000;
 
-export class KernelLog {
-  private readonly descriptor: number;
-  private readonly buffer = Buffer.alloc(LARGEST);
-
-  /** Throws where it cannot be read. */
-  constructor() {
-    this.descriptor = openSync("/dev/kmsg", constants.O_RDONLY | constants.O_NONBLOCK);
-    // What was said before is not news.
-    while (this.read().length === MOST);
-  }
-
+export interface KernelLog {
   /** The records since the last call. */
-  read(): string[] {
+  read(): readonly string[];
+  close(): void;
+}
+
+/** Throws where it cannot be read. */
+export function openKernelLog(): KernelLog {
+  const descriptor = openSync("/dev/kmsg", constants.O_RDONLY | constants.O_NONBLOCK);
+  const buffer = Buffer.alloc(LARGEST);
+  const read = (): string[] => {
     const records: string[] = [];
     while (records.length < MOST) {
       try {
-        records.push(this.buffer.toString("utf8", 0, readSync(this.descriptor, this.buffer, 0, LARGEST, null)));
+        records.push(buffer.toString("utf8", 0, readSync(descriptor, buffer, 0, LARGEST, null)));
       } catch (error) {
         // EPIPE: some were overwritten before they were read; the next one can be.
         if ((error as NodeJS.ErrnoException).code !== "EPIPE") break;
       }
     }
     return records;
-  }
-
-  close(): void {
-    closeSync(this.descriptor);
-  }
+  };
+  // What was said before is not news.
+  while (read().length === MOST);
+  return { read, close: () => closeSync(descriptor) };
 }

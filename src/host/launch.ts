@@ -7,7 +7,7 @@
 import { DEFAULT_PATH } from "../oci/config.ts";
 import { statOf } from "./procfs.ts";
 import { ENVIRONMENT, PLACE, prepare, type Surroundings } from "./shell.ts";
-import type { Output, Spare } from "./spare.ts";
+import type { Spare } from "./spare.ts";
 
 /**
  * $1: cgroup.procs of the holder; whoever removes that cgroup first has voided the attempt.
@@ -65,7 +65,8 @@ export interface Launch {
   readonly wrap: readonly (readonly string[])[];
   readonly inits: readonly (readonly string[])[];
   readonly argv: readonly string[];
-  readonly output: Output;
+  /** Descriptor of what it appends its output to. */
+  readonly output: number;
 }
 
 /** Starts an attempt; resolves with the holder's pid once the workload is placed and about to exec. Rejects when nothing was started. */
@@ -88,7 +89,7 @@ interface Holder {
   /** $1 and so on. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly output: Output;
+  readonly output: number;
 }
 
 /** Resolves with the pid of the holder once it has stopped. Rejects when it ended instead. */

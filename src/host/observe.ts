@@ -6,7 +6,7 @@ import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
-import type { Images } from "./images.ts";
+import type { ImageStore } from "./images.ts";
 import type { Processes } from "./processes.ts";
 import { isDoomed } from "./procfs.ts";
 import type { Records } from "./records.ts";
@@ -19,7 +19,7 @@ export interface Observer {
   readonly records: Records;
   readonly processes: Processes;
   readonly tasks: Tasks;
-  readonly images: Images;
+  readonly images: ImageStore;
 }
 
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
@@ -170,7 +170,7 @@ function observeReplicas(
   };
   const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
   const ids = scope && new Set([...scope.keys()].map(nameOf).filter((name) => name.includes("@")));
-  if (ids?.size !== 0) for (const attempt of processes.attempts(ids && ((id) => ids.has(id)))) replica(attempt.replica).attempts.push(attempt);
+  if (ids?.size !== 0) for (const attempt of processes.attempts(ids)) replica(attempt.replica).attempts.push(attempt);
   for (const id of ids ?? records.list()) replica(id);
   const places = new Set<CgroupPath>([...(cgroups.get(core.id)?.keys() ?? [])].filter((path) => nameOf(path).includes("@")));
   // A look at one place of a workload is a look at all the places that it may be in: it must not be started twice.

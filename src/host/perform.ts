@@ -4,10 +4,10 @@ import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import { refusalHint } from "../cgroup/refusal.ts";
 import type { Action, ActionOf, PerAction } from "../plan/action.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
-import { currentOfStart } from "../plan/replica.ts";
+import { currentOfStart, metaOf } from "../plan/replica.ts";
 import { newAttempt, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
-import type { Images } from "./images.ts";
+import type { ImageStore } from "./images.ts";
 import { oomKills } from "./observe.ts";
 import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
@@ -33,7 +33,7 @@ export interface Hands {
   readonly processes: Processes;
   readonly records: Records;
   readonly tasks: Tasks;
-  readonly images: Images;
+  readonly images: ImageStore;
 }
 
 /** The performers of one machine, made once. */
@@ -113,23 +113,7 @@ function performers({ files, tree, processes, records, tasks, images }: Hands, b
     },
     start: async (action) => {
       const { replica, before, record, hierarchies } = action;
-      const { run, name } = replica.resource;
       const startedAt = new Date().toISOString();
-      const meta = {
-        workload: name,
-        ordinal: replica.ordinal,
-        path: replica.path,
-        revision: replica.revision,
-        startedAt,
-        oomKills: oomKills(files, tree, base, replica.path),
-        stopSignal: run.stopSignal,
-        gracePeriodSeconds: run.gracePeriodSeconds,
-        command: replica.argv[0] ?? "",
-        workingDir: run.workingDir,
-        ...(run.identity.umask === undefined ? {} : { umask: run.identity.umask }),
-        ...(replica.wrap.length > 0 ? { wrap: replica.wrap } : {}),
-        ...(replica.initCommands.length > 0 ? { inits: replica.initCommands.map((init) => init.name) } : {}),
-      };
       const attempt = newAttempt(replica.id);
       try {
         const missing = hierarchies.find((id) => files.children(tree.directory(hierarchyOf(id), replica.path)) === undefined);
@@ -137,11 +121,11 @@ function performers({ files, tree, processes, records, tasks, images }: Hands, b
         const started = { ...record, current: currentOfStart(attempt, startedAt, replica) };
         // Recorded first: a controller that ends in between leaves no start that the next one knows nothing of.
         records.write(replica.id, { ...started, before });
-        await processes.start({ attempt, replica, meta, hierarchies });
+        await processes.start({ attempt, replica, meta: metaOf(replica, startedAt, oomKills(files, tree, base, replica.path)), hierarchies });
         records.write(replica.id, started);
       } catch (error) {
         // Too slow, and not gone either: what it comes to is for the next look.
-        if (processes.attempts((id) => id === replica.id).some(({ id }) => id === attempt)) throw error;
+        if (processes.attempts(new Set([replica.id])).some(({ id }) => id === attempt)) throw error;
         records.write(replica.id, { ...before, ...action.refused, failed: { revision: replica.revision, message: (error as Error).message } });
         throw error;
       }

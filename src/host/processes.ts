@@ -1,20 +1,21 @@
 /** Knows how to start, signal, end and release workloads. Signals go only to pids that a holder pins, or to whole cgroups. */
 
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import type { Handler } from "../api/resource.ts";
 import { type Controllers, endsSafely } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Target } from "../plan/action.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, ObservedAttempt } from "../plan/observed.ts";
-import { attempts, pidsBelow, pidsIn } from "./attempts.ts";
+import { attempts, pidsBelow, pidsIn, replicaOf } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { launchContainer } from "./container.ts";
 import { Containers } from "./containers.ts";
 import { runHandler } from "./handlers.ts";
+import type { HostOptions } from "./host.ts";
 import type { Images } from "./images.ts";
 import { launch } from "./launch.ts";
-import { logFile, openLog } from "./logs.ts";
+import { logFile, openOutput } from "./logs.ts";
 import { childrenOf, hasEnded, isDeafTo, statOf } from "./procfs.ts";
 import type { Result } from "./result.ts";
 import { Spare } from "./spare.ts";
@@ -31,7 +32,8 @@ interface Start {
 
 /** The only ways in which the rest of the program touches processes. */
 export interface Processes {
-  attempts(wanted?: (replica: string) => boolean): readonly ObservedAttempt[];
+  /** All attempts, or those of some replicas. */
+  attempts(replicas?: ReadonlySet<string>): readonly ObservedAttempt[];
   /** Keeps ready what makes the next start fast, or lets go of it. */
   prepare(ready: boolean): void;
   /** Starts an attempt in its cgroups. Rejects when it did not; what is among the attempts then may start yet. */
@@ -70,7 +72,7 @@ export function kernelProcesses(
   files: CgroupFiles,
   controllers: Controllers,
   tree: Tree,
-  { runDirectory, logDirectory, images }: { readonly runDirectory: string; readonly logDirectory: string; readonly images: Images },
+  { runDirectory, logDirectory, logUser, images }: Pick<HostOptions, "runDirectory" | "logDirectory" | "logUser"> & { readonly images: Images },
 ): Processes {
   const { core } = controllers;
   const holderDirectory = (attempt: string): string => tree.directory(core, `${HOLDERS}/${attempt}`);
@@ -86,7 +88,7 @@ export function kernelProcesses(
   };
 
   return {
-    attempts: (wanted) => attempts(files, controllers, tree, wanted),
+    attempts: (replicas) => attempts(files, controllers, tree, replicas),
     prepare: (ready) => (ready ? spare.prepare() : spare.close()),
     start: async ({ attempt, replica, meta, hierarchies }) => {
       const { resource, ordinal, env, argv, initCommands, container } = replica;
@@ -97,8 +99,7 @@ export function kernelProcesses(
       const homes = controllers.all.filter(
         ({ id, version }) => hierarchies.includes(id) && (version === 2 || id === core.id || id === "memory" || id === "pids"),
       );
-      const file = run.logs.journald ? "/dev/null" : logFile(logDirectory, name, ordinal, run.logs);
-      const descriptor = run.logs.journald ? openSync(file, "w") : openLog(file, run.logs);
+      const output = openOutput(logFile(logDirectory, name, ordinal, run.logs), run.logs, logUser);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
       files.makeDirectory(holderDirectory(attempt));
       const holder = {
@@ -106,10 +107,11 @@ export function kernelProcesses(
         moreHolderProcs: homes.filter((home) => home !== core).map((home) => `${tree.directory(home, HOLDERS)}/cgroup.procs`),
         procs: controllers.all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => `${tree.directory(hierarchy, meta.path)}/cgroup.procs`),
         wrap,
-        output: { file, descriptor },
+        output,
       };
       try {
-        if (container) await launchContainer(spare, { ...holder, ...containers.prepare(attempt, replica, container, meta) });
+        const logOwner = `${logUser?.uid ?? process.geteuid?.()}:${logUser?.gid ?? process.getegid?.()}`;
+        if (container) await launchContainer(spare, { ...holder, logOwner, ...containers.prepare(attempt, replica, container, meta) });
         else {
           const surroundings = { workingDir: run.workingDir, env, umask, oomScoreAdj };
           await launch(spare, { ...holder, meta: JSON.stringify(meta), surroundings, inits: initCommands.map((init) => init.argv), argv });
@@ -118,7 +120,7 @@ export function kernelProcesses(
         if (await until(() => pidsIn(files, holderDirectory(attempt)).length === 0)) removeHolder(attempt);
         throw error;
       } finally {
-        closeSync(descriptor);
+        closeSync(output);
       }
     },
     signal: async (attempt, pid, signal) => {
@@ -127,7 +129,7 @@ export function kernelProcesses(
       if (holder === undefined || statOf(holder)?.state !== "T") throw new Error(`process ${pid} is not held by ${attempt} any more`);
       // What would end any other process must end this one.
       process.kill(pid, isDeafTo(pid, signal) ? "SIGKILL" : signal);
-      const [found] = attempts(files, controllers, tree, (replica) => attempt.startsWith(`${replica}@`)).filter(({ id }) => id === attempt);
+      const found = attempts(files, controllers, tree, new Set([replicaOf(attempt)])).find(({ id }) => id === attempt);
       const { main, meta } = found ?? {};
       if (!meta?.container || main?.pid !== pid) return;
       if (typeof main.stage !== "number") {

@@ -6,13 +6,16 @@ import type { ReplicaRecord } from "../plan/observed.ts";
 /** Writes a file so that a reader (or a crash) finds the old text or the new one, never a part. */
 export function replaceFile(file: string, text: string, mode = 0o644): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  const write = (): void => writeFileSync(temporary, text, { mode });
+  // A new file, whatever somebody may have put there under its name.
+  const write = (): void => writeFileSync(temporary, text, { mode, flag: "wx" });
   try {
     try {
       write();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      mkdirSync(dirname(file), { recursive: true });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") mkdirSync(dirname(file), { recursive: true });
+      else if (code === "EEXIST") rmSync(temporary);
+      else throw error;
       write();
     }
     renameSync(temporary, file);

@@ -1,5 +1,5 @@
 /** Knows what people ask of the controller beside manifests: small files in the run directory, so that a request outlives it. */
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readJson, replaceFile } from "./records.ts";
 
@@ -7,7 +7,22 @@ const folderOf = (runDirectory: string): string => join(runDirectory, "restarts"
 
 /** Asks for a restart of all that a workload has running at that time (ms since the epoch). */
 export function requestRestart(runDirectory: string, workload: string, at: number): void {
-  replaceFile(join(folderOf(runDirectory), `${workload}.json`), `${JSON.stringify({ at })}\n`);
+  const folder = folderOf(runDirectory);
+  asOwner(folder, () => replaceFile(join(folder, `${workload}.json`), `${JSON.stringify({ at })}\n`));
+}
+
+/** Root does what it does in somebody else's directory as that user, so that no link there can lead it elsewhere. */
+function asOwner(directory: string, work: () => void): void {
+  const owner = lstatSync(directory, { throwIfNoEntry: false });
+  const foreign = owner !== undefined && owner.uid !== 0 && process.geteuid?.() === 0;
+  if (foreign) process.setegid?.(owner.gid);
+  if (foreign) process.seteuid?.(owner.uid);
+  try {
+    work();
+  } finally {
+    if (foreign) process.seteuid?.(0);
+    if (foreign) process.setegid?.(0);
+  }
 }
 
 /** Restarts that were asked for, by workload. */

@@ -190,7 +190,7 @@ export function simulatedProcesses(files: CgroupFiles, controllers: Controllers,
     for (const [id, { meta }] of known) if (meta?.path === path) end(id, waitStatus);
   };
   return {
-    attempts: (wanted) => [...known.values()].filter(({ replica }) => !wanted || wanted(replica)),
+    attempts: (replicas) => [...known.values()].filter(({ replica }) => !replicas || replicas.has(replica)),
     prepare: () => {},
     start: async ({ attempt: id, replica, meta, hierarchies }) => {
       const [holder, pid] = [nextPid++, nextPid++];

@@ -6,18 +6,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { DEFAULT_PATH } from "../oci/config.ts";
 import { isDoomed } from "./procfs.ts";
 
-/** A file that standard output and error append to, and a descriptor of it. */
-export interface Output {
-  readonly file: string;
-  readonly descriptor: number;
-}
-
 /** What a shell is started with: its program (or what executes that), arguments, all its variables, its output. */
 interface Shell {
   readonly program: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly output: Output;
+  /** Descriptor of the file that standard output and error append to. */
+  readonly output: number;
 }
 
 /** Longer ones are left to spawn(), which tells what the kernel has against them. */
@@ -51,12 +46,12 @@ export class Spare {
   start({ program, args, env, output }: Shell): ChildProcess {
     const { waiting } = this;
     this.waiting = undefined;
-    const words = lineOf([...program, ...args], env, output.file);
+    const words = lineOf([...program, ...args], env, output);
     if (waiting?.pid === undefined || isDoomed(waiting.pid) || words.length > LONGEST) {
       waiting?.stdin?.destroy();
       return trySpawn(program[0] ?? "/bin/sh", [...program.slice(1), ...args], {
         detached: true,
-        stdio: ["ignore", output.descriptor, output.descriptor],
+        stdio: ["ignore", output, output],
         env,
         cwd: "/",
       });
@@ -66,10 +61,10 @@ export class Spare {
   }
 }
 
-/** What tells the waiting shell to become another. */
-function lineOf(words: readonly string[], env: Shell["env"], file: string): string {
+/** What tells the waiting shell to become another. The output is what is open here, whatever has its name meanwhile. */
+function lineOf(words: readonly string[], env: Shell["env"], output: number): string {
   const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}; `);
-  return `${variables.join("")}exec </dev/null >>${quoted(file)} 2>&1 ${words.map(quoted).join(" ")}\n`;
+  return `${variables.join("")}exec </dev/null >>/proc/${process.pid}/fd/${output} 2>&1 ${words.map(quoted).join(" ")}\n`;
 }
 
 /** A word as a shell reads it. */

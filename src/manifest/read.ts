@@ -27,13 +27,17 @@ export interface ReadFile {
 /** Larger files are refused: a manifest is written by people, and a parser must not hold up the controller. */
 export const LARGEST_FILE = 1024 * 1024;
 
-/** Reads one file; documents that stand as they stood in `previous` keep their identity and are not parsed again. */
-export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
-  if ("problem" in file) return { path: file.path, documents: [], problem: file.problem };
-  const whole = (reason: Problem["reason"], message: string, hint?: string, line = 0, column = 0): ReadFile => ({
-    path: file.path,
-    documents: [],
-    problem: { reason, file: file.path, line, column, pointer: "", message, ...(hint ? { hint } : {}) },
+/** A file's documents as they stand in it, or what is wrong with it as a whole. */
+export function documentsOf(file: FileContent): Problem | readonly Origin[] {
+  if ("problem" in file) return file.problem;
+  const whole = (reason: Problem["reason"], message: string, hint?: string, line = 0, column = 0): Problem => ({
+    reason,
+    file: file.path,
+    line,
+    column,
+    pointer: "",
+    message,
+    ...(hint ? { hint } : {}),
   });
   if (file.text.length > LARGEST_FILE)
     return whole("FileTooLarge", `expected at most 1 MiB, found ${(file.text.length / 1024 / 1024).toFixed(2)} MiB`, "split it into several files");
@@ -44,14 +48,23 @@ export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
     const found = `expected UTF-8 text, found a ${odd[0] === "\0" ? "NUL" : "control or undecodable"} character`;
     return whole("NotText", found, undefined, above.length, (above.at(-1)?.length ?? 0) + 1);
   }
+  return splitDocuments(file.text.includes("\r") ? file.text.replaceAll("\r\n", "\n") : file.text).map((document) => ({ file: file.path, ...document }));
+}
+
+/** What a document's text comes to: its value, or what is wrong with its syntax. */
+type Parsed = ReturnType<typeof parseDocument>;
+
+/** The object that a document is, or its problems. */
+export function readDocument(origin: Origin, parsed: Parsed): ReadDocument {
+  if ("problems" in parsed) return { key: undefined, resource: undefined, problems: parsed.problems, origin, references: [] };
+  return { ...validate(parsed.value, origin), origin, references: referencesIn(parsed.value) };
+}
+
+/** Reads one file; documents that stand as they stood in `previous` keep their identity and are not parsed again. */
+export function readFile(file: FileContent, previous?: ReadFile): ReadFile {
+  const { path } = file;
+  const found = documentsOf(file);
+  if ("reason" in found) return { path, documents: [], problem: found };
   const known = new Map(previous?.documents.map((document) => [`${document.origin.line} ${document.origin.text}`, document]));
-  const documents = splitDocuments(file.text.includes("\r") ? file.text.replaceAll("\r\n", "\n") : file.text).map(({ line, text }) => {
-    const same = known.get(`${line} ${text}`);
-    if (same) return same;
-    const origin: Origin = { file: file.path, line, text };
-    const parsed = parseDocument(origin);
-    if ("problems" in parsed) return { key: undefined, resource: undefined, problems: parsed.problems, origin, references: [] };
-    return { ...validate(parsed.value, origin), origin, references: referencesIn(parsed.value) };
-  });
-  return { path: file.path, documents };
+  return { path, documents: found.map((origin) => known.get(`${origin.line} ${origin.text}`) ?? readDocument(origin, parseDocument(origin))) };
 }

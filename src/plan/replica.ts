@@ -184,3 +184,26 @@ function watchOf(run: RunSpec): Pick<Current, "probes" | "watched"> {
 export function currentOfStart(attempt: string, startedAt: string, { path, revision, resource }: DesiredReplica): Current {
   return { attempt, path, revision, startedAt, ...endingOf(resource.run), ...watchOf(resource.run) };
 }
+
+/** What travels with the holder of a new attempt. */
+export function metaOf(
+  { resource: { run, name }, ordinal, path, revision, argv, wrap, initCommands }: DesiredReplica,
+  startedAt: string,
+  oomKills: number,
+): AttemptMeta {
+  return {
+    workload: name,
+    ordinal,
+    path,
+    revision,
+    startedAt,
+    oomKills,
+    stopSignal: run.stopSignal,
+    gracePeriodSeconds: run.gracePeriodSeconds,
+    command: argv[0] ?? "",
+    workingDir: run.workingDir,
+    ...(run.identity.umask === undefined ? {} : { umask: run.identity.umask }),
+    ...(wrap.length > 0 ? { wrap } : {}),
+    ...(initCommands.length > 0 ? { inits: initCommands.map((init) => init.name) } : {}),
+  };
+}

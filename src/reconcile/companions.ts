@@ -1,6 +1,7 @@
 /** Knows who works beside the loop: probes, ends that nothing tells of, hooks, logs, files beside the manifests. Each only gives hints. */
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import { imageKey } from "../host/images.ts";
 import { requestFolder } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
 import { denials } from "./denials.ts";
@@ -62,7 +63,7 @@ function tidy(engine: Engine): Companion {
     const wanted = new Set(
       [...engine.desired.replicas.values()].flatMap(({ container }) => {
         const { image, userNamespace } = container?.confinement ?? {};
-        return image ? [images.key({ image, mappings: userNamespace })] : [];
+        return image ? [imageKey({ image, mappings: userNamespace })] : [];
       }),
     );
     // While manifests are broken, what is not declared may be declared yet.

@@ -1,5 +1,5 @@
 /** Knows how calls that a seccomp profile did not allow become events of the workload that made them. */
-import { KernelLog } from "../host/kernelLog.ts";
+import type { KernelLog } from "../host/kernelLog.ts";
 import { replicaOfProcess } from "../host/procfs.ts";
 import { type Denial, readDenial } from "../oci/denial.ts";
 import type { Companion } from "./companions.ts";
@@ -50,7 +50,7 @@ export function denials(engine: Engine, warn: (message: string) => void): Compan
       if (asking().length === 0) return stop();
       if (log || complained) return;
       try {
-        log = new KernelLog();
+        log = engine.host.kernelLog();
         timer = setInterval(look, OFTEN);
       } catch (error) {
         complained = true;

@@ -31,24 +31,31 @@ function startsAnew(before: Resource, after: Resource): boolean {
   return before.run.replicas > after.run.replicas || !same({ ...before.run, replicas: 0 }, { ...after.run, replicas: 0 });
 }
 
+interface SetOptions {
+  /** An empty directory means that everything shall go. */
+  readonly forcePrune?: boolean;
+  /** What was in force when the last controller ended, so that what is broken or missing now is known for what it was. */
+  readonly before?: LastInForce | undefined;
+  /** How a file is read. */
+  readonly read?: typeof readFile;
+}
+
 export class ManifestSet {
   private files = new Map<string, KnownFile>();
   private readonly directory: string;
   private readonly forcePrune: boolean;
+  private readonly read: typeof readFile;
   private before: LastInForce | undefined;
   private started = false;
   /** Whether something stays in force only until the tree is calm. */
   lingers = false;
   manifests: Manifests = NO_MANIFESTS;
 
-  /**
-   * `forcePrune`: an empty directory means that everything shall go. `before`: what was in force when the last controller
-   * ended, so that what is broken or missing now is known for what it was.
-   */
-  constructor(directory: string, { forcePrune = false, before }: { forcePrune?: boolean; before?: LastInForce | undefined } = {}) {
+  constructor(directory: string, { forcePrune = false, before, read = readFile }: SetOptions = {}) {
     this.directory = directory;
     this.forcePrune = forcePrune;
     this.before = before;
+    this.read = read;
   }
 
   /**
@@ -66,7 +73,7 @@ export class ManifestSet {
       const known = this.files.get(content.path);
       if (known?.content === content && !(calm && known.read.lingering)) next.set(content.path, known);
       else {
-        const plain = known?.content === content ? withoutLingering(known.read) : readFile(content, known?.read);
+        const plain = known?.content === content ? withoutLingering(known.read) : this.read(content, known?.read);
         const read = calm || content.whole ? plain : this.withLingering(plain);
         next.set(content.path, { content, read });
         edits.push({ before: known?.read, after: read });

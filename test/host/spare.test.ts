@@ -6,27 +6,28 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { buildSync } from "esbuild";
 import { childrenOf, statOf } from "../../src/host/procfs.ts";
-import { type Output, Spare } from "../../src/host/spare.ts";
+import { Spare } from "../../src/host/spare.ts";
 import { until } from "../support/live.ts";
 
 let top: string;
-let output: Output;
+let file: string;
+let output: number;
 let spare: Spare;
 beforeEach(() => {
   top = mkdtempSync(join(tmpdir(), "holdfast-spare-"));
-  const file = join(top, "it's out");
-  output = { file, descriptor: openSync(file, "a") };
+  file = join(top, "it's out");
+  output = openSync(file, "a");
   spare = new Spare();
 });
 afterEach(() => {
   spare.close();
-  closeSync(output.descriptor);
+  closeSync(output);
   rmSync(top, { recursive: true, force: true });
 });
 
 const ended = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.once("exit", resolve));
 const ODD = ["", "a b", "it's", '"$HOME"', "line\nline", "`id`", "\\", "*", "ü", "$(id)", "# no comment", "-n"];
-const told = (): string => readFileSync(output.file, "utf8");
+const told = (): string => readFileSync(file, "utf8");
 
 describe.each([
   ["that waited", true],
