@@ -61,11 +61,14 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     "run -f /etc/holdfast/manifests",
     "run --ephemeral -f manifests",
     "run --resync 5s --log-format json",
+    "run --user holdfast -f /etc/holdfast/manifests",
   ])
     .option("--ephemeral", "take everything down again at the end")
     .option("--resync <duration>", "time between full looks; events are acted on at once", "10s")
     .addOption(new Option("--log-format <format>", "how to tell what happens (default: text on a terminal, else json)").choices(["text", "json"]))
     .option("--simulate", "work on a simulated host in a temporary directory")
+    .option("--user <name>", "give up root for all that does not take it: a small monitor keeps it, and does what manifests make necessary")
+    .addOption(new Option("--monitored", "this is the controller of a monitor").hideHelp())
     .addOption(imageOption)
     .addOption(pruneOption)
     .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
@@ -103,6 +106,8 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     "restart web",
   ]).action(async (name, options) => done((await import("./cli/restart.ts")).restart(name, options)));
   image(program, done);
+  // What the monitor starts, for itself alone.
+  program.command("parse-manifests", { hidden: true }).action(async () => done(await (await import("./cli/parseManifests.ts")).parseManifests()));
   // Carried out by the completion library, which is loaded when it is asked for (main).
   if (!completing)
     program

@@ -168,6 +168,9 @@ const knobOf = (name: LimitName): Knob => KNOBS[name];
 /** v1's bfq weight takes a bare number when it means the default: this is the one file whose key is not written. */
 const BARE_KEY = new Set([bfqWeight.name]);
 
+/** v2: the file that hands controllers down to children. */
+export const HANDS_DOWN = "cgroup.subtree_control";
+
 /** The text of the one write(2) that brings a setting into force. */
 export function writeText({ file, key, value }: Setting): string {
   return BARE_KEY.has(file.name) ? value : file.text(key, value);

@@ -68,6 +68,12 @@ export function steps<C extends Change>(changes: readonly C[]): Step<C>[] {
   return all;
 }
 
+/** The values that a file may take on its way from one to another. `differs`: whether another file of its cgroup is not as it shall be. */
+export function valuesBetween(file: string, from: FileValue, to: FileValue, differs: (file: string) => boolean): readonly FileValue[] {
+  if (file === QUOTA) return differs(PERIOD) ? ["max"] : [];
+  return file.startsWith("cpuset.") ? [unionOfLists(from, to)] : [];
+}
+
 function detour<C extends Change>(change: C, via: FileValue): Step<C>[] {
   return [
     { change: { ...change, to: via }, phase: "widen" },

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
-import { type Host, NoCgroups, openHost, RootIsAFile } from "../host/host.ts";
+import { type Host, type HostOptions, NoCgroups, openHost, type Privileged, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { Engine } from "../reconcile/engine.ts";
@@ -18,6 +18,7 @@ export interface GlobalOptions {
   readonly runDir?: string;
   readonly logDir?: string;
   readonly imageDir?: string;
+  readonly color?: boolean;
   readonly verbose?: boolean;
   readonly ephemeral?: boolean;
 }
@@ -88,9 +89,9 @@ export function workloadNamed(written: string, options: GlobalOptions, places: P
   throw new UsageError(`Workload ${name} not found${hint ? ` (${hint})` : ""}`);
 }
 
-export function openKernel(places: Places, keep?: number): Host {
+export function openKernel(places: HostOptions, through?: Privileged): Host {
   try {
-    return openHost({ ...places, ...(keep === undefined ? {} : { keep }) });
+    return openHost(places, through);
   } catch (error) {
     if (error instanceof RootIsAFile) throw new UsageError(`--root: ${error.message}`);
     if (error instanceof NoCgroups) throw new UsageError(error.message, 2);

@@ -2,61 +2,31 @@
 import { readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
-import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
 import { isInternal } from "../cgroup/path.ts";
-import { type Host, openSimulatedHost, whyNotWritable } from "../host/host.ts";
+import { type Host, openSimulatedHost, type Privileged, whyNotWritable } from "../host/host.ts";
 import { closeInherited } from "../host/inherited.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { Channel } from "../monitor/channel.ts";
+import { privileged } from "../monitor/privileged.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
-import { Account } from "./account.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
-import { type GlobalOptions, manifestDirectory, openKernel, placesOf, UsageError } from "./context.ts";
-import { note, out, plural } from "./print.ts";
+import { type GlobalOptions, manifestDirectory, openKernel, type Places, placesOf, UsageError } from "./context.ts";
+import { plural } from "./print.ts";
+import { type Teller, tellerFor } from "./teller.ts";
 
 export interface RunOptions extends GlobalOptions {
   readonly resync: string;
   readonly logFormat?: "text" | "json";
   readonly prune?: string;
   readonly simulate?: boolean;
-}
-
-/** How the controller tells what happens: for people, or one JSON line each. */
-interface Teller {
-  readonly event: (event: Event) => void;
-  readonly say: (message: string) => void;
-  readonly warn: (message: string) => void;
-  readonly flush: () => void;
-}
-
-async function tellerFor(format: "text" | "json"): Promise<Teller> {
-  if (format === "text") {
-    const account = new Account(true);
-    const between = (write: () => void): void => {
-      account.flush();
-      write();
-    };
-    return {
-      event: (event) => account.event(event),
-      say: (message) => between(() => out(message)),
-      warn: (message) => between(() => note(message)),
-      flush: () => account.flush(),
-    };
-  }
-  const { pino, destination } = await import("pino").then((module) => ({ pino: module.pino, destination: module.destination }));
-  const target = destination({ fd: 1, sync: true });
-  // Whoever reads has gone: end in order. A full disk is no reason to leave a host alone.
-  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && process.emit("SIGPIPE", "SIGPIPE"));
-  const log = pino({ base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } }, target);
-  return {
-    event: ({ note: message, type, eventTime: _, ...fields }) => log[type === "Warning" ? "warn" : "info"](fields, message),
-    say: (message) => log.info(message),
-    warn: (message) => log.warn(message),
-    flush: () => {},
-  };
+  /** Who does all that takes no privilege. */
+  readonly user?: string;
+  /** This process is that controller, and has a monitor. */
+  readonly monitored?: boolean;
 }
 
 /** Part of the limit of open files that may hold cgroup files open; the rest is for watches, logs and the like. */
@@ -70,13 +40,14 @@ function descriptorBudget(): number {
 }
 
 export async function run(options: RunOptions): Promise<number> {
-  closeInherited();
+  if (!options.monitored) closeInherited();
   const resync = parseDuration(options.resync);
   if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
   const places = placesOf(options);
   const directory = manifestDirectory(options);
-  const teller = await tellerFor(options.logFormat ?? (process.stdout.isTTY ? "text" : "json"));
-  const why = options.simulate ? "asked for with --simulate" : whyNotWritable(places.root);
+  const teller = await tellerFor(options.logFormat);
+  if (options.user !== undefined) return (await import("./split.ts")).runSplit({ ...options, user: options.user }, places, resolve(directory), teller);
+  const why = options.simulate ? "asked for with --simulate" : options.monitored ? undefined : whyNotWritable(places.root);
   let host: Host;
   if (why !== undefined && !options.simulate && !options.ephemeral) {
     throw new UsageError(`cgroups cannot be written here (${why}); run --ephemeral or --simulate works on a simulated host instead`);
@@ -86,7 +57,7 @@ export async function run(options: RunOptions): Promise<number> {
     host = simulated;
     teller.say(`Simulated host (${why}): nothing real is limited or started. The kernel's files stand in ${simulated.simulated.directory}`);
     process.on("exit", () => simulated.simulated.remove());
-  } else host = openKernel(places, descriptorBudget());
+  } else host = openKernel({ ...places, keep: descriptorBudget() }, options.monitored ? monitored(places) : undefined);
   const unlock = lockOrExplain(host.lock);
   if (options.ephemeral) refuseOthers(host, unlock);
   const { runDirectory, logDirectory, imageDirectory } = host.options;
@@ -133,6 +104,12 @@ export async function run(options: RunOptions): Promise<number> {
     if (options.ephemeral) removeTraces(host);
     host.close();
   }
+}
+
+/** All that takes privilege, through the monitor; without one there is nothing to do. */
+function monitored(places: Places): Privileged {
+  process.on("disconnect", () => process.exit(1));
+  return privileged(new Channel(), places);
 }
 
 /** `--ephemeral` takes down what it finds, so it begins with nothing, or with what a run of its kind left when it was killed. */

@@ -194,11 +194,14 @@ export class Live {
     writeFileSync(join(this.cgroup(controller, path), file), text, { flag: "r+" });
   }
 
+  /** Ends the controllers; what they started goes on. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    for (const child of this.controllers) if (child.exitCode === null && child.signalCode === null) await end(child, signal);
+  }
+
   /** Ends all that this object started and removes all that it made. */
   async close(): Promise<void> {
-    for (const child of this.controllers) {
-      if (child.exitCode === null && child.signalCode === null) await end(child, "SIGKILL");
-    }
+    await this.stop("SIGKILL");
     for (let round = 0; round < 100 && !removeTree(this.root); round++) await sleep(20);
     rmSync(this.directory, { recursive: true, force: true });
     const left = directories(this.root);

@@ -1,0 +1,223 @@
+/** `run --user`: a controller without any privilege, a monitor that keeps root and does what manifests make necessary, and nothing else. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { parseMounts } from "../../src/cgroup/hierarchy.ts";
+import { childrenOf } from "../../src/host/procfs.ts";
+import { whyNotConfined } from "../support/confined.ts";
+import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
+import { group, workload } from "../support/manifests.ts";
+
+/** Everybody's Debian has it, and nobody has more to lose. */
+const USER = "nobody";
+const UID = 65_534;
+const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
+
+(asRoot ? describe : describe.skip)("run --user", () => {
+  let live: Live;
+  let others: ChildProcess[] = [];
+  beforeEach(() => {
+    live = new Live();
+    // The user must find its way to the manifests.
+    chmodSync(live.directory, 0o755);
+  });
+  afterEach(async () => {
+    for (const child of others) if (child.exitCode === null && child.signalCode === null) await end(child, "SIGKILL");
+    others = [];
+    await live.close();
+  });
+
+  const started = (text: string | undefined, ...args: string[]): ReturnType<Live["started"]> => live.started(text, "--resync", "10m", "--user", USER, ...args);
+  const statusOf = (pid: number): Record<string, string> =>
+    Object.fromEntries(
+      readFileSync(`/proc/${pid}/status`, "utf8")
+        .split("\n")
+        .map((line) => line.split(/:\s*/) as [string, string]),
+    );
+  const controllerOf = (monitor: ChildProcess): number =>
+    childrenOf(monitor.pid ?? 0).find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--monitored")) ?? 0;
+  const limit = (): string => live.read("pids", "batch", "pids.max");
+
+  test("the controller has no privilege; limits, starts, ends, drift, edits and removals are as ever", async () => {
+    const text = (pids: number, more = ""): string =>
+      `${group("batch", `{limits: {pids.max: ${pids}}}`)}---\n${workload("web", `{limitGroupRef: {name: batch}, command: [sh, -c, 'echo hello; sleep 0.3; exit 7'], backoff: {initial: 100ms}}`)}${more}`;
+    const { child, told } = await started(text(40));
+    const pid = controllerOf(child);
+    const status = statusOf(pid);
+    expect(status["Uid"]?.split("\t")).toEqual(Array(4).fill(String(UID)));
+    expect(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map((set) => Number(status[set]))).toEqual([0, 0, 0, 0, 0]);
+    expect(status["NoNewPrivs"]).toBe("1");
+    expect(statusOf(child.pid ?? 0)["Uid"]?.startsWith("0")).toBe(true);
+    // No terminal of root's.
+    expect(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[4]).toBe("0");
+
+    expect(limit()).toBe("40");
+    await until("its exit code is told", () => told("Error").some((line) => line.includes("exit code 7")));
+    await until("it is started again", () => told("Started").some((line) => line.includes("restart")));
+    expect(live.log("web")).toContain("hello\n");
+    expect(statSync(join(live.logDirectory, "web", "web.0.log")).uid).toBe(UID);
+
+    live.behind("pids", "batch", "pids.max", "1000");
+    await until("it is repaired", () => limit() === "40");
+    await until("that is told", () => told("DriftRepaired").join().includes("pids.max was 1000"));
+    live.write(text(50, `---\n${group("second", "{limits: {pids.max: 5}}")}`));
+    await until("the edit is in force", () => limit() === "50" && live.read("pids", "second", "pids.max") === "5");
+    live.write(group("second", "{limits: {pids.max: 5}}"));
+    await until("what is not declared is gone", () => !existsSync(live.cgroup("pids", "batch")) && !existsSync(live.cgroup("", "batch")));
+    expect(told("StartFailed", "Refused", "Failed")).toEqual([]);
+  });
+
+  (whyNotConfined === undefined ? test : test.skip)("confined workloads, init commands, hooks and probes", async () => {
+    const spec = `{confined: true, user: nobody, securityContext: {allowPrivilegeEscalation: false}, command: [sh, -c, 'id -u; trap "echo ended; exit 0" TERM; while :; do sleep 0.1; done'],
+      initCommands: [{name: one, command: [sh, -c, 'echo init']}],
+      lifecycle: {postStart: {exec: {command: [sh, -c, 'echo hooked >>/proc/1/fd/1']}}, preStop: {exec: {command: [sh, -c, 'echo stopping >>/proc/1/fd/1']}}},
+      readinessProbe: {exec: {command: [grep, -q, 'NoNewPrivs:.*1', /proc/self/status]}, periodSeconds: 1}}`;
+    const { told } = await started(workload("boxed", spec));
+    await until("it is ready", () => told("Ready").length > 0);
+    live.write(group("other"));
+    await until("it has stopped", () => !existsSync(live.cgroup("", "boxed@0")));
+    await until("its log is whole", () => live.log("boxed").includes("ended"));
+    expect(live.log("boxed")).toBe(`init\n${UID}\nhooked\nstopping\nended\n`);
+    // Its bundle is nobody's but root's, and goes with it.
+    expect(statSync(join(live.runDirectory, "bundles")).uid).toBe(0);
+  });
+
+  test("either process may be killed: the other one goes, what runs goes on, and is found again, by a controller of the other kind too", async () => {
+    const text = workload("web", "{command: [sh, -c, 'trap \"exit 3\" TERM; while :; do sleep 0.05; done']}");
+    const first = await started(text);
+    const pid = live.pid("web");
+    const gone = new Promise((resolve) => first.child.once("exit", resolve));
+    process.kill(controllerOf(first.child), "SIGKILL");
+    expect(await gone).toBe(1);
+    expect(first.output()).toContain("ended with SIGKILL; what runs goes on");
+
+    const second = await started(undefined);
+    const unprivileged = controllerOf(second.child);
+    await end(second.child, "SIGKILL");
+    await until("the controller goes too", () => !existsSync(`/proc/${unprivileged}`));
+    expect(live.pid("web")).toBe(pid);
+
+    // Root alone, and back: what either has left is the other's.
+    const third = await live.started(undefined);
+    expect(live.pid("web")).toBe(pid);
+    await end(third.child, "SIGTERM");
+    const { child, told } = await started(undefined);
+    expect(live.pid("web")).toBe(pid);
+    process.kill(pid, "SIGTERM");
+    await until("its end is told", () => told("Error").some((line) => line.includes("exit code 3")));
+    await until("it is started again", () => told("Started").length > 0);
+    const code = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    expect(await code).toBe(0);
+  });
+
+  test("a manifest that the user could change is not followed; nor is one that breaks forgotten", async () => {
+    const { output } = await started(group("batch", "{limits: {pids.max: 40}}"));
+    writeFileSync(join(live.manifests, "evil.yaml"), workload("evil", "{command: [touch, /tmp/holdfast-evil]}"));
+    chownSync(join(live.manifests, "evil.yaml"), UID, UID);
+    await until("that is told", () => output().includes("evil.yaml is not followed: user nobody could change it"));
+    await sleep(500);
+    expect(existsSync(live.cgroup("", "evil@0"))).toBe(false);
+    chownSync(join(live.manifests, "evil.yaml"), 0, 0);
+    live.write(undefined, "evil.yaml");
+    // The drift of what a broken manifest declared last is repaired, by a monitor that has never seen it whole.
+    live.write("spec: [", "a.yaml");
+    await live.stop();
+    await started(undefined);
+    live.behind("pids", "batch", "pids.max", "1000");
+    await until("it is repaired", () => limit() === "40");
+  });
+
+  test("what it refuses to begin with", () => {
+    live.write(group("batch"));
+    const run = (...args: string[]): string => {
+      const { code, stderr } = live.holdfast("run", ...args);
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(run("--user", "root")).toContain("--user: expected another user than root");
+    expect(run("--user", "nosuchuser")).toContain("--user: there is no user nosuchuser (useradd --system");
+    expect(run("--user", USER, "--ephemeral")).toContain("use them without it");
+    chownSync(live.manifests, UID, UID);
+    expect(run("--user", USER)).toMatch(/--user: what .*manifests says is done with root's rights, and user nobody could change it: .*manifests belongs to it/);
+    chownSync(live.manifests, 0, 0);
+    mkdirSync(live.runDirectory);
+    chownSync(live.runDirectory, UID, UID);
+    expect(run("--user", USER)).toContain(`--user: ${live.runDirectory} must be root's, and user nobody could change it`);
+    chownSync(live.runDirectory, 0, 0);
+    mkdirSync(join(live.runDirectory, "bundles"));
+    chownSync(join(live.runDirectory, "bundles"), UID, UID);
+    expect(run("--user", USER)).toContain("bundles must be root's, and user nobody could change it");
+  });
+
+  test("ten thousand hostile calls change nothing", async () => {
+    const text = `${group("grp", "{limits: {pids.max: 40, memory.max: 64Mi}}")}---\n${workload("web", "{limitGroupRef: {name: grp}, command: [sleep, '1000'], livenessProbe: {exec: {command: [/bin/true]}, periodSeconds: 3600}}")}`;
+    const { child } = await started(text);
+    const pid = live.pid("web");
+    await end(child, "SIGTERM");
+
+    // A process and a cgroup of somebody else's, and a file of root's.
+    const canary = spawn("sleep", ["1000"], { stdio: "ignore" });
+    others.push(canary);
+    const elsewhere = new Live();
+    try {
+      await elsewhere.apply(`${group("theirs", "{limits: {pids.max: 7}}")}---\n${workload("other", "{command: [sleep, '1000']}")}`);
+      const secret = join(live.directory, "secret");
+      writeFileSync(secret, "untouched", { mode: 0o600 });
+      // Where the user's own directories lead.
+      symlinkSync(secret, join(live.runDirectory, "link"));
+      const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8")).map(({ mount }) => mount);
+      const otherPid = elsewhere.pid("other");
+      const targets = {
+        calls: 10_000,
+        seed: 4,
+        pids: [canary.pid, otherPid, process.pid],
+        cgroups: mounts,
+        root: live.root,
+        declared: ["grp", "grp/web@0", `../${elsewhere.root}/theirs`, `../${elsewhere.root}/other@0`],
+        files: [secret, "/proc/sys/kernel/core_pattern", "/etc/passwd", join(live.runDirectory, "link"), join(live.runDirectory, "monitor", "declared.json")],
+        controller: [["facts"], ["write", join(live.cgroup("pids", "grp"), "pids.max"), "40"], ["giveLog", "web"]],
+      };
+      writeFileSync(join(live.directory, "targets.json"), JSON.stringify(targets));
+      const world = (): unknown => ({
+        secret: readFileSync(secret, "utf8"),
+        passwd: readFileSync("/etc/passwd", "utf8"),
+        pattern: readFileSync("/proc/sys/kernel/core_pattern", "utf8"),
+        mine: [live.read("pids", "grp", "pids.max"), live.procs("", "grp/web@0"), live.pid("web")],
+        theirs: [elsewhere.read("pids", "theirs", "pids.max"), elsewhere.procs("", "other@0"), elsewhere.pid("other")],
+        alive: [canary.exitCode, canary.signalCode, existsSync(`/proc/${otherPid}`)],
+        tops: mounts.map((mount) =>
+          ["cgroup.procs", "release_agent", "notify_on_release", "cgroup.subtree_control"].map((name) =>
+            name === "cgroup.procs" ? existsSync(join(mount, name)) : textOf(join(mount, name)),
+          ),
+        ),
+      });
+      const before = world();
+      const attack = spawnSync(process.execPath, ["test/support/hostile.js", "run", "--user", USER, "--log-format", "json", ...live.options], {
+        encoding: "utf8",
+        timeout: 240_000 * PATIENCE,
+      });
+      expect(attack.stderr).not.toContain("Error");
+      expect(attack.status).toBe(0);
+      const { refused, accepted, honest, uid } = JSON.parse(readFileSync(join(live.runDirectory, "attack.json"), "utf8"));
+      expect(uid).toBe(UID);
+      expect(accepted).toEqual([]);
+      expect(refused).toBe(10_000);
+      expect(honest.map((reply: { error?: unknown }) => reply.error)).toEqual([undefined, undefined, undefined]);
+      expect(world()).toEqual(before);
+      expect(live.pid("web")).toBe(pid);
+      expect(existsSync("/tmp/holdfast-evil")).toBe(false);
+    } finally {
+      await elsewhere.close();
+    }
+  });
+});
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
