@@ -13,8 +13,12 @@ const CALM = 1000;
 
 /** Whether somebody may be writing a file. */
 export function isBeingWritten(file: string): boolean {
-  const mtime = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-  return mtime !== undefined && mtime <= Date.now() && Date.now() - mtime < CALM;
+  try {
+    const mtime = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    return mtime !== undefined && mtime <= Date.now() && Date.now() - mtime < CALM;
+  } catch {
+    return false; // this user may not look: whoever reads it for the user has seen to that
+  }
 }
 
 /** `changed`: after a change, once nothing has changed for a moment. */

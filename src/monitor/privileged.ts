@@ -54,7 +54,14 @@ export function privileged(monitor: Channel, { logDirectory }: Pick<HostOptions,
     },
     kernelLog: () => {
       monitor.call("kernelLog");
-      return { read: () => monitor.call("kernelLog"), close: () => {} };
+      const read = (): readonly string[] => {
+        try {
+          return monitor.call("kernelLog");
+        } catch {
+          return []; // the monitor has seen first that no workload asks for it any more
+        }
+      };
+      return { read, close: () => {} };
     },
   };
 }

@@ -34,7 +34,7 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
       lives,
       new LogKeeper(engine, warn),
       starts(engine),
-      tidy(engine),
+      tidy(engine, warn),
       denials(engine, warn),
       filesBeside(engine, factsChanged),
       requests(options.runDirectory, factsChanged),
@@ -53,12 +53,20 @@ function starts(engine: Engine): Companion {
 const TIDY = 5000;
 
 /** Removes what ended containers left, and images that nothing declares or runs from. */
-function tidy(engine: Engine): Companion {
+function tidy(engine: Engine, warn: (message: string) => void): Companion {
   const { images, processes } = engine.host;
   let timer: NodeJS.Timeout | undefined;
   images.clean().catch(() => {});
   const look = (): void => {
     timer = undefined;
+    try {
+      clear();
+    } catch (error) {
+      // Nothing depends on it: the next look does what this one has left.
+      warn(`what nobody needs any more stays for now: ${(error as Error).message}`);
+    }
+  };
+  const clear = (): void => {
     const used = processes.sweep();
     const wanted = new Set(
       [...engine.desired.replicas.values()].flatMap(({ container }) => {

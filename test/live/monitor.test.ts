@@ -1,11 +1,12 @@
 /** `run --user`: a controller without any privilege, a monitor that keeps root and does what manifests make necessary, and nothing else. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
 import { childrenOf } from "../../src/host/procfs.ts";
-import { whyNotConfined } from "../support/confined.ts";
+import { whyNotConfined, whyNotImages } from "../support/confined.ts";
+import { makeRootfs } from "../support/image.ts";
 import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
@@ -81,6 +82,31 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     expect(live.log("boxed")).toBe(`init\n${UID}\nhooked\nstopping\nended\n`);
     // Its bundle is nobody's but root's, and goes with it.
     expect(statSync(join(live.runDirectory, "bundles")).uid).toBe(0);
+  });
+
+  (whyNotImages === undefined ? test : test.skip)("what only root can read and make: env files, images, the kernel's log", async () => {
+    makeRootfs(join(live.directory, "root"), "one");
+    const layout = join(live.directory, "layout");
+    const digest = spawnSync(process.execPath, ["bin/holdfast.js", "image", "import", join(live.directory, "root"), layout], {
+      encoding: "utf8",
+    }).stdout.trim();
+    chmodSync(layout, 0o700);
+    const secrets = join(live.directory, "secrets.env");
+    writeFileSync(secrets, "TOKEN=abc\n", { mode: 0o600 });
+    const boxed = `{confined: true, image: {layout: ${layout}, digest: "${digest}"}, command: [sh, -c, 'cat /release; sleep 300'], terminationGracePeriodSeconds: 1}`;
+    const denied = `{confined: true, securityContext: {seccompProfile: {type: RuntimeDefault, log: true}}, command: [sh, -c, 'while :; do unshare -U true; sleep 1; done']}`;
+    const plain = `{envFrom: [{file: ${secrets}}], command: [sh, -c, 'echo "token $TOKEN"; sleep 300']}`;
+    const { told } = await started(`${workload("boxed", boxed)}---\n${workload("denied", denied)}---\n${workload("plain", plain)}`);
+    await until("the image runs", () => live.log("boxed") === "one\n");
+    await until("the variable is there", () => live.log("plain") === "token abc\n");
+    await until("the denied call is told", () => told("SeccompDenied").join().includes("unshare (272) was denied to"));
+    // A change of the file is a new revision, on both sides.
+    writeFileSync(secrets, "TOKEN=def\n");
+    await until("it runs anew", () => live.log("plain").includes("token def\n"));
+    expect(told("StartFailed")).toEqual([]);
+    expect(statSync(live.images).uid).toBe(0);
+    live.write(workload("plain", plain));
+    await until("the image is gone", () => readdirSync(live.images).filter((name) => !name.startsWith(".")).length === 0, 20_000);
   });
 
   test("either process may be killed: the other one goes, what runs goes on, and is found again, by a controller of the other kind too", async () => {
