@@ -3,7 +3,7 @@
  * say. Below the run directory, readable by root alone: configurations carry the variables of workloads.
  */
 import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { IdMapping, Volume } from "../api/confinement.ts";
 import { type Container, configOf, type DeviceNode, jsonOf, type Placement, processOf } from "../oci/config.ts";
 import type { Mount } from "../oci/mounts.ts";
@@ -27,6 +27,10 @@ export const bundlesIn = (runDirectory: string): Bundles => ({
 
 /** The name that the runtime knows an attempt by, in letters that every OCI runtime allows. */
 export const idOf = (attempt: string): string => attempt.replaceAll("@", "+");
+/** The name of an init command's container. */
+export const initId = (id: string, index: number): string => `${id}+init-${index}`;
+/** Whether a name is that of a container of an attempt. */
+export const isOf = (id: string, name: string): boolean => name === id || name.startsWith(`${id}+init-`);
 
 /** Where the number of the container's first process is written, and what went wrong before it was the command. */
 export const PID_FILE = "pid";
@@ -37,7 +41,8 @@ export function writeBundle(
   bundle: string,
   container: Container,
   { argv, initCommands }: DesiredReplica,
-  cgroupsPath: string | undefined,
+  /** Of a container by this name. */
+  cgroupsPath: (name: string) => string | undefined,
   filter: Buffer | undefined,
 ): void {
   const { confinement, facts } = container;
@@ -52,7 +57,8 @@ export function writeBundle(
     const { uidMappings, gidMappings } = confinement.userNamespace ?? {};
     if (uidMappings && !confinement.image) chownSync(root, rootOf(uidMappings), rootOf(gidMappings ?? uidMappings));
   }
-  const placement = { cgroupsPath, devices: nodesOf(container), filter };
+  const id = idOf(basename(bundle));
+  const placement = { cgroupsPath: cgroupsPath(id), devices: nodesOf(container), filter };
   const write = (directory: string, words: readonly string[], where: Placement): void => {
     const { root: declared, mounts, ...config } = configOf(container, words, where);
     const text = jsonOf({
@@ -67,8 +73,7 @@ export function writeBundle(
   for (const [index, init] of initCommands.entries()) {
     const directory = join(bundle, `init-${index}`);
     mkdirSync(directory, { mode: 0o700 });
-    // Others put these into the cgroup.
-    write(directory, init.argv, { ...placement, cgroupsPath: undefined });
+    write(directory, init.argv, { ...placement, cgroupsPath: cgroupsPath(initId(id, index)) });
   }
 }
 
@@ -128,9 +133,10 @@ export const errorOf = (bundle: string): string | undefined => errorIn(errorFile
 /** The last message in a log of the runtime's. */
 export function errorIn(log: string): string | undefined {
   try {
-    const lines = readFileSync(log, "utf8").trim().split("\n");
-    // After the time.
-    return (lines.at(-1) ?? "").replace(/^\S+T\S+Z?:? /, "") || undefined;
+    const last = readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "";
+    // runc: level and message by name. crun: the message after the time.
+    const named = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(last)?.[1];
+    return (named === undefined ? last.replace(/^\S+T\S+Z?:? /, "") : (JSON.parse(named) as string)) || undefined;
   } catch {
     return undefined;
   }
@@ -143,6 +149,8 @@ export interface BundleNote {
   /** Path of the cgroup. */
   readonly path: string;
   readonly image: string | undefined;
+  /** The runtime has made cgroups below that. */
+  readonly own?: boolean;
 }
 
 const NOTE_FILE = "note.json";
@@ -161,7 +169,7 @@ export function bundleNotes(bundles: Bundles): ReadonlyMap<string, BundleNote | 
 export function removeBundle({ directory, state }: Bundles, attempt: string): void {
   rmSync(join(directory, attempt), { recursive: true, force: true });
   const id = idOf(attempt);
-  for (const name of entriesOf(state)) if (name === id || name.startsWith(`${id}+init`)) rmSync(join(state, name), { recursive: true, force: true });
+  for (const name of entriesOf(state)) if (isOf(id, name)) rmSync(join(state, name), { recursive: true, force: true });
 }
 
 /** Names in a directory; none where there is no such directory. */

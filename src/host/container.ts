@@ -2,9 +2,10 @@
  * Knows how to start a confined process under the same holder as a plain one. The holder adopts orphans: the OCI runtime makes
  * the container and goes, its first process becomes a child of the holder, and the holder, stopped, never waits for it.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Engine } from "../oci/engine.ts";
-import { errorFile, idOf, PID_FILE } from "./bundle.ts";
+import type { CgroupView } from "../plan/observed.ts";
+import { errorFile, idOf, initId, PID_FILE } from "./bundle.ts";
 import { HOLD, INIT_STAGE, type Launch, startHolder } from "./launch.ts";
 import { findProgram, PLACE, wordsOf } from "./shell.ts";
 import { quoted, type Spare } from "./spare.ts";
@@ -17,6 +18,7 @@ export interface ContainerLaunch extends Pick<Launch, "holderProcs" | "meta" | "
   readonly state: string;
   /** Whether the runtime looks after the cgroup. */
   readonly managed: boolean;
+  readonly view: CgroupView | undefined;
   readonly wrap: readonly (readonly string[])[];
   readonly inits: number;
   /** Whose its log is, `UID:GID`: the runtime gives what its output goes to to the user in the container. */
@@ -29,33 +31,42 @@ export interface ContainerLaunch extends Pick<Launch, "holderProcs" | "meta" | "
 
 /**
  * $1: the cgroup2 mount that crun would not work beside, or -; $2: the unpacked image, or -; $3: room in the layer above it,
- * bytes; $4: the bundle. That layer is in memory: what a workload writes to it counts as its own, fills no disk of the host's,
+ * bytes; $4: the bundle; $5: the cgroup that shall be in the place of $6, or -. That layer is in memory: what a workload writes to it counts as its own, fills no disk of the host's,
  * and is gone with its mount namespace.
  */
 const MOUNTS = `[ "$1" = - ] || umount "$1" || exit
+[ "$5" = - ] || mount --bind "$5" "$6" || exit
 if [ "$2" != - ]; then
   mkdir -p "$4/layer" && mount -t tmpfs -o "size=$3,mode=711" holdfast "$4/layer" && mkdir "$4/layer/upper" "$4/layer/work" || exit
   chmod --reference "$2" "$4/layer/upper" && chown --reference "$2" "$4/layer/upper" || exit
   mount -t overlay -o "lowerdir=$2,upperdir=$4/layer/upper,workdir=$4/layer/work" holdfast "$4/rootfs" || exit
 fi
-shift 4
+shift 6
 exec "$@"`;
 
 /** Mounts that only the runtime, and what it starts, see. */
-function ownMounts({ engine: { hide }, root, bundle }: ContainerLaunch): readonly string[] {
-  if (hide === undefined && root === undefined) return [];
+function ownMounts({ engine: { hide }, root, bundle, view }: Pick<ContainerLaunch, "engine" | "root" | "bundle" | "view">): readonly string[] {
+  if (hide === undefined && root === undefined && view === undefined) return [];
   const unshare = findProgram("unshare");
   if (unshare === undefined) throw new Error("unshare is not installed: the package util-linux has it");
   const odd = [bundle, root?.lower ?? ""].find((path) => root && /[:,\\]/.test(path));
   if (odd !== undefined) throw new Error(`${odd}: a path with : or , or a backslash cannot be mounted: choose others by --run-dir and --image-dir`);
-  const words = [hide ?? "-", root?.lower ?? "-", root?.size ?? "-", bundle];
+  const words = [hide ?? "-", root?.lower ?? "-", root?.size ?? "-", bundle, view?.cgroup ?? "-", view?.mount ?? "-"];
   return [unshare, "--mount", "--propagation", "slave", "/bin/sh", "-c", MOUNTS, "holdfast-engine", ...words];
 }
 
+/** What makes the runtime see what it must take for all there is of cgroups. */
+export const seeing = (view: CgroupView | undefined): readonly string[] =>
+  view ? ["unshare", "--mount", "--propagation", "slave", "/bin/sh", "-c", VIEW, "holdfast-engine", view.cgroup, view.mount] : [];
+
+const VIEW = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+
 /** Words of the runtime; what it has to say goes to the bundle. */
 export function runtime(engine: string, state: string, managed: boolean, log: string): string[] {
-  return [engine, "--root", state, "--log", log, ...(managed ? [] : ["--cgroup-manager=disabled"])];
+  return [engine, "--root", state, "--log", log, ...(managed || isRunc(engine) ? [] : ["--cgroup-manager=disabled"])];
 }
+
+const isRunc = (engine: string): boolean => basename(engine) === "runc";
 
 /**
  * Lists as in the script of a plain process (launch.ts). The shell in the subshell S is what stands for the main process until
@@ -66,7 +77,7 @@ export function runtime(engine: string, state: string, managed: boolean, log: st
  * into the cgroup (devices on v2) holds for them too.
  */
 function script(launch: ContainerLaunch): string {
-  const { attempt, engine, bundle, state, managed, wrap, inits, logOwner, filter } = launch;
+  const { attempt, engine, bundle, state, managed, view, wrap, inits, logOwner, filter } = launch;
   const words = (list: readonly string[]): string => list.map(quoted).join(" ");
   const before = words([...wordsOf(wrap), ...ownMounts(launch)]);
   const tool = (looksAfter: boolean): string => words(runtime(engine.path, state, looksAfter, errorFile(bundle)));
@@ -76,7 +87,7 @@ function script(launch: ContainerLaunch): string {
   const inside = (command: string): string => `  ( ${PLACE}\n  exec ${before} ${command} )`;
   const create = `${tool(managed)} create --bundle ${quoted(bundle)} --pid-file ${quoted(join(bundle, PID_FILE))} ${quoted(id)}`;
   const init = (index: number): string => {
-    const run = `${tool(false)} run --bundle ${quoted(join(bundle, `init-${index}`))} ${quoted(`${id}+init-${index}`)}`;
+    const run = `${tool(false)} run --bundle ${quoted(join(bundle, `init-${index}`))} ${quoted(initId(id, index))}`;
     return `  echo ${INIT_STAGE}${index} >/proc/self/comm\n${inside(run)} || exit\n  [ -z "$asked" ] || exit 143\n`;
   };
   const keep =
@@ -95,7 +106,7 @@ ${HOLD}
 ${managed ? `  ${before} ${create}` : inside(create)} || exit
 ${keep}${Array.from({ length: inits }, (_, index) => init(index)).join("")}${inits > 0 ? "  echo sh >/proc/self/comm\n" : ""}  ${isOurs} chown ${logOwner} /proc/self/fd/1 || exit
   [ -z "$asked" ] || exit 143
-  exec ${tool(managed)} start ${quoted(id)} )
+  exec ${words(seeing(view))} ${tool(managed)} start ${quoted(id)} )
 exit $?
 `;
 }

@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { type Controllers, deviceHierarchy } from "../cgroup/hierarchy.ts";
 import { type Container, deviceRules, seccompOf } from "../oci/config.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
-import type { AttemptMeta, ContainerMeta } from "../plan/observed.ts";
+import type { AttemptMeta, CgroupView, ContainerMeta } from "../plan/observed.ts";
 import { pidsBelow } from "./attempts.ts";
-import { bundleNotes, bundlesIn, nodesOf, noteBundle, readNote, removeBundle, writeBundle } from "./bundle.ts";
+import { bundleNotes, bundlesIn, idOf, nodesOf, noteBundle, readNote, removeBundle, writeBundle } from "./bundle.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ContainerLaunch } from "./container.ts";
 import { type Images, imageKey } from "./images.ts";
 import { withImage } from "./imageUser.ts";
 import { mountsSeenBy } from "./procfs.ts";
+import { removeCgroupsOf } from "./runcCgroups.ts";
 import type { Tree } from "./tree.ts";
 
 interface Place {
@@ -22,6 +23,9 @@ interface Place {
   readonly runDirectory: string;
   readonly images: Images;
 }
+
+/** How devices.list says that nothing is denied. */
+const ALL_DEVICES = "a *:* rwm";
 
 export class Containers {
   private readonly place: Place;
@@ -38,7 +42,7 @@ export class Containers {
     replica: DesiredReplica,
     declared: Container,
     meta: AttemptMeta,
-  ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "inits" | "meta" | "root" | "filter"> {
+  ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "view" | "inits" | "meta" | "root" | "filter"> {
     const { image, userNamespace } = declared.confinement;
     const key = image && imageKey({ image, mappings: userNamespace });
     const rootfs = key && this.place.images.rootfs(key);
@@ -49,15 +53,34 @@ export class Containers {
     const bundle = join(this.bundles.directory, attempt);
     const { state } = this.bundles;
     const managed = this.isManaged(container);
-    const known: ContainerMeta = { bundle, engine: engine.path, state, managed };
-    const filter = this.filterOf(container, engine.path);
+    const own = engine.kind === "runc";
+    const view = own ? this.viewOf(replica.path) : undefined;
+    const known: ContainerMeta = { bundle, engine: engine.path, state, managed, ...(view ? { view } : {}) };
+    const filter = own ? undefined : this.filterOf(container, engine.path);
     const compiled = filter && existsSync(filter) ? readFileSync(filter) : undefined;
-    writeBundle(bundle, container, { ...replica, argv }, managed ? `/${this.place.tree.root}/${replica.path}` : undefined, compiled);
-    noteBundle(bundle, { path: replica.path, image: key });
-    this.allowDevices(container, replica.path);
+    const place = `/${this.place.tree.root}/${replica.path}`;
+    const cgroupsPath = (name: string): string | undefined => {
+      if (own) return view ? `/${name}` : `${place}/${name}`;
+      // Others put init commands into the cgroup.
+      return managed && name === idOf(attempt) ? place : undefined;
+    };
+    writeBundle(bundle, container, { ...replica, argv }, cgroupsPath, compiled);
+    noteBundle(bundle, { path: replica.path, image: key, ...(own ? { own } : {}) });
+    this.allowDevices(container, replica.path, own);
     const inits = replica.initCommands.length;
     const root = rootfs === undefined || !image ? undefined : { lower: rootfs, size: image.writable };
-    return { attempt, engine, bundle, state, managed, inits, root, filter: compiled ? undefined : filter, meta: JSON.stringify({ ...meta, container: known }) };
+    return {
+      attempt,
+      engine,
+      bundle,
+      state,
+      managed,
+      view,
+      inits,
+      root,
+      filter: compiled ? undefined : filter,
+      meta: JSON.stringify({ ...meta, container: known }),
+    };
   }
 
   /** The file with its compiled seccomp profile, by all that it depends on; undefined: it has none. */
@@ -75,9 +98,22 @@ export class Containers {
     );
   }
 
+  /**
+   * On cgroup v2 runc hands every controller down, from the top to where it makes its cgroup: it is shown the replica's cgroup in the
+   * place of all others. On v1 it makes what is missing, below the root's name alone.
+   */
+  private viewOf(path: string): CgroupView | undefined {
+    const { controllers, tree } = this.place;
+    const [only, ...others] = controllers.all;
+    return only?.version === 2 && others.length === 0 ? { cgroup: tree.directory(only, path), mount: only.mount } : undefined;
+  }
+
   /** Removes what an attempt has left, unless something still runs in it: then it is for sweep(). */
-  remove(attempt: string, path = readNote(this.bundles, attempt)?.path): void {
-    if (path === undefined || !this.isInside(attempt, path)) removeBundle(this.bundles, attempt);
+  remove(attempt: string, note = readNote(this.bundles, attempt)): void {
+    if (note && this.isInside(attempt, note.path)) return;
+    const { files, tree, controllers } = this.place;
+    if (note?.own && !removeCgroupsOf(idOf(attempt), note.path, files, tree, controllers)) return;
+    removeBundle(this.bundles, attempt);
   }
 
   /** Removes what attempts that are no more have left; the images that are in use. */
@@ -85,7 +121,7 @@ export class Containers {
     const used = new Set<string>();
     for (const [attempt, note] of bundleNotes(this.bundles)) {
       const keep = isThere(attempt) || (note !== undefined && this.isInside(attempt, note.path));
-      if (!keep) removeBundle(this.bundles, attempt);
+      if (!keep) this.remove(attempt, note);
       else if (note?.image !== undefined) used.add(note.image);
     }
     return used;
@@ -98,17 +134,22 @@ export class Containers {
   }
 
   /** On v1 its devices are Holdfast's to say; on v2 it takes a program in the cgroup, which the runtime loads. Only root can: others cannot make a device either. */
-  private isManaged({ confinement }: Container): boolean {
-    return process.geteuid?.() === 0 && !deviceHierarchy(this.place.controllers) && confinement.namespaces.includes("mount") && !confinement.privileged;
+  private isManaged({ confinement, facts }: Container): boolean {
+    const isCrun = !("problem" in facts.engine) && facts.engine.kind === "crun";
+    return (
+      isCrun && process.geteuid?.() === 0 && !deviceHierarchy(this.place.controllers) && confinement.namespaces.includes("mount") && !confinement.privileged
+    );
   }
 
   /** v1: nothing, and then what is allowed (admin-guide/cgroup-v1/devices). */
-  private allowDevices(container: Container, path: string): void {
+  private allowDevices(container: Container, path: string, own: boolean): void {
     const hierarchy = deviceHierarchy(this.place.controllers);
     if (!hierarchy) return;
     const { confinement } = container;
     const directory = this.place.tree.directory(hierarchy, path);
-    const shielded = confinement.namespaces.includes("mount") && !confinement.privileged;
+    // What has a cgroup of its own below is kept from devices there. All that there is can be allowed only while nothing is below.
+    if (own && this.place.files.read(`${directory}/devices.list`)?.trim() === ALL_DEVICES) return;
+    const shielded = confinement.namespaces.includes("mount") && !confinement.privileged && !own;
     const rules = shielded ? deviceRules(nodesOf(container)) : [{ allow: true, access: "rwm" }];
     for (const { allow, access, ...rule } of rules) {
       const { type = "a", major = "*", minor = "*" } = rule as { type?: string; major?: number; minor?: number };

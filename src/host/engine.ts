@@ -25,13 +25,14 @@ function adopter(): readonly string[] | undefined {
 }
 
 function findEngine({ all }: Controllers): Engine | Lack {
-  const path = findProgram("crun");
+  const [crun, runc] = [findProgram("crun"), findProgram("runc")];
+  const path = crun ?? runc;
   if (path === undefined) return { problem: "no OCI runtime is installed here", hint: "install crun: apt-get install crun, dnf install crun" };
   const adopting = adopter();
   if (!adopting) return { problem: "neither perl nor python3 is installed here, one of which keeps exit codes", hint: "apt-get install perl-base" };
   const unified = all.find(({ version, offered }) => version === 2 && offered.size > 0);
-  const hide = unified && all.some(({ version }) => version === 1) ? unified.mount : undefined;
-  return { path, adopter: adopting, hide };
+  const hide = crun !== undefined && unified && all.some(({ version }) => version === 1) ? unified.mount : undefined;
+  return { kind: crun === undefined ? "runc" : "crun", path, adopter: adopting, hide };
 }
 
 /**

@@ -6,7 +6,7 @@ import { DEFAULT_PATH } from "../oci/config.ts";
 import type { Target } from "../plan/action.ts";
 import type { ContainerMeta } from "../plan/observed.ts";
 import { errorIn, idOf, writeProcess } from "./bundle.ts";
-import { runtime } from "./container.ts";
+import { runtime, seeing } from "./container.ts";
 import { childrenOf, type ProcessStat, statOf } from "./procfs.ts";
 import { deadline, failed, OK, type Result, timedOut } from "./result.ts";
 import { ENVIRONMENT, PLACE, prepare } from "./shell.ts";
@@ -36,12 +36,12 @@ export function execute(argv: readonly string[], target: Target, timeout: number
 const INSIDE = `${PLACE}\nexec "$@"\n`;
 
 async function executeInside(argv: readonly string[], container: ContainerMeta, timeout: number, procs: readonly string[]): Promise<Result> {
-  const { bundle, engine, state, managed } = container;
+  const { bundle, engine, state, managed, view } = container;
   const file = writeProcess(bundle, argv);
   const log = `${file}.log`;
   // The runtime passes SIGTERM on; SIGKILL would end it alone.
   const bound = existsSync(TIMEOUT) ? [TIMEOUT, "-s", "TERM", "-k", "1", String(Math.ceil(timeout / 1000) + LATER)] : [];
-  const words = [...runtime(engine, state, managed, log), "exec", "--process", file, idOf(basename(bundle))];
+  const words = [...seeing(view), ...runtime(engine, state, managed, log), "exec", "--process", file, idOf(basename(bundle))];
   try {
     const result = await run([INSIDE, "holdfast-exec", ...procs, "--", ...bound, ...words], {}, timeout, endTree);
     const told = result.ok ? undefined : errorIn(log);

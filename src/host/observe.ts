@@ -194,6 +194,10 @@ function numberIn(files: CgroupFiles, tree: Tree, machine: Machine, path: Cgroup
 export function oomKills(files: CgroupFiles, tree: Tree, machine: Pick<Machine, "controllers">, path: CgroupPath): number {
   const hierarchy = machine.controllers.all.find(({ offered }) => offered.has("memory"));
   if (!hierarchy) return 0;
-  const text = files.read(`${tree.directory(hierarchy, path)}/${hierarchy.version === 1 ? "memory.oom_control" : "memory.events"}`);
-  return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+  const directory = tree.directory(hierarchy, path);
+  const killsIn = (file: string): number => Number(/^oom_kill (\d+)$/m.exec(files.read(file) ?? "")?.[1] ?? 0);
+  if (hierarchy.version === 2) return killsIn(`${directory}/memory.events`);
+  // v1 counts where it killed, and not above.
+  const all = ["", ...(files.children(directory) ?? []).map((name) => `/${name}`)];
+  return all.reduce((sum, name) => sum + killsIn(`${directory}${name}/memory.oom_control`), 0);
 }

@@ -1,5 +1,5 @@
 /** Knows the parts of the shell scripts that start processes: entering cgroups, and the surroundings of a command. */
-import { existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { getPriority } from "node:os";
 import { DEFAULT_PATH } from "../oci/config.ts";
 import { isShellsOwn } from "../plan/identity.ts";
@@ -66,11 +66,20 @@ export function prepare({ workingDir, env, umask = "-", oomScoreAdj }: Surroundi
   return { words: [...settings, "--"], variables, command: (argv) => [...tools, ...asItself, ...last, ...argv] };
 }
 
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The path of a program of the host; nobody's variables have a say in it. */
 export function findProgram(name: string): string | undefined {
   return DEFAULT_PATH.split(":")
     .map((directory) => `${directory}/${name}`)
-    .find((file) => existsSync(file));
+    .find((file) => isExecutable(file));
 }
 
 /**

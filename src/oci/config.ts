@@ -96,6 +96,7 @@ export function configOf(container: Container, args: readonly string[], { cgroup
   const { confinement, facts, hostname } = container;
   const { namespaces, userNamespace, maskedPaths, readonlyPaths, privileged, seLinux } = confinement;
   const own = namespaces.includes("mount");
+  const isRunc = !("problem" in facts.engine) && facts.engine.kind === "runc";
   const seccomp = seccompOf(container);
   return {
     ociVersion: "1.0.2",
@@ -105,7 +106,7 @@ export function configOf(container: Container, args: readonly string[], { cgroup
     ...(namespaces.includes("uts") ? { hostname } : {}),
     // crun takes it instead of compiling the profile below, which costs it most of a start; a runtime that does not know it compiles that.
     ...(seccomp && filter ? { annotations: { "run.oci.seccomp_bpf_data": Buffer.from(filter).toString("base64") } } : {}),
-    mounts: own ? mountsOf(confinement, facts, cgroupsPath !== undefined) : [],
+    mounts: own ? mountsOf(confinement, facts, cgroupsPath !== undefined && !isRunc) : [],
     linux: {
       namespaces: [...namespaces.map((type) => ({ type })), ...(userNamespace ? [{ type: "user" }] : [])],
       ...(userNamespace ?? {}),

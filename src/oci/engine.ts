@@ -9,12 +9,14 @@ export interface Lack {
 }
 
 export interface Engine {
-  /** Absolute path of crun. */
+  /** crun leaves cgroups to Holdfast; runc does not, and makes one of its own below the replica's for each container. */
+  readonly kind: "crun" | "runc";
+  /** Its absolute path. */
   readonly path: string;
   /** Program and options that make a process adopt orphans (PR_SET_CHILD_SUBREAPER, prctl(2)) and execute what follows. */
   readonly adopter: readonly string[];
   /**
-   * A cgroup2 mount that crun must not see: it refuses to work where v2 has controllers beside v1's. It is hidden in a mount
+   * A cgroup2 mount that the runtime must not see: crun refuses to work where v2 has controllers beside v1's. It is hidden in a mount
    * namespace of crun's own.
    */
   readonly hide: string | undefined;

@@ -30,6 +30,10 @@ export function lackOf(resource: WorkloadResource, { confinement: facts, uid }: 
   if ("problem" in engine) return problem(anchor, `${engine.problem}: a confined workload cannot be started`, engine.hint);
   if (uid !== 0 && confinement.image) return problem("/spec/image", "images are unpacked and mounted by root", "run the controller as root");
   if (uid !== 0 && !userNamespace) return problem(anchor, `the controller runs as user ${uid}, and can confine only in a user namespace`, userMapping(uid));
+  if (engine.kind === "runc") {
+    const beyond = beyondRunc(resource, uid);
+    if (beyond) return problem(beyond.pointer, `${beyond.what}, and only runc is installed here`, "install crun: apt-get install crun, dnf install crun");
+  }
   const context = "/spec/securityContext";
   const missing = added.find((name) => !capabilities.includes(name));
   if (missing !== undefined)
@@ -60,6 +64,13 @@ export function lackOf(resource: WorkloadResource, { confinement: facts, uid }: 
   if (namespaces.includes("mount") && !isAtLeast(facts.kernel, READ_ONLY_BELOW))
     return problem(anchor, `Linux ${facts.kernel} cannot mount read-only with all that is mounted below`, `it takes Linux ${READ_ONLY_BELOW}`);
   return undefined;
+}
+
+/** What takes crun. */
+function beyondRunc({ run: { confinement } }: WorkloadResource, uid: number): { readonly pointer: string; readonly what: string } | undefined {
+  if (confinement?.logSeccomp) return { pointer: "/spec/securityContext/seccompProfile/log", what: "telling denied calls takes crun" };
+  if (confinement?.volumes.some((volume) => "idmap" in volume && volume.idmap)) return { pointer: "/spec/volumes", what: "id-mapped volumes take crun" };
+  return uid === 0 ? undefined : { pointer: "/spec", what: "confinement without root takes crun" };
 }
 
 const userMapping = (uid: number): string => `namespaces: {user: {uidMappings: [{containerID: 0, hostID: ${uid}, size: 1}]}}`;

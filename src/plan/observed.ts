@@ -60,6 +60,14 @@ export interface ContainerMeta {
   readonly state: string;
   /** Whether the runtime looks after its cgroup. */
   readonly managed: boolean;
+  /** What the runtime must take for all there is of cgroups. */
+  readonly view?: CgroupView;
+}
+
+/** A cgroup's directory, and the mount in the place of which a program sees it. */
+export interface CgroupView {
+  readonly cgroup: string;
+  readonly mount: string;
 }
 
 /** The main process of an attempt; its pid stays allocated until the holder is released. */

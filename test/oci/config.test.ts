@@ -10,7 +10,7 @@ function container(spec: string, more: Partial<Container> = {}): Container {
   return {
     confinement: resource.run.confinement,
     facts: {
-      engine: { path: "/usr/bin/crun", adopter: [], hide: undefined },
+      engine: { kind: "crun", path: "/usr/bin/crun", adopter: [], hide: undefined },
       capabilities: CAPABILITIES.filter((name) => name !== "SYS_RESOURCE"),
       arch: "x64",
       kernel: "6.1.0",

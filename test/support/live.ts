@@ -29,6 +29,8 @@ export class Live {
   readonly runDirectory: string;
   readonly logDirectory: string;
   readonly imageDirectory: string;
+  /** Programs through which controllers are started. */
+  through: readonly string[] = [];
   readonly events: Event[] = [];
   readonly engine: Engine;
   private readonly host: Host;
@@ -160,7 +162,8 @@ export class Live {
 
   /** A controller in a process of its own; `output` collects its JSON lines. */
   controller(...args: string[]): { child: ChildProcess; output: () => string; lines: () => Record<string, unknown>[] } {
-    const child = spawn(process.execPath, ["bin/holdfast.js", "run", ...args, "--log-format", "json", ...this.options, ...this.imageOption], {
+    const [program = "", ...words] = [...this.through, process.execPath, "bin/holdfast.js", "run", ...args, "--log-format", "json"];
+    const child = spawn(program, [...words, ...this.options, ...this.imageOption], {
       stdio: ["ignore", "pipe", "pipe"],
       env: plainEnvironment(),
     });

@@ -5,7 +5,7 @@
 # What the guest gets beside Debian's essential packages (perl-base is one of them).
 guest_packages=(
   systemd systemd-sysv dbus libpam-systemd dbus-user-session # process 1, and user managers for the rootless tests
-  procps util-linux iproute2 uidmap apparmor crun umoci bubblewrap
+  procps util-linux iproute2 uidmap apparmor crun runc umoci bubblewrap
 )
 
 # Drivers that are modules in Debian's cloud kernel. There is no kmod in the guest: what is not here is not there.
