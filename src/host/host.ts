@@ -50,8 +50,8 @@ export interface Host {
   readonly images: ImageStore;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
-  /** Listens to the kernel. Throws where that is not allowed. */
-  kernelLog(): KernelLog;
+  /** Listens to the kernel, from that time on (ms since the epoch). Throws where that is not allowed. */
+  kernelLog(since?: number): KernelLog;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
   observe(machine: Machine, scope?: Scope, attention?: Attention): Observed;
   perform(action: Action): Promise<void> | void;

@@ -16,6 +16,8 @@ export function denials(engine: Engine, warn: (message: string) => void): Compan
   let log: KernelLog | undefined;
   let timer: NodeJS.Timeout | undefined;
   let complained = false;
+  // What a workload did before anybody listened is told too, if it was started by this controller.
+  let since = Date.now();
   const asking = (): string[] => [...engine.desired.replicas.values()].filter(({ container }) => container?.confinement.logSeccomp).map(({ id }) => id);
   const tell = ({ pid, program, call }: Denial): void => {
     // A process that has ended meanwhile can only be that of the one workload that asks.
@@ -42,6 +44,7 @@ export function denials(engine: Engine, warn: (message: string) => void): Compan
   };
   const stop = (): void => {
     clearInterval(timer);
+    if (log) since = Date.now();
     log?.close();
     log = undefined;
   };
@@ -50,7 +53,7 @@ export function denials(engine: Engine, warn: (message: string) => void): Compan
       if (asking().length === 0) return stop();
       if (log || complained) return;
       try {
-        log = engine.host.kernelLog();
+        log = engine.host.kernelLog(since);
         timer = setInterval(look, OFTEN);
       } catch (error) {
         complained = true;
