@@ -1,9 +1,10 @@
 /** Knows how to read small files of the kernel's with few system calls and little garbage. */
 import { closeSync, constants, openSync, readSync } from "node:fs";
 
-const GONE = new Set(["ENOENT", "ENODEV", "EOPNOTSUPP"]);
+/** ENOTSUP: in a threaded cgroup the processes cannot be listed; the one above lists them (cgroup-v2.rst, "Threads"). */
+const GONE = new Set(["ENOENT", "ENODEV", "ENOTSUP"]);
 
-/** Whether an error says that a cgroup, or one of its files, is not there. */
+/** Whether an error says that a cgroup, or one of its files, is not there to be read. */
 export const isGone = (error: unknown): boolean => GONE.has((error as NodeJS.ErrnoException).code ?? "");
 
 /** Shorter values are compared here: a call into C++ costs more than they do. */

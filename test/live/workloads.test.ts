@@ -229,6 +229,20 @@ import { group, workload } from "../support/manifests.ts";
     await live.settle("all is gone", () => !existsSync(own));
   });
 
+  test("may make threaded cgroups below their own (cgroup v2), whose processes only the one above can list", async () => {
+    const top = live.cgroup("", "w@0");
+    if (!existsSync(join(live.cgroup("", ""), "..", "cgroup.controllers"))) return; // v1 alone
+    const script = `mkdir ${top}/inner && echo threaded >${top}/inner/cgroup.type && echo $$$$ >${top}/inner/cgroup.threads && echo moved; sleep 1000 & wait`;
+    await live.apply(workload("w", `{command: [sh, -c, ${JSON.stringify(script)}], terminationGracePeriodSeconds: 1}`));
+    await until("it has moved", () => live.log("w").includes("moved"));
+    // Controllers look at it, and go on; what is in there is stopped with the rest.
+    expect(live.plan().problems).toEqual([]);
+    const pid = live.pid("w");
+    await live.apply(group("other"));
+    await live.settle("it is gone", () => !existsSync(top));
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
   test("a start that is refused is tried again with back-off, not in a row", async () => {
     await live.apply(workload("w", "{command: [sleep, '60'], logs: {directory: /proc/nowhere}}"));
     for (let look = 0; look < 5; look++) await live.apply();
