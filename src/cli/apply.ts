@@ -8,7 +8,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { saveController } from "../reconcile/state.ts";
 import { Account } from "./account.ts";
-import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
+import { type GlobalOptions, openEngine, refuseShared, UsageError } from "./context.ts";
 import { note, plural } from "./print.ts";
 
 /** How often a stop in progress is looked at, ms. */
@@ -16,6 +16,7 @@ const LOOK_AGAIN = 100;
 
 export async function apply(options: GlobalOptions & { prune?: string }): Promise<number> {
   closeInherited();
+  refuseShared(options);
   const account = new Account();
   const started = Date.now();
   const { engine, directory, host, unlock } = openEngine(options, {

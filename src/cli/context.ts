@@ -5,6 +5,7 @@ import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
 import { type Host, type HostOptions, NoCgroups, openHost, type Privileged, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { isShared } from "../host/share.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
@@ -18,6 +19,7 @@ export interface GlobalOptions {
   readonly runDir?: string;
   readonly logDir?: string;
   readonly imageDir?: string;
+  readonly user?: string;
   readonly color?: boolean;
   readonly verbose?: boolean;
   readonly ephemeral?: boolean;
@@ -53,8 +55,8 @@ export function placesOf(options: GlobalOptions): Places {
   const user =
     process.geteuid?.() === 0 || existsSync(system) ? undefined : process.env["XDG_RUNTIME_DIR"] || join("/tmp", `holdfast-${process.geteuid?.() ?? "user"}`);
   const runDirectory = resolve(options.runDir ?? join(user ?? "/run", "holdfast", root));
-  // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them by the controller's file.
-  const known = loadController(runDirectory);
+  // A run that leaves nothing behind keeps its logs with the rest; whoever looks finds them by the controller's file. A monitor asks nobody.
+  const known = options.user === undefined ? loadController(runDirectory) : undefined;
   const usual = options.ephemeral
     ? { logs: join(runDirectory, "logs"), images: join(runDirectory, "images") }
     : {
@@ -62,6 +64,16 @@ export function placesOf(options: GlobalOptions): Places {
         images: known?.imageDirectory ?? (user ? join(user, "holdfast-images") : "/var/lib/holdfast/images"),
       };
   return { root, runDirectory, logDirectory: resolve(options.logDir ?? usual.logs), imageDirectory: resolve(options.imageDir ?? usual.images) };
+}
+
+/** Throws where root alone would go by what a user has left: its records name cgroups, commands and directories. */
+export function refuseShared(options: GlobalOptions): void {
+  const { runDirectory } = placesOf(options);
+  if (process.geteuid?.() !== 0 || !isShared(runDirectory)) return;
+  throw new UsageError(
+    `the run directory ${runDirectory} is shared with the user of run --user, who could have changed what is in it: go on with --user, or (restarts and runs of schedules are counted anew then) ` +
+      `cd ${runDirectory} && rm -rf replicas restarts status.json controller.json && chown root: . && chmod 755 .`,
+  );
 }
 
 /** The manifest directory: as given, or that of the controller at work, or ./manifests. */

@@ -4,9 +4,15 @@ import { type Problem, problemLine } from "../api/problem.ts";
 import type { Action } from "../plan/action.ts";
 import { describe, sign, subject } from "../plan/describe.ts";
 
+/** Set for a program whose output goes to a terminal by way of another one. */
+export const COLOUR = "HOLDFAST_COLOUR";
+
 /** Colours on a terminal only, whatever CI systems set; NO_COLOR and --no-color are honoured (no-color.org). */
 export const colour = pc.createColors(
-  process.stdout.isTTY === true && !process.env["NO_COLOR"] && !process.argv.includes("--no-color") && process.env["TERM"] !== "dumb",
+  (process.stdout.isTTY === true || process.env[COLOUR] !== undefined) &&
+    !process.env["NO_COLOR"] &&
+    !process.argv.includes("--no-color") &&
+    process.env["TERM"] !== "dumb",
 );
 
 export function out(text: string): void {

@@ -14,7 +14,7 @@ import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
-import { type GlobalOptions, manifestDirectory, openKernel, type Places, placesOf, UsageError } from "./context.ts";
+import { type GlobalOptions, manifestDirectory, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
 import { plural } from "./print.ts";
 import { type Teller, tellerFor } from "./teller.ts";
 
@@ -43,6 +43,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (!options.monitored) closeInherited();
   const resync = parseDuration(options.resync);
   if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
+  if (options.user === undefined) refuseShared(options);
   const places = placesOf(options);
   const directory = manifestDirectory(options);
   const teller = await tellerFor(options.logFormat);
@@ -108,8 +109,7 @@ export async function run(options: RunOptions): Promise<number> {
 
 /** All that takes privilege, through the monitor; without one there is nothing to do. */
 function monitored(places: Places): Privileged {
-  process.on("disconnect", () => process.exit(1));
-  return privileged(new Channel(), places);
+  return privileged(new Channel(() => process.exit(1)), places);
 }
 
 /** `--ephemeral` takes down what it finds, so it begins with nothing, or with what a run of its kind left when it was killed. */

@@ -1,6 +1,6 @@
 /** Knows where a workload's output goes: plain files opened for appending, which outlive the controller. */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
 import { addMark, layoutOf, type Piece, tidyIndex } from "./logIndex.ts";
 import { isBeingRotated, putAside, settle } from "./rotate.ts";
@@ -20,7 +20,10 @@ export function openOutput(file: string, logs: Logs, user?: { readonly uid: numb
 function openTheirs(file: string, uid: number): number {
   const descriptor = openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const stat = fstatSync(descriptor);
-  if (stat.isFile() && stat.uid === uid && stat.nlink === 1) return descriptor;
+  // Where the name leads for us, and not through /proc/PID/root to what that user has mounted for itself.
+  const directory = realpathSync(dirname(file));
+  const here = readlinkSync(`/proc/self/fd/${descriptor}`) === join(directory, basename(file)) && statSync(directory).dev === stat.dev;
+  if (here && stat.isFile() && stat.uid === uid && stat.nlink === 1) return descriptor;
   closeSync(descriptor);
   throw new Error(`the log ${file} is no file of user ${uid}`);
 }

@@ -101,6 +101,7 @@ export function kernelProcesses(
       );
       const output = openOutput(logFile(logDirectory, name, ordinal, run.logs), run.logs, logUser);
       for (const home of homes) files.makeDirectory(tree.directory(home, HOLDERS));
+      if (files.children(holderDirectory(attempt))) throw new Error(`there is an attempt ${attempt} already`);
       files.makeDirectory(holderDirectory(attempt));
       const holder = {
         holderProcs: `${holderDirectory(attempt)}/cgroup.procs`,

@@ -1,7 +1,8 @@
 /** Knows what people ask of the controller beside manifests: small files in the run directory, so that a request outlives it. */
 import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readJson, replaceFile } from "./records.ts";
+import { isShared } from "./share.ts";
 
 const folderOf = (runDirectory: string): string => join(runDirectory, "restarts");
 
@@ -14,7 +15,10 @@ export function requestRestart(runDirectory: string, workload: string, at: numbe
 /** Root does what it does in somebody else's directory as that user, so that no link there can lead it elsewhere. */
 function asOwner(directory: string, work: () => void): void {
   const owner = lstatSync(directory, { throwIfNoEntry: false });
+  // Whoever shares the directory above could put anything there meanwhile.
+  if (!owner && isShared(dirname(directory))) throw new Error(`${directory} is missing: no controller has been at work`);
   const foreign = owner !== undefined && owner.uid !== 0 && process.geteuid?.() === 0;
+  if (foreign) process.setgroups?.([owner.gid]);
   if (foreign) process.setegid?.(owner.gid);
   if (foreign) process.seteuid?.(owner.uid);
   try {

@@ -3,44 +3,64 @@ import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, mkd
 import { join } from "node:path";
 import { type User, whyUntrusted } from "./trust.ts";
 
+const STICKY = 0o1000;
+const GROUP_WRITES = 0o020;
+
+/** Whether a directory is shared so: what is in it may be by the user, and root must not go by it. */
+export function isShared(directory: string): boolean {
+  const stat = lstatSync(directory, { throwIfNoEntry: false });
+  return stat !== undefined && (stat.mode & STICKY) !== 0 && (stat.mode & GROUP_WRITES) !== 0;
+}
+
 /**
- * Makes it root's, sticky, and writable for the user's group. The directories of `own` in it are root's alone. Throws when the user could
- * put something else in the place of any of them.
+ * Makes it root's, sticky, and writable for the user's group. The directories of `own` in it are root's alone. What root has left by the
+ * names of `theirs` before it was shared becomes the user's; later nothing does, because the user could have put it there.
+ * Throws when the user could put something else in the place of any of them.
  */
-export function shareDirectory(directory: string, user: User, own: readonly string[] = []): void {
+export function shareDirectory(directory: string, user: User, own: readonly string[] = [], theirs: readonly string[] = []): void {
   for (const path of [directory, ...own.map((name) => join(directory, name))]) {
     mkdirSync(path, { recursive: true, mode: path === directory ? 0o755 : 0o711 });
     const why = whyUntrusted(path, user);
     if (why !== undefined) throw new Error(`${path} must be root's, and ${why}`);
   }
-  within(directory, (descriptor) => {
+  if (!isShared(directory)) for (const name of theirs) give(join(directory, name), user, () => true);
+  within(directory, constants.O_DIRECTORY, (descriptor) => {
     fchownSync(descriptor, 0, user.gid);
-    fchmodSync(descriptor, 0o1770 | (fstatSync(descriptor).mode & 0o005));
+    fchmodSync(descriptor, STICKY | 0o770 | (fstatSync(descriptor).mode & 0o005));
   });
 }
 
-/**
- * Gives what is root's, a file or a directory with all that is in it, to the user. Each step goes by what was opened, not by its name, so that
- * no link leads elsewhere; a file with another name is left alone.
- */
-export function give(path: string, user: User): void {
-  within(path, (descriptor) => {
+/** Gives a directory of root's in a shared one to the user, with those of its files that have the right names; anything else of that name is left alone. */
+export function giveDirectory(directory: string, user: User, isTheirs: (name: string) => boolean): void {
+  const stat = lstatSync(directory, { throwIfNoEntry: false });
+  if (stat?.isDirectory() && stat.uid === 0) give(directory, user, isTheirs);
+}
+
+/** Files that have another name too are left alone, and so is what is no file. */
+function give(path: string, user: User, isTheirs: (name: string) => boolean): void {
+  within(path, 0, (descriptor) => {
     const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) for (const name of readdirSync(`/proc/self/fd/${descriptor}`)) give(`/proc/self/fd/${descriptor}/${name}`, user);
-    if (stat.uid === 0 && (stat.isDirectory() || (stat.isFile() && stat.nlink === 1))) fchownSync(descriptor, user.uid, user.gid);
+    if (stat.uid !== 0) return;
+    if (stat.isDirectory()) {
+      for (const name of readdirSync(`/proc/self/fd/${descriptor}`).filter(isTheirs))
+        within(`/proc/self/fd/${descriptor}/${name}`, 0, (file) => giveFile(file, user));
+      fchownSync(descriptor, user.uid, user.gid);
+    } else giveFile(descriptor, user);
   });
 }
 
-/** Whether a directory is there, and root's: then all that is in it is by root too. */
-export const isRoots = (directory: string): boolean => lstatSync(directory, { throwIfNoEntry: false })?.uid === 0;
+function giveFile(descriptor: number, user: User): void {
+  const stat = fstatSync(descriptor);
+  if (stat.uid === 0 && stat.isFile() && stat.nlink === 1) fchownSync(descriptor, user.uid, user.gid);
+}
 
-/** Links, and what is gone, are passed over. */
-function within(path: string, work: (descriptor: number) => void): void {
+/** Links, what is gone, and what cannot be opened at once are passed over. Everything goes by what was opened, not by its name. */
+function within(path: string, flags: number, work: (descriptor: number) => void): void {
   let descriptor: number;
   try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(path, flags | constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (["ELOOP", "ENOENT", "ENXIO"].includes((error as NodeJS.ErrnoException).code ?? "")) return;
+    if (["ELOOP", "ENOENT", "ENXIO", "ENOTDIR", "EAGAIN"].includes((error as NodeJS.ErrnoException).code ?? "")) return;
     throw error;
   }
   try {

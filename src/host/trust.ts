@@ -1,5 +1,5 @@
-/** Knows whether a user could change a file: itself, or any directory on the way to it. */
-import { realpathSync, type Stats, statSync } from "node:fs";
+/** Knows whether a user could change a file: itself, or any directory or link on the way to it. */
+import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 export interface User {
@@ -9,40 +9,39 @@ export interface User {
   readonly groups: readonly number[];
 }
 
+/** So many links on one way are followed, as the kernel does (path_resolution(7)). */
+const MOST_LINKS = 40;
+
 /**
- * Why that user has a say in what the file is; undefined: none. A file that is gone is nobody's. `known`: what was found out about
- * directories a moment ago. Access control lists beyond the mode are not looked at.
+ * Why that user has a say in what the file is; undefined: none. A file that is gone is nobody's. `known`: what was found out about paths a
+ * moment ago. Access control lists beyond the mode are not looked at.
  */
 export function whyUntrusted(file: string, user: User, known = new Map<string, string | undefined>()): string | undefined {
-  for (const path of new Set([...wayTo(resolve(file)), ...wayTo(realOf(file))])) {
-    if (!known.has(path)) {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      known.set(path, stat && mayChange(stat, user));
-    }
-    const why = known.get(path);
-    if (why !== undefined) return `user ${user.name} could change it: ${path} ${why}`;
-  }
-  return undefined;
-}
-
-/** The file and all directories above it. */
-function wayTo(file: string): string[] {
-  const above = dirname(file);
-  return above === file ? [file] : [...wayTo(above), file];
-}
-
-function realOf(file: string): string {
+  let links = 0;
+  const check = (path: string): string | undefined => {
+    if (known.has(path)) return known.get(path);
+    const above = dirname(path) === path ? undefined : check(dirname(path));
+    const stat = above === undefined ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+    const why = above ?? (stat && mayChange(path, stat, user)) ?? (stat?.isSymbolicLink() ? follow(path) : undefined);
+    known.set(path, why);
+    return why;
+  };
+  const follow = (link: string): string | undefined =>
+    ++links > MOST_LINKS ? "it is behind too many links" : check(resolve(realpathSync(dirname(link)), readlinkSync(link)));
   try {
-    return realpathSync(file);
-  } catch {
-    return resolve(file);
+    return check(resolve(file));
+  } catch (error) {
+    return `it cannot be looked at: ${(error as Error).message}`;
   }
 }
 
-/** In a sticky directory only owners rename and remove (inode(7)). */
-function mayChange(stat: Stats, { uid, gid, groups }: User): string | undefined {
+/** In a sticky directory only owners rename and remove (inode(7)); everybody may write to a link's mode, and nobody to a link. */
+function mayChange(path: string, stat: Stats, { name, uid, gid, groups }: User): string | undefined {
   const sticky = stat.isDirectory() && (stat.mode & 0o1000) !== 0;
-  if (stat.uid === uid) return "belongs to it";
-  if ((stat.mode & 0o020) !== 0 && !sticky && (stat.gid === gid || groups.includes(stat.gid))) return "belongs to a group of it, and may be written by that";
-  return (stat.mode & 0o002) !== 0 && !sticky ? "may be written by everybody" : undefined;
+  const because = (why: string): string => `user ${name} could change it: ${path} ${why}`;
+  if (stat.uid === uid) return because("belongs to it");
+  if (stat.isSymbolicLink()) return undefined;
+  if ((stat.mode & 0o020) !== 0 && !sticky && (stat.gid === gid || groups.includes(stat.gid)))
+    return because("belongs to a group of it, and may be written by that");
+  return (stat.mode & 0o002) !== 0 && !sticky ? because("may be written by everybody") : undefined;
 }

@@ -17,13 +17,13 @@ export interface Calls {
   removeDirectory: (directory: string) => void;
   /** Keep ready what makes the next start fast. */
   prepare: (ready: boolean) => void;
-  /** Give the user what root has left of the log of a declared workload. */
+  /** Give the user what root has left of the log of a declared workload, from the time before there was a user. */
   giveLog: (workload: string) => void;
   /** What is started is what the monitor itself has read of that replica, if it is of this revision. */
   start: (attempt: string, replica: string, revision: string, startedAt: string) => Promise<void>;
   signal: (attempt: string, pid: number, signal: string) => Promise<void>;
   signalAll: (path: string, signal: string) => Promise<void>;
-  /** `handler`: its JSON; timeout in ms. */
+  /** `handler`: its JSON; timeout in ms, at most what the manifest says. */
   handle: (attempt: string, handler: string, timeout: number) => Promise<Result>;
   kill: (path: string) => Promise<void>;
   release: (attempt: string, holder: number) => Promise<void>;
@@ -43,7 +43,12 @@ export interface Calls {
 export type Call = keyof Calls;
 
 type Check = (word: unknown) => boolean;
-const text: Check = (word) => typeof word === "string" && !word.includes("\0");
+const textUpTo =
+  (most: number): Check =>
+  (word) =>
+    typeof word === "string" && word.length <= most && !word.includes("\0");
+/** PATH_MAX; and room for the JSON of an image or a command. */
+const [text, json] = [textUpTo(4096), textUpTo(256 * 1024)];
 const pid: Check = (word) => Number.isSafeInteger(word) && (word as number) > 1;
 const texts: Check = (word) => Array.isArray(word) && word.every(text);
 const flag: Check = (word) => typeof word === "boolean";
@@ -61,14 +66,14 @@ const SHAPES: { readonly [K in Call]: readonly Check[] } = {
   start: [text, text, text, (word) => typeof word === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(word)],
   signal: [text, pid, text],
   signalAll: [text, text],
-  handle: [text, text, (word) => typeof word === "number" && word > 0 && word <= LONGEST_TIMEOUT],
+  handle: [text, json, (word) => typeof word === "number" && word > 0 && word <= LONGEST_TIMEOUT],
   kill: [text],
   release: [text, pid],
   hold: [text, pid],
   void: [text],
   sweep: [],
-  imageState: [text],
-  prepareImage: [text],
+  imageState: [json],
+  prepareImage: [json],
   images: [],
   forgiveImages: [texts],
   removeImage: [text],
@@ -99,7 +104,7 @@ export function parseCall(line: string): readonly [Call, ...unknown[]] | undefin
   return words.length === shape.length && shape.every((check, index) => check(words[index])) ? [call as Call, ...words] : undefined;
 }
 
-/** What became of a call. `later`: the number under which that is told over the other channel. */
+/** What became of a call. `later`: the number under which that is told on the other descriptor. */
 export type Reply = { readonly ok: unknown } | { readonly error: { readonly message: string; readonly code?: string } } | { readonly later: number };
 
 /** How the end of a call is told that took its time. */
@@ -108,20 +113,23 @@ export interface Later {
   readonly reply: Reply;
 }
 
+/** Characters of a message: part of it may be the controller's own words. */
+const LONGEST_MESSAGE = 2000;
+
 export const errorReply = (error: unknown): Reply => {
   const { message, code } = error as NodeJS.ErrnoException;
-  return { error: { message, ...(code === undefined ? {} : { code }) } };
+  return { error: { message: message.slice(0, LONGEST_MESSAGE), ...(code === undefined ? {} : { code }) } };
 };
 
 /** Bytes before each reply: how long it is. */
 export const HEAD = 4;
 
-/** Replies have maps and sets in them. They go to whoever has less to say, so that nothing of the sort comes back. */
-export function encodeReply(reply: Reply): Buffer {
+/** Replies have maps and sets in them. They go to whoever has less to say; what comes from there is JSON. */
+export function encodeReply(reply: Reply | Later): Buffer {
   const body = serialize(reply);
   const head = Buffer.alloc(HEAD);
   head.writeUInt32BE(body.length);
   return Buffer.concat([head, body]);
 }
 
-export const decodeReply = (body: Buffer): Reply => deserialize(body) as Reply;
+export const decodeReply = (body: Buffer): Reply | Later => deserialize(body) as Reply | Later;

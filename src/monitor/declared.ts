@@ -3,7 +3,7 @@
  * nobody else (parser.ts); what comes of that is validated here.
  */
 import { join } from "node:path";
-import type { Machine } from "../cgroup/machine.ts";
+import type { EnvFileFact, Machine } from "../cgroup/machine.ts";
 import type { Host } from "../host/host.ts";
 import { type Look, ManifestDirectory } from "../host/manifestFiles.ts";
 import { readJson, replaceFile } from "../host/records.ts";
@@ -14,8 +14,8 @@ import type { Desired } from "../plan/desired.ts";
 import { factsFor, sameFacts } from "../reconcile/facts.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, type State } from "../reconcile/state.ts";
-import type { ParsedFile } from "./parser.ts";
-import { commandsOf } from "./permit.ts";
+import type { Parse, ParsedFile } from "./parser.ts";
+import { type Allowed, commandsOf } from "./permit.ts";
 
 interface Options {
   readonly host: Host;
@@ -25,7 +25,7 @@ interface Options {
   readonly ownDirectory: string;
   /** Who must not be able to change manifests. */
   readonly user: User;
-  readonly parse: (contents: readonly FileContent[]) => Promise<readonly ParsedFile[]>;
+  readonly parse: Parse;
   readonly warn: (message: string) => void;
 }
 
@@ -36,7 +36,7 @@ export class Declared {
   desired: Desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
   machine: Machine;
   /** The commands of hooks and probes that were ever declared for a workload: what runs may be of an earlier revision. */
-  readonly commands = new Map<string, Set<string>>();
+  readonly commands = new Map<string, Map<string, Allowed>>();
   private readonly options: Options;
   private readonly files: ManifestDirectory;
   private readonly set: ManifestSet;
@@ -77,7 +77,7 @@ export class Declared {
       return undefined;
     }
     const changed = this.set.update(contents, { calm: found.calmIn === 0 });
-    const machine = factsFor(host, this.set.manifests, this.machine);
+    const machine = this.withTrusted(factsFor(host, this.set.manifests, this.machine), known);
     if (changed !== undefined || !sameFacts(this.machine, machine)) this.load(machine);
     return found.again ?? (this.set.lingers ? found.calmIn : undefined);
   }
@@ -102,15 +102,31 @@ export class Declared {
   private remember(resources: Desired["resources"]): void {
     for (const resource of resources.values()) {
       if (resource.kind !== "Workload") continue;
-      const known = this.commands.get(resource.name) ?? new Set();
+      const known = this.commands.get(resource.name) ?? new Map<string, Allowed>();
       this.commands.set(resource.name, known);
-      for (const command of commandsOf(resource.run)) known.add(command);
+      for (const [command, allowed] of commandsOf(resource.run)) known.set(command, allowed);
     }
   }
 
   /** Forgets the commands of workloads that are neither declared nor there. */
   forget(isThere: (workload: string) => boolean): void {
     for (const name of this.commands.keys()) if (!this.desired.resources.has(`Workload/${name}`) && !isThere(name)) this.commands.delete(name);
+  }
+
+  /** What else manifests say by what stands in other files. Images are known by their digest. */
+  private withTrusted(machine: Machine, known: Map<string, string | undefined>): Machine {
+    const { user } = this.options;
+    const envFiles = [...machine.envFiles].map(([file, fact]): [string, EnvFileFact] => {
+      const problem = fact && whyUntrusted(file, user, known);
+      return [file, problem === undefined ? fact : { problem }];
+    });
+    const { confinement } = machine;
+    if (!confinement) return { ...machine, envFiles: new Map(envFiles) };
+    const profiles = Object.entries(confinement.seccompProfiles).map(([file, fact]) => {
+      const problem = whyUntrusted(file, user, known);
+      return [file, problem === undefined ? fact : { problem: `is not used: ${problem}` }] as const;
+    });
+    return { ...machine, envFiles: new Map(envFiles), confinement: { ...confinement, seccompProfiles: Object.fromEntries(profiles) } };
   }
 
   private readonly distrusted = new Map<string, FileContent>();

@@ -8,6 +8,7 @@ import { type CgroupPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts
 import type { Tree } from "../host/tree.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "../plan/desired.ts";
 import type { ObservedAttempt } from "../plan/observed.ts";
+import { LONGEST_HOOK } from "../plan/replica.ts";
 
 /** A file or directory of a cgroup tree, as a controller names it. */
 export interface Spot {
@@ -100,11 +101,22 @@ export function whyNotPlaced({ path }: Spot, pid: string, attempts: readonly Obs
   return known || members.some((member) => String(member) === pid) ? undefined : "it is no process that was started there";
 }
 
-export function whyNotStarted(attempt: string, replica: DesiredReplica | undefined, revision: string): string | undefined {
+/** So many attempts of a replica may wait to be let go of: each is a process outside of every limit. */
+const MOST_ATTEMPTS = 3;
+
+/** `attempts`: those of the replica, but for what is being let go of. */
+export function whyNotStarted(
+  attempt: string,
+  replica: DesiredReplica | undefined,
+  revision: string,
+  attempts: readonly ObservedAttempt[],
+): string | undefined {
   if (!replica) return "no manifest declares that replica";
   if (!isAttempt(attempt) || !attempt.startsWith(`${replica.id}@`)) return "that is no name of an attempt of it";
   if (replica.revision !== revision) return "the manifest declares another revision of it";
-  return replica.obstacle;
+  if (replica.obstacle !== undefined) return replica.obstacle;
+  if (attempts.some(({ id, holder, main }) => id === attempt || (holder && !main?.exited))) return "it runs already, or is about to";
+  return attempts.length >= MOST_ATTEMPTS ? "too many attempts of it were not let go of" : undefined;
 }
 
 export function whyNotReleased(found: ObservedAttempt | undefined): string | undefined {
@@ -112,8 +124,27 @@ export function whyNotReleased(found: ObservedAttempt | undefined): string | und
   return found.main && !found.main.exited ? "its main process runs" : undefined;
 }
 
+/** How long a declared command may take, ms, and how many of it at a time. */
+export interface Allowed {
+  readonly timeout: number;
+  readonly atOnce: number;
+}
+
 /** The commands of a workload's hooks and probes, as text. */
-export function commandsOf(run: RunSpec): string[] {
-  const handlers: (Handler | undefined)[] = [run.postStart, run.preStop, ...Object.values(run.probes).map((probe) => probe?.handler)];
-  return handlers.flatMap((handler) => (handler && "exec" in handler ? [JSON.stringify(handler)] : []));
+export function commandsOf(run: RunSpec): ReadonlyMap<string, Allowed> {
+  const probes = Object.values(run.probes).filter((probe) => probe !== undefined);
+  const grace = Math.max(run.gracePeriodSeconds, ...probes.map((probe) => probe.gracePeriodSeconds ?? 0)) * 1000;
+  const declared: (readonly [Handler | undefined, number])[] = [
+    [run.postStart, LONGEST_HOOK],
+    [run.preStop, grace],
+    ...probes.map((probe) => [probe.handler, probe.timeoutSeconds * 1000] as const),
+  ];
+  const commands = new Map<string, Allowed>();
+  for (const [handler, timeout] of declared) {
+    if (!handler || !("exec" in handler)) continue;
+    const text = JSON.stringify(handler);
+    const { timeout: longest = 0, atOnce = 0 } = commands.get(text) ?? {};
+    commands.set(text, { timeout: Math.max(longest, timeout), atOnce: atOnce + 1 });
+  }
+  return commands;
 }

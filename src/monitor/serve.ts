@@ -1,8 +1,14 @@
 /** Knows how a monitor listens to its controller: one line after the other, each answered before the next is read. */
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { encodeReply, LONGEST_CALL } from "./calls.ts";
+import { encodeReply, type Later, LONGEST_CALL } from "./calls.ts";
 import type { Monitor } from "./monitor.ts";
+
+/** Tells the end of a call that took its time; `told` hears when it has been taken. */
+export function tellLater(stream: Duplex, later: Later, told: () => void): void {
+  if (stream.writable) stream.write(encodeReply(later), told);
+  else told();
+}
 
 /** Ends with the stream. Rejects when the controller says more at once than any controller has to say. */
 export async function serve(stream: Duplex, monitor: Pick<Monitor, "answer">): Promise<void> {

@@ -139,7 +139,7 @@ function lookAfter(
 }
 
 /** A postStart hook that takes longer has failed, ms. */
-const LONGEST_HOOK = 600_000;
+export const LONGEST_HOOK = 600_000;
 
 /** What is to be known of a run: how to stop it as it was declared last, and how to tell how it is. */
 function currentOf(

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, mkdtempSync, rmSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { give, isRoots, shareDirectory } from "../../src/host/share.ts";
+import { giveDirectory, isShared, shareDirectory } from "../../src/host/share.ts";
 import { whyUntrusted } from "../../src/host/trust.ts";
 
 const USER = { name: "someone", uid: 12_345, gid: 12_346, groups: [12_346, 12_347] };
@@ -20,26 +20,36 @@ const at = (name: string): string => join(top, name);
 const ownerOf = (name: string): number => lstatSync(at(name)).uid;
 
 (asRoot ? describe : describe.skip)("as root", () => {
-  test("what root has left becomes the user's; what is root's own, linked, or somebody else's does not", () => {
-    for (const name of ["run", "run/replicas", "run/bundles", "elsewhere"]) mkdirSync(at(name));
-    for (const name of ["run/status.json", "run/replicas/a", "run/bundles/config.json", "run/other", "elsewhere/file", "elsewhere/two"])
+  test("what root has left becomes the user's once; what is root's own, linked, or somebody else's does not", () => {
+    for (const name of ["run", "run/replicas", "run/replicas/deep", "run/bundles", "elsewhere"]) mkdirSync(at(name));
+    for (const name of ["run/status.json", "run/replicas/a", "run/replicas/deep/b", "run/bundles/config.json", "run/other", "elsewhere/file", "elsewhere/two"])
       writeFileSync(at(name), "");
     chownSync(at("run/other"), 777, 777);
     linkSync(at("elsewhere/two"), at("run/two"));
     symlinkSync(at("elsewhere"), at("run/link"));
     symlinkSync(at("elsewhere/file"), at("run/replicas/link"));
-    shareDirectory(at("run"), USER, ["bundles", "monitor"]);
-    for (const name of ["status.json", "replicas", "other", "two", "link"]) give(at(`run/${name}`), USER);
+    const share = (): void => shareDirectory(at("run"), USER, ["bundles", "monitor"], ["replicas", "status.json", "other", "two", "link", "late"]);
+    expect(isShared(at("run"))).toBe(false);
+    share();
+    expect(isShared(at("run"))).toBe(true);
     expect(["run", "run/bundles", "run/monitor", "run/bundles/config.json"].map(ownerOf)).toEqual([0, 0, 0, 0]);
     expect(["run/status.json", "run/replicas", "run/replicas/a"].map(ownerOf)).toEqual([USER.uid, USER.uid, USER.uid]);
-    expect(["run/other", "run/two", "run/link", "elsewhere", "elsewhere/file", "elsewhere/two", "run/replicas/link"].map(ownerOf)).toEqual([
-      777, 0, 0, 0, 0, 0, 0,
-    ]);
+    expect(["run/other", "run/two", "run/link", "run/replicas/link", "run/replicas/deep/b"].map(ownerOf)).toEqual([777, 0, 0, 0, 0]);
+    expect(["elsewhere", "elsewhere/file", "elsewhere/two"].map(ownerOf)).toEqual([0, 0, 0]);
     expect(statSync(at("run")).mode & 0o7777).toBe(0o1775);
     expect(statSync(at("run")).gid).toBe(USER.gid);
-    // Once more changes nothing.
-    shareDirectory(at("run"), USER, ["bundles", "monitor"]);
-    expect([isRoots(at("run")), isRoots(at("run/replicas")), isRoots(at("run/nothing"))]).toEqual([true, false, false]);
+    // What appears there later was put there by whoever may write there: a file of root's, moved.
+    writeFileSync(at("run/late"), "");
+    share();
+    expect(ownerOf("run/late")).toBe(0);
+  });
+
+  test("of a log directory of root's, the user gets what has the names of logs; of a file in its place, nothing", () => {
+    for (const name of ["log", "log/web"]) mkdirSync(at(name));
+    for (const name of ["log/web/web.0.log", "log/web/secret", "log/db"]) writeFileSync(at(name), "");
+    const isLog = (name: string): boolean => name.endsWith(".log");
+    for (const name of ["log/web", "log/db", "log/nothing"]) giveDirectory(at(name), USER, isLog);
+    expect(["log/web", "log/web/web.0.log", "log/web/secret", "log/db"].map(ownerOf)).toEqual([USER.uid, USER.uid, 0, 0]);
   });
 
   test("what the user could put something else in the place of is not shared", () => {
@@ -78,6 +88,14 @@ const ownerOf = (name: string): number => lstatSync(at(name)).uid;
     writeFileSync(at("theirs/b.yaml"), "");
     symlinkSync(at("theirs/b.yaml"), at("dir/b.yaml"));
     expect(whyUntrusted(at("dir/b.yaml"), USER)).toMatch(/theirs/);
+    // By way of a link that the user could turn elsewhere, from a directory that is a link itself.
+    symlinkSync(at("dir/a.yaml"), at("theirs/hop"));
+    symlinkSync("../theirs/hop", at("dir/c.yaml"));
+    symlinkSync(at("dir"), at("way"));
+    expect(whyUntrusted(at("way/c.yaml"), USER)).toMatch(/theirs belongs to it/);
+    expect(whyUntrusted(at("way/a.yaml"), USER)).toBeUndefined();
+    symlinkSync("loop", at("loop"));
+    expect(whyUntrusted(at("loop"), USER)).toMatch(/too many links/);
     expect(whyUntrusted(at("dir/nothing"), USER)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 /** `run --user`: a controller without any privilege, a monitor that keeps root and does what manifests make necessary, and nothing else. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
@@ -50,7 +50,8 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     expect(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map((set) => Number(status[set]))).toEqual([0, 0, 0, 0, 0]);
     expect(status["NoNewPrivs"]).toBe("1");
     expect(statusOf(child.pid ?? 0)["Uid"]?.startsWith("0")).toBe(true);
-    // No terminal of root's.
+    // No terminal of root's, and nothing that leads to one.
+    for (const descriptor of [1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${descriptor}`)).toMatch(/^(pipe|socket):/);
     expect(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[4]).toBe("0");
 
     expect(limit()).toBe("40");
@@ -124,18 +125,55 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     await until("the controller goes too", () => !existsSync(`/proc/${unprivileged}`));
     expect(live.pid("web")).toBe(pid);
 
-    // Root alone, and back: what either has left is the other's.
+    // Root alone does not go by what the user could have written; and says what to do.
+    const { code, stderr } = live.holdfast("run");
+    expect(code).toBe(1);
+    const way = /cd \/.*$/.exec(stderr.trim())?.[0] ?? "false";
+    expect(stderr).toContain("is shared with the user of run --user");
+    expect(live.holdfast("apply").stderr).toContain("is shared with the user of run --user");
+    expect(spawnSync("sh", ["-c", way], { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
     const third = await live.started(undefined);
     expect(live.pid("web")).toBe(pid);
     await end(third.child, "SIGTERM");
+    // What root has left is the user's.
     const { child, told } = await started(undefined);
     expect(live.pid("web")).toBe(pid);
     process.kill(pid, "SIGTERM");
     await until("its end is told", () => told("Error").some((line) => line.includes("exit code 3")));
     await until("it is started again", () => told("Started").length > 0);
-    const code = new Promise((resolve) => child.once("exit", resolve));
+    const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
-    expect(await code).toBe(0);
+    expect(await ended).toBe(0);
+  });
+
+  test("a signal before the controller is there ends it in order", async () => {
+    live.write(group("batch"));
+    const { child, output } = live.controller("--user", USER);
+    await until("the monitor has its lock", () => readdirSync(live.cgroup("", "")).some((name) => name.startsWith(".controller")));
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    expect(readdirSync(live.cgroup("", "")).filter((name) => name.startsWith(".controller"))).toEqual([]);
+    expect(output()).not.toContain("Error");
+  });
+
+  test("the parser is nobody's: no process of the controller's user can touch it", async () => {
+    await started(group("batch", "{limits: {pids.max: 40}}"));
+    const seen: Record<string, string>[] = [];
+    live.write(group("batch", "{limits: {pids.max: 41}}"));
+    await until("the edit is in force", () => {
+      for (const name of readdirSync("/proc").filter((each) => /^\d+$/.test(each))) {
+        const line = textOf(`/proc/${name}/cmdline`) ?? "";
+        if (line.includes("parse-manifests") && !line.includes("setpriv")) seen.push(statusOf(Number(name)));
+      }
+      return limit() === "41";
+    });
+    expect(seen.length).toBeGreaterThan(0);
+    for (const { Uid = "", Gid = "", CapEff, NoNewPrivs } of seen) {
+      expect(new Set(Uid.split("\t")).size).toBe(1);
+      for (const ids of [Uid, Gid]) expect([0, UID]).not.toContain(Number(ids.split("\t")[0]));
+      expect([Number(CapEff), NoNewPrivs]).toEqual([0, "1"]);
+    }
   });
 
   test("a manifest that the user could change is not followed; nor is one that breaks forgotten", async () => {
@@ -205,7 +243,16 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
         files: [secret, "/proc/sys/kernel/core_pattern", "/etc/passwd", join(live.runDirectory, "link"), join(live.runDirectory, "monitor", "declared.json")],
         controller: [["facts"], ["write", join(live.cgroup("pids", "grp"), "pids.max"), "40"], ["giveLog", "web"]],
       };
-      writeFileSync(join(live.directory, "targets.json"), JSON.stringify(targets));
+      const attack = (what: typeof targets) => {
+        writeFileSync(join(live.directory, "targets.json"), JSON.stringify(what));
+        const { status, stderr } = spawnSync(process.execPath, ["test/support/hostile.js", "run", "--user", USER, "--log-format", "json", ...live.options], {
+          encoding: "utf8",
+          timeout: 240_000 * PATIENCE,
+        });
+        expect(stderr).not.toContain("Error");
+        expect(status).toBe(0);
+        return JSON.parse(readFileSync(join(live.runDirectory, "attack.json"), "utf8"));
+      };
       const world = (): unknown => ({
         secret: readFileSync(secret, "utf8"),
         passwd: readFileSync("/etc/passwd", "utf8"),
@@ -220,13 +267,7 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
         ),
       });
       const before = world();
-      const attack = spawnSync(process.execPath, ["test/support/hostile.js", "run", "--user", USER, "--log-format", "json", ...live.options], {
-        encoding: "utf8",
-        timeout: 240_000 * PATIENCE,
-      });
-      expect(attack.stderr).not.toContain("Error");
-      expect(attack.status).toBe(0);
-      const { refused, accepted, honest, uid } = JSON.parse(readFileSync(join(live.runDirectory, "attack.json"), "utf8"));
+      const { refused, accepted, honest, uid } = attack(targets);
       expect(uid).toBe(UID);
       expect(accepted).toEqual([]);
       expect(refused).toBe(10_000);
@@ -234,6 +275,34 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
       expect(world()).toEqual(before);
       expect(live.pid("web")).toBe(pid);
       expect(existsSync("/tmp/holdfast-evil")).toBe(false);
+
+      // What it may do to a declared workload: end it, and start it once.
+      const now = new Date().toISOString();
+      const start = (attempt: string) => ["start", attempt, "web@0", "$REVISION", now];
+      const second = attack({
+        ...targets,
+        calls: 0,
+        controller: [
+          ["signal", "$ATTEMPT", "$MAIN", "SIGKILL"],
+          ["sleep", "1000"],
+          start("$ATTEMPT"),
+          start("web@0@again1"),
+          start("web@0@again2"),
+          ["sleep", "1000"],
+          start("web@0@again3"),
+        ],
+      });
+      const errors = second.honest.map((reply: { error?: { message: string } }) => reply.error?.message);
+      expect(errors).toEqual([
+        undefined,
+        undefined,
+        expect.stringContaining("runs already"),
+        undefined,
+        expect.stringContaining("being started"),
+        undefined,
+        expect.stringContaining("runs already"),
+      ]);
+      expect(live.procs("", "grp/web@0").length).toBe(1);
     } finally {
       await elsewhere.close();
     }

@@ -1,6 +1,6 @@
 /** Confined workloads where only runc is installed: the controller sees a file in crun's place that it cannot execute. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
@@ -17,6 +17,7 @@ const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
   let live: Live;
   beforeEach(() => {
     live = new Live();
+    chmodSync(live.directory, 0o755);
     live.through = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind /dev/null "$0" && exec "$@"', crun || "/dev/null"];
   });
   afterEach(() => live.close());
@@ -39,12 +40,14 @@ const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
     const spec = `{confined: true, user: nobody, limits: {pids.max: 20}, securityContext: {allowPrivilegeEscalation: false}, backoff: {initial: 100ms},
       initCommands: [{name: one, command: [sh, -c, 'echo init']}],
       readinessProbe: {exec: {command: [grep, -q, 'Seccomp:.*2', /proc/self/status]}, periodSeconds: 1},
-      command: [sh, -c, 'id -u; ls /proc | grep -c "^[0-9]"; cat /dev/kmsg; unshare -U true; sleep 2; exit 9']}`;
+      command: [sh, -c, 'id -u; ls /proc | grep -c "^[0-9]"; cat /dev/kmsg; unshare -U true; while [ ! -e /srv/go ]; do sleep 0.1; done; exit 9'],
+      volumes: [{hostPath: ${live.directory}, mountPath: /srv, readOnly: true}]}`;
     const { told } = await live.started(workload("boxed", spec));
     await until("it is ready", () => told("Ready").length > 0);
     const status = inside(live.pid("boxed"));
     expect([status["Seccomp"], status["NoNewPrivs"], Number(`0x${status["CapEff"]}`), status["NSpid"]?.split("\t").at(-1)]).toEqual(["2", "1", 0, "1"]);
     expect(readFileSync(`/proc/${live.pid("boxed")}/cgroup`, "utf8")).toContain(`/${live.root}/boxed@0/`);
+    live.write("x", "../go");
     await until("its exit code is told", () => told("Error").some((line) => line.includes("exit code 9")));
     await until("it is started again", () => told("Started").some((line) => line.includes("restart")));
     expect(live.log("boxed")).toContain("init\n65534\n");

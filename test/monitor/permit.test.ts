@@ -129,15 +129,22 @@ test("a replica is started as it is declared, and released when it is over", () 
   const { standing } = hostOf(2);
   const web = standing.desired.replicas.get("web@0");
   const revision = web?.revision ?? "";
-  expect(whyNotStarted("web@0@x1", web, revision)).toBeUndefined();
-  expect(whyNotStarted("web@0@x1", web, "other")).toMatch(/another revision/);
-  expect(whyNotStarted("web@0@x1", undefined, revision)).toMatch(/no manifest/);
-  for (const name of ["web@1@x1", "web@0@../x", "web@0@", "web@0@x1/..", "web@0"]) expect(whyNotStarted(name, web, revision)).toMatch(/no name/);
-  expect(whyNotStarted("web@0@x1", web && { ...web, obstacle: "not now" }, revision)).toBe("not now");
+  expect(whyNotStarted("web@0@x1", web, revision, [])).toBeUndefined();
+  expect(whyNotStarted("web@0@x1", web, "other", [])).toMatch(/another revision/);
+  expect(whyNotStarted("web@0@x1", undefined, revision, [])).toMatch(/no manifest/);
+  for (const name of ["web@1@x1", "web@0@../x", "web@0@", "web@0@x1/..", "web@0"]) expect(whyNotStarted(name, web, revision, [])).toMatch(/no name/);
+  expect(whyNotStarted("web@0@x1", web && { ...web, obstacle: "not now" }, revision, [])).toBe("not now");
   expect(whyNotReleased(attempt({ pid: 7, exited: false }))).toMatch(/runs/);
   expect(whyNotReleased(attempt({ pid: 7, exited: true }))).toBeUndefined();
   expect(whyNotReleased(undefined)).toMatch(/no such/);
-  expect(web && commandsOf(web.resource.run)).toEqual(['{"exec":["/bin/true"]}']);
+  // While one runs, or is about to; under a name that is taken; with too many that nobody lets go of.
+  const started = (...attempts: ObservedAttempt[]): string | undefined => whyNotStarted("web@0@x2", web, revision, attempts);
+  expect(started(attempt({ pid: 7, exited: true }))).toBeUndefined();
+  expect(started(attempt({ pid: 7, exited: false }))).toMatch(/runs already/);
+  expect(started(attempt(undefined))).toMatch(/about to/);
+  expect(whyNotStarted("web@0@x1", web, revision, [attempt({ pid: 7, exited: true })])).toMatch(/runs already/);
+  expect(started(...Array<ObservedAttempt>(3).fill(attempt({ pid: 7, exited: true })))).toMatch(/too many/);
+  expect([...(web ? commandsOf(web.resource.run) : [])]).toEqual([['{"exec":["/bin/true"]}', { timeout: 1000, atOnce: 1 }]]);
 });
 
 test("names of attempts and of replicas' cgroups", () => {

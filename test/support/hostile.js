@@ -221,5 +221,10 @@ for (let index = 0; index < calls; index++) {
   else accepted.push({ line: line.slice(0, 300), reply: JSON.stringify(reply).slice(0, 200) });
 }
 // What manifests make necessary is done all the same.
-const honest = controller.map((words) => call(...words));
+const meanings = { $ATTEMPT: attempt.id, $MAIN: main, $REVISION: attempt.meta.revision };
+const honest = controller.map(([name, ...words]) => {
+  if (name !== "sleep") return call(name, ...words.map((word) => meanings[word] ?? word));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(words[0]));
+  return {};
+});
 writeFileSync(join(optionOf("--run-dir"), "attack.json"), JSON.stringify({ refused, accepted, honest, uid: process.getuid() }));
