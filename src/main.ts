@@ -72,12 +72,18 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .addOption(imageOption)
     .addOption(pruneOption)
     .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
-  verb("audit", "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nExit code: 0 clean, 1 drift, 2 error.", [
-    "audit",
-    "audit -f manifests -o json",
-  ])
+  verb(
+    "audit [what]",
+    "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nverify-log: whether the audit log is what was written.\nExit code: 0 clean, 1 drift (or a flaw), 2 error.",
+    ["audit", "audit -f manifests -o json", "audit verify-log"],
+  )
+    .option("--head <hash>", "verify-log: the hash of a line that must be there (default: the last one that the run directory knows of)")
     .addOption(text(true))
-    .action(async (options) => done((await import("./cli/audit.ts")).audit(options)));
+    .action(async (what: string | undefined, options) => {
+      if (what === undefined) return done((await import("./cli/audit.ts")).audit(options));
+      if (what !== "verify-log") throw new InvalidArgumentError(`audit: expected verify-log, found ${what}`);
+      done((await import("./cli/verifyLog.ts")).verify(options));
+    });
   verb("get [kind] [name]", "Show objects and how they are: limitgroups (lg), workloads (wl).", ["get", "get workloads -o wide", "get lg batch -o yaml"])
     .addOption(text(false))
     .action(async (kind, name, options) => done(await (await import("./cli/get.ts")).get(kind, name, options)));

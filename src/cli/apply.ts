@@ -5,10 +5,11 @@ import { RootInUse } from "../host/lock.ts";
 import { begun, isAlive } from "../plan/health.ts";
 import { IMAGES } from "../plan/image.ts";
 import type { Plan } from "../plan/plan.ts";
+import { auditorOf } from "../reconcile/auditor.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { saveController } from "../reconcile/state.ts";
 import { Account } from "./account.ts";
-import { type GlobalOptions, openEngine, refuseShared, UsageError } from "./context.ts";
+import { type GlobalOptions, openEngine, placesOf, refuseShared, UsageError } from "./context.ts";
 import { note, plural } from "./print.ts";
 
 /** How often a stop in progress is looked at, ms. */
@@ -21,6 +22,7 @@ export async function apply(options: GlobalOptions & { prune?: string }): Promis
   const started = Date.now();
   const { engine, directory, host, unlock } = openEngine(options, {
     emit: (event) => account.event(event),
+    audit: auditorOf({ ...placesOf(options) }, note),
     forcePrune: options.prune === "force",
     lock: (opened) => lockOrExplain(opened.lock),
   });

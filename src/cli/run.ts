@@ -9,6 +9,7 @@ import { closeInherited } from "../host/inherited.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Channel } from "../monitor/channel.ts";
 import { privileged } from "../monitor/privileged.ts";
+import { auditorOf } from "../reconcile/auditor.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
@@ -70,7 +71,7 @@ export async function run(options: RunOptions): Promise<number> {
     teller.warn(`the run directory cannot be written: ${(error as Error).message}; the controller works without it`);
   }
   const state = loadState(runDirectory);
-  const engine = new Engine({ host, state, emit: teller.event });
+  const engine = new Engine({ host, state, emit: teller.event, ...(why === undefined ? { audit: auditorOf(host.options, teller.warn) } : {}) });
   const set = new ManifestSet(directory, { forcePrune: options.prune === "force", before: lastInForce(state) });
   const loop = new Loop({
     engine,

@@ -1,8 +1,9 @@
 /** Knows `holdfast run --user`: two processes, one that keeps root and does little, and one that does everything else without it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
+import { auditFiles } from "../host/auditLog.ts";
 import { whyNotWritable } from "../host/host.ts";
 import { shareDirectory } from "../host/share.ts";
 import { type User, whyUntrusted } from "../host/trust.ts";
@@ -22,7 +23,7 @@ import type { Teller } from "./teller.ts";
 /** In the run directory: root's alone is what containers are made from, and what the monitor remembers; the rest is the user's. */
 const MONITOR = "monitor";
 const OWN = ["bundles", "engine", "filters", MONITOR];
-const THEIRS = ["replicas", "restarts", "status.json", "controller.json"];
+const THEIRS = ["replicas", "restarts", "status.json", "controller.json", "audit.json"];
 
 type SplitOptions = RunOptions & { readonly user: string };
 
@@ -30,7 +31,12 @@ export async function runSplit(options: SplitOptions, places: Places, directory:
   const user = checked(options, places, directory);
   const share = (): void => {
     shareDirectory(places.runDirectory, user, OWN, THEIRS);
-    shareDirectory(places.logDirectory, user);
+    shareDirectory(
+      places.logDirectory,
+      user,
+      [],
+      auditFiles(places.logDirectory, places.root).map((file) => basename(file)),
+    );
   };
   try {
     share();

@@ -16,6 +16,7 @@ import type { Findings } from "../plan/health.ts";
 import { type Plan, plan } from "../plan/plan.ts";
 import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
+import type { Auditor } from "./auditor.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
@@ -36,6 +37,7 @@ export interface EngineOptions {
   readonly state?: State;
   readonly emit?: (event: Event) => void;
   readonly progress?: (outcome: Outcome) => void;
+  readonly audit?: Auditor;
 }
 
 export interface Convergence {
@@ -62,9 +64,11 @@ export class Engine {
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), wakes: new Map() };
   private readonly teller: Teller;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
+  private readonly audit: Auditor | undefined;
 
-  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress }: EngineOptions) {
+  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress, audit }: EngineOptions) {
     this.host = host;
+    this.audit = audit;
     this.progress = progress;
     this.machine = host.machine(mentions([]));
     this.restartAfter = restartRequests(host.options.runDirectory);
@@ -168,6 +172,7 @@ export class Engine {
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
     this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
     this.seen.note(decided, this.desired);
+    this.audit?.(outcomes, resourceOf);
     this.teller.tell(decided, outcomes, resourceOf);
     this.settle(decided, outcomes, scope);
   }
