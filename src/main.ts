@@ -47,16 +47,19 @@ export function buildProgram(done: (code: number) => void, completing = false): 
   verb("diff", "Show all that apply would do, and why. Changes nothing.\nExit code: 0 no differences, 1 differences, 2 error.", [
     "diff -f manifests",
     "diff -f manifests -o json | jq .actions",
+    "diff -f manifests --out plan.json",
   ])
     .addOption(text(true))
+    .option("--out <file>", "save the plan, for apply")
     .action(async (options) => done((await import("./cli/diff.ts")).diff(options)));
-  verb("apply", "Converge the machine once.\nExit code: 0 converged, 1 something was refused.", [
+  verb("apply [plan]", "Converge the machine once; with a plan that diff has saved, do that or nothing.\nExit code: 0 converged, 1 something was refused.", [
     "apply -f manifests",
+    "apply plan.json",
     "apply -f manifests --root holdfast-staging",
   ])
     .addOption(imageOption)
     .addOption(pruneOption)
-    .action(async (options) => done(await (await import("./cli/apply.ts")).apply(options)));
+    .action(async (plan, options) => done(await (await import("./cli/apply.ts")).apply(plan, options)));
   verb("run", "Run the controller: converge, watch, repair. Workloads outlive it.", [
     "run -f /etc/holdfast/manifests",
     "run --ephemeral -f manifests",

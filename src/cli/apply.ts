@@ -1,10 +1,14 @@
 /** Knows `holdfast apply`: converge once, with progress, and tell what was refused. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { closeInherited } from "../host/inherited.ts";
 import { RootInUse } from "../host/lock.ts";
+import { bootId } from "../host/procfs.ts";
+import { readJson } from "../host/records.ts";
 import { begun, isAlive } from "../plan/health.ts";
 import { IMAGES } from "../plan/image.ts";
 import type { Plan } from "../plan/plan.ts";
+import { movedSince, type SavedPlan } from "../plan/saved.ts";
 import { auditorOf } from "../reconcile/auditor.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { saveController } from "../reconcile/state.ts";
@@ -15,14 +19,41 @@ import { note, plural } from "./print.ts";
 /** How often a stop in progress is looked at, ms. */
 const LOOK_AGAIN = 100;
 
-export async function apply(options: GlobalOptions & { prune?: string }): Promise<number> {
+/** A plan that `diff --out` saved, of this root. */
+function readPlan(file: string, root: string): SavedPlan {
+  const plan = readJson(file) as Partial<SavedPlan> | undefined;
+  if (plan?.format !== 1 || !Array.isArray(plan.actions) || typeof plan.directory !== "string")
+    throw new UsageError(`${file} is no plan that diff --out has saved${existsSync(file) ? "" : " (it does not exist)"}`);
+  if (plan.root !== root) throw new UsageError(`${file} is a plan for the root cgroup ${plan.root}, and this is ${root} (--root)`);
+  return plan as SavedPlan;
+}
+
+/** Refuses what is not what was planned, and names it. */
+function approveAs(file: string, saved: SavedPlan): (plan: Plan) => void {
+  return ({ actions }) => {
+    const moved = saved.bootId === bootId() ? movedSince(saved, actions) : ["the machine has booted since"];
+    if (moved.length === 0) return;
+    const shown = moved.slice(0, MOST_SHOWN).map((line) => `\n  ${line}`);
+    const more = moved.length > MOST_SHOWN ? `\n  … and ${moved.length - MOST_SHOWN} more` : "";
+    throw new UsageError(
+      `${file} was made at ${saved.time}, and things have moved since; nothing was done:${shown.join("")}${more}\n(make it anew: holdfast diff --out ${file})`,
+    );
+  };
+}
+
+const MOST_SHOWN = 20;
+
+export async function apply(planFile: string | undefined, given: GlobalOptions & { prune?: string }): Promise<number> {
   closeInherited();
-  refuseShared(options);
+  refuseShared(given);
+  const saved = planFile === undefined ? undefined : readPlan(planFile, placesOf(given).root);
+  const options = saved && given.filename === undefined ? { ...given, filename: saved.directory } : given;
   const account = new Account();
   const started = Date.now();
   const { engine, directory, host, unlock } = openEngine(options, {
     emit: (event) => account.event(event),
     audit: auditorOf({ ...placesOf(options) }, note),
+    ...(saved && planFile !== undefined ? { approve: approveAs(planFile, saved) } : {}),
     forcePrune: options.prune === "force",
     lock: (opened) => lockOrExplain(opened.lock),
   });

@@ -1,14 +1,17 @@
 /** Knows `holdfast diff`: all that apply would do, and why. */
+import { resolve } from "node:path";
 import type { ObjectKey } from "../api/resource.ts";
+import { replaceFile } from "../host/records.ts";
 import { lineOf } from "../manifest/locate.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
 import { type FieldChange, fieldChanges } from "../plan/fieldChanges.ts";
 import type { Plan } from "../plan/plan.ts";
+import { type SavedPlan, savedActions } from "../plan/saved.ts";
 import { pointerOf } from "../plan/writes.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import type { ManifestSet } from "../reconcile/manifests.ts";
-import { type GlobalOptions, openEngine } from "./context.ts";
+import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
 import { actionList, note, out, plural, problemText } from "./print.ts";
 
 /** `manifests/a.yaml:7`: the manifest line behind an action. */
@@ -48,9 +51,30 @@ function changesIn(engine: Engine): (FieldChange & { readonly object: ObjectKey 
 /** 0 no differences, 1 differences, 2 when the manifests themselves are broken: then the differences are not the whole story. */
 const exitOf = (plan: Plan, set: ManifestSet): number => (set.manifests.problems.length > 0 ? 2 : plan.actions.length > 0 || plan.reported.length > 0 ? 1 : 0);
 
-export function diff(options: GlobalOptions & { output: "text" | "json" }): number {
-  const { engine, set } = openEngine(options);
+/** Writes a plan for `apply PLAN`, as a whole or not at all. */
+function save(file: string, plan: Plan, { host, machine }: Engine, directory: string): void {
+  const saved: SavedPlan = {
+    format: 1,
+    root: host.tree.root,
+    directory: resolve(directory),
+    bootId: machine.bootId,
+    time: new Date().toISOString(),
+    actions: savedActions(plan.actions),
+  };
+  try {
+    replaceFile(resolve(file), `${JSON.stringify(saved, null, 2)}\n`);
+  } catch (error) {
+    throw new UsageError(`--out: ${(error as Error).message}`, 2);
+  }
+  note(`saved to ${file}; holdfast apply ${file} does this, and nothing else`);
+}
+
+export function diff(options: GlobalOptions & { output: "text" | "json"; out?: string }): number {
+  const { engine, set, directory } = openEngine(options);
   const plan = withoutAdoption(engine.plan());
+  if (options.out !== undefined && set.manifests.problems.length > 0)
+    throw new UsageError("--out: manifests are broken (holdfast validate tells more): nothing is saved", 2);
+  if (options.out !== undefined) save(options.out, plan, engine, directory);
   const source = sourceIn(engine);
   if (options.output === "json") {
     const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));

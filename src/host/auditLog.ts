@@ -14,7 +14,7 @@ export interface Head {
 }
 
 /** The chain begins with that. */
-export const GENESIS = "0".repeat(64);
+const GENESIS = "0".repeat(64);
 /** A file is put aside when it is larger, bytes; and so many are kept. */
 const [LARGEST, MOST_FILES] = [10 * 1024 * 1024, 10];
 
@@ -28,13 +28,13 @@ export function auditFiles(logDirectory: string, root: string): string[] {
 
 export const headFile = (runDirectory: string): string => join(runDirectory, "audit.json");
 
-export const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** A line: the body, and its hash as the last field. */
 const lineOf = (body: string, hash: string): string => `${body.slice(0, -1)},"hash":"${hash}"}\n`;
 
 /** The body and the hash of a line; undefined when it is none. */
-export function parseLine(line: string): { readonly body: string; readonly hash: string } | undefined {
+function parseLine(line: string): { readonly body: string; readonly hash: string } | undefined {
   const [, front, hash] = /^(\{.*),"hash":"([0-9a-f]{64})"\}$/.exec(line) ?? [];
   return front === undefined || hash === undefined ? undefined : { body: `${front}}`, hash };
 }
@@ -127,7 +127,7 @@ function lastLine(file: string): string | undefined {
 }
 
 /** What is wrong with a log, and where. */
-export interface Flaw {
+interface Flaw {
   readonly file: string;
   readonly line: number;
   readonly message: string;

@@ -38,6 +38,8 @@ export interface EngineOptions {
   readonly emit?: (event: Event) => void;
   readonly progress?: (outcome: Outcome) => void;
   readonly audit?: Auditor;
+  /** Sees the first plan before anything of it is done; throws if it shall not be. */
+  readonly approve?: (plan: Plan) => void;
 }
 
 export interface Convergence {
@@ -65,10 +67,12 @@ export class Engine {
   private readonly teller: Teller;
   private readonly progress: ((outcome: Outcome) => void) | undefined;
   private readonly audit: Auditor | undefined;
+  private approve: ((plan: Plan) => void) | undefined;
 
-  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress, audit }: EngineOptions) {
+  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress, audit, approve }: EngineOptions) {
     this.host = host;
     this.audit = audit;
+    this.approve = approve;
     this.progress = progress;
     this.machine = host.machine(mentions([]));
     this.restartAfter = restartRequests(host.options.runDirectory);
@@ -152,6 +156,8 @@ export class Engine {
     for (let [round, asked] = [1, scope]; ; round++) {
       const looked = asked && withAllBelow(this.host, this.machine, this.desired, asked);
       const decided = this.plan(looked, round === 1 ? touched : undefined);
+      this.approve?.(decided);
+      this.approve = undefined;
       const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
