@@ -65,15 +65,13 @@ export class Engine {
   private readonly everywhere = new Set<CgroupPath>();
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), wakes: new Map() };
   private readonly teller: Teller;
-  private readonly progress: ((outcome: Outcome) => void) | undefined;
-  private readonly audit: Auditor | undefined;
-  private approve: ((plan: Plan) => void) | undefined;
+  private readonly hears: Pick<EngineOptions, "progress" | "audit">;
+  private approve: EngineOptions["approve"];
 
-  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, progress, audit, approve }: EngineOptions) {
+  constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, approve, ...hears }: EngineOptions) {
     this.host = host;
-    this.audit = audit;
+    this.hears = hears;
     this.approve = approve;
-    this.progress = progress;
     this.machine = host.machine(mentions([]));
     this.restartAfter = restartRequests(host.options.runDirectory);
     this.desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
@@ -158,7 +156,7 @@ export class Engine {
       const decided = this.plan(looked, round === 1 ? touched : undefined);
       this.approve?.(decided);
       this.approve = undefined;
-      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.progress, goOn);
+      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.hears.progress, goOn);
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
       for (const path of looked ?? this.everywhere) this.everywhere.delete(path);
@@ -178,7 +176,7 @@ export class Engine {
     const resourceOf = ({ owner }: Action): Resource | undefined => (owner ? this.desired.resources.get(owner) : undefined);
     this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
     this.seen.note(decided, this.desired);
-    this.audit?.(outcomes, resourceOf);
+    this.hears.audit?.(outcomes, resourceOf);
     this.teller.tell(decided, outcomes, resourceOf);
     this.settle(decided, outcomes, scope);
   }
