@@ -93,11 +93,15 @@ export function buildProgram(done: (code: number) => void, completing = false): 
   verb("describe <kind> [name]", "Show one object in full: limits, conditions, replicas, events.", ["describe workload web", "describe lg/batch"]).action(
     async (kind, name, options) => done(await (await import("./cli/get.ts")).describeObject(kind, name, options)),
   );
-  verb("explain [field]", "Tell what a field means, and which kernel files carry a limit.", [
+  verb("explain [what] [file]", "Tell what a field means, and which kernel files carry a limit; or what a limit of a cgroup comes to, and why.", [
     "explain",
     "explain workload.spec.backoff",
     "explain limitgroup.spec.limits.memory.max",
-  ]).action(async (field) => done((await import("./cli/explain.ts")).explain(field)));
+    "explain batch/web@0 memory.max",
+  ]).action(async (what: string | undefined, file: string | undefined, options) => {
+    if (what !== undefined && file !== undefined) return done(await (await import("./cli/explainValue.ts")).explainValue(what, file, options));
+    done((await import("./cli/explain.ts")).explain(what));
+  });
   verb(
     "logs <workload>",
     "Print what a workload wrote, since its last start.",

@@ -273,7 +273,7 @@ export interface Workload {
       soft: Rlimit;
       hard?: Rlimit;
     }[];
-    /** Docker's defaults at once: private pid, mount, network, ipc, uts and cgroup namespaces, Docker's 14 capabilities, the RuntimeDefault seccomp profile, a minimal /dev, masked and read-only paths below /proc and /sys, and no device but those. Without an image, the root file system is read-only and shows /usr and what programs need of /etc. Needs crun. */
+    /** Docker's defaults at once: private pid, mount, network, ipc, uts and cgroup namespaces, Docker's 14 capabilities, the RuntimeDefault seccomp profile, a minimal /dev, masked and read-only paths below /proc and /sys, and no device but those. Without an image, the root file system is read-only and shows /usr and what programs need of /etc. Needs crun or runc. */
     confined?: boolean;
     /** What the processes are allowed, with the names of a pod's securityContext; also without confined. */
     securityContext?: {

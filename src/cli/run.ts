@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
 import { isInternal } from "../cgroup/path.ts";
+import { engineDirectory } from "../host/bundle.ts";
 import { type Host, openSimulatedHost, type Privileged, whyNotWritable } from "../host/host.ts";
 import { closeInherited } from "../host/inherited.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
@@ -88,7 +89,9 @@ export async function run(options: RunOptions): Promise<number> {
     settled: () => teller.flush(),
   });
   const versions = inWords(host.base.controllers, ({ id }) => (host.base.tables.get(id)?.length ?? 0) > 0);
-  teller.say(`Holdfast converges the cgroup ${host.tree.root} to ${directory}: ${versions}, pid ${process.pid}, resync ${options.resync}`);
+  teller.say(
+    `Holdfast converges the cgroup ${host.tree.root} to ${directory}: ${versions}, pid ${options.monitored ? process.ppid : process.pid}, resync ${options.resync}`,
+  );
   const signal = nextSignal();
   try {
     // A first convergence can take long; a signal ends that too.
@@ -166,7 +169,7 @@ function removeTraces(host: Host): void {
       }
     }
   }
-  rmSync(host.options.runDirectory, { recursive: true, force: true });
+  for (const directory of [host.options.runDirectory, engineDirectory(host.options.runDirectory)]) rmSync(directory, { recursive: true, force: true });
   try {
     rmdirSync(dirname(host.options.runDirectory));
   } catch {

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { basename, join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { auditFiles } from "../host/auditLog.ts";
+import { engineDirectory } from "../host/bundle.ts";
 import { whyNotWritable } from "../host/host.ts";
-import { shareDirectory } from "../host/share.ts";
+import { ownDirectory, shareDirectory } from "../host/share.ts";
 import { type User, whyUntrusted } from "../host/trust.ts";
 import { nobodyElse, unprivileged, userNamed } from "../host/unprivileged.ts";
 import { CALLS, LATER } from "../monitor/channel.ts";
@@ -20,23 +21,20 @@ import { relay } from "./relay.ts";
 import type { RunOptions } from "./run.ts";
 import type { Teller } from "./teller.ts";
 
-/** In the run directory: root's alone is what containers are made from, and what the monitor remembers; the rest is the user's. */
-const MONITOR = "monitor";
-const OWN = ["bundles", "engine", "filters", MONITOR];
+/** What a controller keeps in the run directory. */
 const THEIRS = ["replicas", "restarts", "status.json", "controller.json", "audit.json"];
 
 type SplitOptions = RunOptions & { readonly user: string };
 
 export async function runSplit(options: SplitOptions, places: Places, directory: string, teller: Teller): Promise<number> {
   const user = checked(options, places, directory);
+  const engine = engineDirectory(places.runDirectory);
   const share = (): void => {
-    shareDirectory(places.runDirectory, user, OWN, THEIRS);
-    shareDirectory(
-      places.logDirectory,
-      user,
-      [],
-      auditFiles(places.logDirectory, places.root).map((file) => basename(file)),
-    );
+    // What containers are made from, and what the monitor remembers, is root's alone.
+    ownDirectory(engine, user);
+    shareDirectory(places.runDirectory, user, THEIRS);
+    const logs = auditFiles(places.logDirectory, places.root).map((file) => basename(file));
+    shareDirectory(places.logDirectory, user, logs);
   };
   try {
     share();
@@ -54,7 +52,7 @@ export async function runSplit(options: SplitOptions, places: Places, directory:
       host,
       directory,
       user,
-      ownDirectory: join(places.runDirectory, MONITOR),
+      ownDirectory: join(engine, "monitor"),
       parse: parseBy(() => unprivileged(nobodyElse(), [...program, "parse-manifests"]), asked.signal),
       warn: teller.warn,
     });

@@ -68,11 +68,13 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
 }
 
-/** The child that was forked first, and of a container its first process. */
+/** The child that was forked first, and of a container its first process: the one that the runtime has written down, or else the oldest that was adopted. */
 function childrenWith(holder: number, meta: AttemptMeta | undefined): readonly [ProcessStat | undefined, ProcessStat | undefined] {
-  const children = childrenOf(holder);
+  const [shell, ...adopted] = childrenOf(holder);
   const pid = meta?.container && pidOf(meta.container.bundle);
-  return [children[0] === undefined ? undefined : statOf(children[0]), pid !== undefined && children.includes(pid) ? statOf(pid) : undefined];
+  const oldest = (): number | undefined => adopted.toSorted((a, b) => (statOf(a)?.startTicks ?? 0) - (statOf(b)?.startTicks ?? 0))[0];
+  const container = pid === undefined ? meta?.container && oldest() : adopted.find((child) => child === pid);
+  return [shell === undefined ? undefined : statOf(shell), container === undefined ? undefined : statOf(container)];
 }
 
 /** Why there is no command, as the runtime tells it, or a look at the file. */

@@ -43,7 +43,6 @@ export class AuditLog {
   private readonly file: string;
   private readonly headFile: string;
   private head: Head | undefined;
-  private size = 0;
 
   constructor(file: string, head: string) {
     this.file = file;
@@ -63,18 +62,17 @@ export class AuditLog {
       text += lineOf(body, hash);
       head = { seq, hash };
     }
-    if (this.size > LARGEST) this.rotate();
+    const size = this.makeRoom();
     const descriptor = openSync(this.file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
     try {
       writeFileSync(descriptor, text);
     } catch (error) {
       // A full disk takes a part.
-      ftruncateSync(descriptor, this.size);
+      ftruncateSync(descriptor, size);
       throw error;
     } finally {
       closeSync(descriptor);
     }
-    this.size += Buffer.byteLength(text);
     this.head = head;
     replaceFile(this.headFile, JSON.stringify(head));
   }
@@ -83,20 +81,22 @@ export class AuditLog {
   private open(): Head {
     const known = readJson(this.headFile) as Head | undefined;
     const last = lastLine(this.file);
-    this.size = statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
     const parsed = last === undefined ? undefined : parseLine(last);
     const found = parsed && { seq: jsonOf(parsed.body)?.seq ?? 0, hash: parsed.hash };
-    if (!found) mkdirSync(dirname(this.file), { recursive: true, mode: 0o750 });
     // Lines that were taken away at the end stay missing: the chain goes on behind them.
     if (found && found.seq >= (known?.seq ?? 0)) return found;
     return known ?? { seq: 0, hash: GENESIS };
   }
 
-  private rotate(): void {
+  /** Puts the file aside when it is full; how large it is then. */
+  private makeRoom(): number {
+    const size = statSync(this.file, { throwIfNoEntry: false })?.size;
+    if (size === undefined) mkdirSync(dirname(this.file), { recursive: true, mode: 0o750 });
+    if (size === undefined || size <= LARGEST) return size ?? 0;
     for (let index = MOST_FILES - 2; index >= 1; index--)
       if (statSync(`${this.file}.${index}`, { throwIfNoEntry: false })) renameSync(`${this.file}.${index}`, `${this.file}.${index + 1}`);
     renameSync(this.file, `${this.file}.1`);
-    this.size = 0;
+    return 0;
   }
 }
 
@@ -186,5 +186,35 @@ function jsonOf(body: string): { readonly seq: number; readonly prev: string } |
     return typeof seq === "number" && typeof prev === "string" ? { seq, prev } : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The last line with all of these fields; undefined when there is none, or no log that can be read. */
+export function lastEntry(files: readonly string[], match: object): Readonly<Record<string, unknown>> | undefined {
+  const wanted = Object.entries(match);
+  for (const file of files.toReversed()) {
+    for (const line of textOf(file).split("\n").reverse()) {
+      // Most lines are about something else: they are not parsed.
+      if (line === "" || !wanted.every(([, value]) => line.includes(JSON.stringify(value)))) continue;
+      const entry = entryOf(line);
+      if (entry && wanted.every(([name, value]) => entry[name] === value)) return entry;
+    }
+  }
+  return undefined;
+}
+
+function entryOf(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
   }
 }

@@ -19,11 +19,16 @@ export interface Bundles {
   readonly filters: string;
 }
 
-export const bundlesIn = (runDirectory: string): Bundles => ({
-  directory: join(runDirectory, "bundles"),
-  state: join(runDirectory, "engine"),
-  filters: join(runDirectory, "filters"),
-});
+/**
+ * Beside the run directory, which may be deleted: what is removed here is removed from under running containers, whose mount points
+ * these are (a mount goes with its mount point, in every mount namespace).
+ */
+export const engineDirectory = (runDirectory: string): string => `${runDirectory}.engine`;
+
+export function bundlesIn(runDirectory: string): Bundles {
+  const directory = engineDirectory(runDirectory);
+  return { directory: join(directory, "bundles"), state: join(directory, "state"), filters: join(directory, "filters") };
+}
 
 /** The name that the runtime knows an attempt by, in letters that every OCI runtime allows. */
 export const idOf = (attempt: string): string => attempt.replaceAll("@", "+");

@@ -74,7 +74,8 @@ const isRunc = (engine: string): boolean => basename(engine) === "runc";
  * that S gets meanwhile lets no command begin. Only what makes the container is inside the workload's cgroups, so that
  * neither S counts there, nor what ends there ends S; and where the runtime looks after the cgroup not even that, because it
  * kills all that is inside when it fails. The container is made before the init commands run: what the runtime has then loaded
- * into the cgroup (devices on v2) holds for them too.
+ * into the cgroup (devices on v2) holds for them too. What it reads from is nothing, and not the host's /dev/null: the runtime
+ * gives that away too.
  */
 function script(launch: ContainerLaunch): string {
   const { attempt, engine, bundle, state, managed, view, wrap, inits, logOwner, filter } = launch;
@@ -97,6 +98,8 @@ function script(launch: ContainerLaunch): string {
   return `
 ${HOLD}
 ( exec 2>&3 3>&-
+  exec <<NOTHING
+NOTHING
   asked=
   trap "asked=1" HUP INT QUIT TERM
   { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null

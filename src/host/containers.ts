@@ -1,7 +1,7 @@
 /** Knows what is made before a container starts, and what goes when it has ended: its bundle, the devices of its cgroup. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Controllers, deviceHierarchy } from "../cgroup/hierarchy.ts";
 import { type Container, deviceRules, seccompOf } from "../oci/config.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
@@ -88,6 +88,7 @@ export class Containers {
     const seccomp = seccompOf(container);
     if (!seccomp) return undefined;
     const { filters } = this.bundles;
+    mkdirSync(dirname(filters), { recursive: true, mode: 0o711 });
     mkdirSync(filters, { recursive: true, mode: 0o700 });
     const { mtimeMs, size } = statSync(engine);
     return join(

@@ -37,6 +37,7 @@ const INSIDE = `${PLACE}\nexec "$@"\n`;
 
 async function executeInside(argv: readonly string[], container: ContainerMeta, timeout: number, procs: readonly string[]): Promise<Result> {
   const { bundle, engine, state, managed, view } = container;
+  if (!existsSync(bundle)) return { ok: false, message: `${bundle} is gone: nothing can be run in its container`, unasked: true };
   const file = writeProcess(bundle, argv);
   const log = `${file}.log`;
   // The runtime passes SIGTERM on; SIGKILL would end it alone.
@@ -80,10 +81,13 @@ async function endTree(leader: number): Promise<void> {
 function run(words: readonly string[], env: Readonly<Record<string, string>>, timeout: number, end: (pid: number) => void | Promise<void>): Promise<Result> {
   const child = spawn("/bin/sh", ["-c", ...words], {
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    // Not /dev/null: a runtime gives what a command reads from and writes to to the container's user.
+    stdio: ["pipe", "pipe", "pipe"],
     env: { PATH: DEFAULT_PATH, ...env },
     cwd: "/",
   });
+  child.stdin.on("error", () => {}); // it ends without reading
+  child.stdin.end();
   return new Promise((resolve) => {
     let output = "";
     let late = false;

@@ -91,7 +91,7 @@ export function fileRecords(directory: string, bootId: string): Records {
     lost: () => inode(folder) !== home,
     restore: () => {
       const there = inode(folder);
-      if (there !== home) for (const [replica, record] of known()) keep(replica, record);
+      if (there === undefined || there !== home) for (const [replica, record] of known()) keep(replica, record);
       home = inode(folder);
     },
     remove: (replica) => {

@@ -1,5 +1,5 @@
 /** Knows what people ask of the controller beside manifests: small files in the run directory, so that a request outlives it. */
-import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readJson, replaceFile } from "./records.ts";
 import { isShared } from "./share.ts";
@@ -16,7 +16,7 @@ export function requestRestart(runDirectory: string, workload: string, at: numbe
 function asOwner(directory: string, work: () => void): void {
   const owner = lstatSync(directory, { throwIfNoEntry: false });
   // Whoever shares the directory above could put anything there meanwhile.
-  if (!owner && isShared(dirname(directory))) throw new Error(`${directory} is missing: no controller has been at work`);
+  if (!owner && isShared(dirname(directory))) throw Object.assign(new Error(`no controller takes requests now: ${directory} is missing`), { exitCode: 1 });
   const foreign = owner !== undefined && owner.uid !== 0 && process.geteuid?.() === 0;
   if (foreign) process.setgroups?.([owner.gid]);
   if (foreign) process.setegid?.(owner.gid);
@@ -42,14 +42,18 @@ export function restartRequests(runDirectory: string): ReadonlyMap<string, numbe
 
 /** Forgets the request for a workload that is not declared any more. */
 export function forgetRestart(runDirectory: string, workload: string): void {
-  rmSync(join(folderOf(runDirectory), `${workload}.json`), { force: true });
+  try {
+    rmSync(join(folderOf(runDirectory), `${workload}.json`), { force: true });
+  } catch {
+    // Somebody else's file in somebody else's directory: it asks for what has been done.
+  }
 }
 
 /** The directory to watch; made if it is missing, where that is possible. */
 export function requestFolder(runDirectory: string): string {
   const folder = folderOf(runDirectory);
   try {
-    mkdirSync(folder, { recursive: true });
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
   } catch {
     // A run directory that cannot be written takes no requests either.
   }

@@ -12,17 +12,19 @@ export function isShared(directory: string): boolean {
   return stat !== undefined && (stat.mode & STICKY) !== 0 && (stat.mode & GROUP_WRITES) !== 0;
 }
 
+/** Makes a directory of root's alone. Throws when the user could put something else in its place. */
+export function ownDirectory(directory: string, user: User, mode = 0o711): void {
+  mkdirSync(directory, { recursive: true, mode });
+  const why = whyUntrusted(directory, user);
+  if (why !== undefined) throw new Error(`${directory} must be root's, and ${why}`);
+}
+
 /**
- * Makes it root's, sticky, and writable for the user's group. The directories of `own` in it are root's alone. What root has left by the
- * names of `theirs` before it was shared becomes the user's; later nothing does, because the user could have put it there.
- * Throws when the user could put something else in the place of any of them.
+ * Makes it root's, sticky, and writable for the user's group. What root has left by the names of `theirs` before it was shared becomes the user's; later nothing does, because the user could have put it there.
+ *
  */
-export function shareDirectory(directory: string, user: User, own: readonly string[] = [], theirs: readonly string[] = []): void {
-  for (const path of [directory, ...own.map((name) => join(directory, name))]) {
-    mkdirSync(path, { recursive: true, mode: path === directory ? 0o755 : 0o711 });
-    const why = whyUntrusted(path, user);
-    if (why !== undefined) throw new Error(`${path} must be root's, and ${why}`);
-  }
+export function shareDirectory(directory: string, user: User, theirs: readonly string[]): void {
+  ownDirectory(directory, user, 0o755);
   if (!isShared(directory)) for (const name of theirs) give(join(directory, name), user, () => true);
   within(directory, constants.O_DIRECTORY, (descriptor) => {
     fchownSync(descriptor, 0, user.gid);

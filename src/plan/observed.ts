@@ -193,7 +193,15 @@ export interface Ending {
 }
 
 /** A hook that was begun by this controller: still at work, or how it went. `killed`: not by the controller, so perhaps for memory. */
-export type TaskState = "running" | { readonly ok: true } | { readonly ok: false; readonly message: string; readonly killed?: boolean };
+export type TaskState = "running" | { readonly ok: true } | TaskFailure;
+
+/** `killed`: its command was, by SIGKILL. `unasked`: nothing could be run, which tells nothing of the workload. */
+interface TaskFailure {
+  readonly ok: false;
+  readonly message: string;
+  readonly killed?: boolean;
+  readonly unasked?: boolean;
+}
 
 export interface ObservedReplica {
   readonly attempts: readonly ObservedAttempt[];

@@ -92,6 +92,5 @@ function filesBeside(engine: Engine, changed: () => void): Companion {
 /** Requests are written in one piece: nothing needs to calm down. */
 function requests(runDirectory: string, changed: () => void): Companion {
   const watch = watchFiles(changed, 0);
-  const folder = requestFolder(runDirectory);
-  return { sync: () => watch.sync(new Set([`${folder}/*`])), close: () => watch.close() };
+  return { sync: () => watch.sync(new Set([`${requestFolder(runDirectory)}/*`])), close: () => watch.close() };
 }

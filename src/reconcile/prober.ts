@@ -67,6 +67,7 @@ export class Prober {
         const target = this.options.targetOf(id);
         if (target?.attempt !== attempt) return undefined;
         const result = await this.options.host.processes.handle(target, probe.handler, probe.timeoutSeconds * 1000);
+        if (!result.ok && result.unasked) return undefined;
         // If that was for want of memory, it is to be known that its main process has outlived it.
         if (!result.ok && result.killed) this.options.changed(path as CgroupPath);
         return result;

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, mkdtempSync, rmSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { giveDirectory, isShared, shareDirectory } from "../../src/host/share.ts";
+import { giveDirectory, isShared, ownDirectory, shareDirectory } from "../../src/host/share.ts";
 import { whyUntrusted } from "../../src/host/trust.ts";
 
 const USER = { name: "someone", uid: 12_345, gid: 12_346, groups: [12_346, 12_347] };
@@ -28,11 +28,11 @@ const ownerOf = (name: string): number => lstatSync(at(name)).uid;
     linkSync(at("elsewhere/two"), at("run/two"));
     symlinkSync(at("elsewhere"), at("run/link"));
     symlinkSync(at("elsewhere/file"), at("run/replicas/link"));
-    const share = (): void => shareDirectory(at("run"), USER, ["bundles", "monitor"], ["replicas", "status.json", "other", "two", "link", "late"]);
+    const share = (): void => shareDirectory(at("run"), USER, ["replicas", "status.json", "other", "two", "link", "late"]);
     expect(isShared(at("run"))).toBe(false);
     share();
     expect(isShared(at("run"))).toBe(true);
-    expect(["run", "run/bundles", "run/monitor", "run/bundles/config.json"].map(ownerOf)).toEqual([0, 0, 0, 0]);
+    expect(["run", "run/bundles", "run/bundles/config.json"].map(ownerOf)).toEqual([0, 0, 0]);
     expect(["run/status.json", "run/replicas", "run/replicas/a"].map(ownerOf)).toEqual([USER.uid, USER.uid, USER.uid]);
     expect(["run/other", "run/two", "run/link", "run/replicas/link", "run/replicas/deep/b"].map(ownerOf)).toEqual([777, 0, 0, 0, 0]);
     expect(["elsewhere", "elsewhere/file", "elsewhere/two"].map(ownerOf)).toEqual([0, 0, 0]);
@@ -55,12 +55,12 @@ const ownerOf = (name: string): number => lstatSync(at(name)).uid;
   test("what the user could put something else in the place of is not shared", () => {
     mkdirSync(at("theirs"));
     chownSync(at("theirs"), USER.uid, USER.gid);
-    expect(() => shareDirectory(at("theirs"), USER)).toThrow(/must be root's, and user someone could change it: .*theirs belongs to it/);
-    expect(() => shareDirectory(at("theirs/run"), USER)).toThrow(/theirs belongs to it/);
+    expect(() => shareDirectory(at("theirs"), USER, [])).toThrow(/must be root's, and user someone could change it: .*theirs belongs to it/);
+    expect(() => shareDirectory(at("theirs/run"), USER, [])).toThrow(/theirs belongs to it/);
     mkdirSync(at("run"));
     mkdirSync(at("run/bundles"));
     chownSync(at("run/bundles"), USER.uid, USER.gid);
-    expect(() => shareDirectory(at("run"), USER, ["bundles"])).toThrow(/bundles must be root's/);
+    expect(() => ownDirectory(at("run/bundles"), USER)).toThrow(/bundles must be root's/);
   });
 
   test("a file is trusted when neither it nor any directory above it is the user's to change", () => {

@@ -1,8 +1,9 @@
 /** What a confined workload is given and denied, looked at from inside: its own /proc, and attempts that must fail, with their errno. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { bundlesIn } from "../../src/host/bundle.ts";
 import { whyNotConfined } from "../support/confined.ts";
 import { end, Live, PATIENCE, sleep, until } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
@@ -112,7 +113,7 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       const lines = (await said(perl(tries))).trim().split("\n");
       expect(lines).toEqual(expected);
       // The second time the filter is one that was compiled before.
-      expect(readdirSync(join(live.runDirectory, "filters"))).toHaveLength(1);
+      expect(readdirSync(bundlesIn(live.runDirectory).filters)).toHaveLength(1);
       const again = (await said(`: again; ${perl(tries)}`)).trim().split("\n").slice(lines.length);
       expect(again).toEqual(expected);
       // Without the filter most of them fare otherwise: it is the filter that denies.
@@ -360,6 +361,45 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       expect(live.procs("", "w@0").length).toBeLessThanOrEqual(5);
     });
 
+    test("nothing of the host's is given to its user: what init commands, probes and hooks read from and write to is their own", async () => {
+      const owner = (): unknown => {
+        const { uid, gid, mode, ctimeMs } = statSync("/dev/null");
+        return { uid, gid, mode, ctimeMs };
+      };
+      const before = owner();
+      const { told } = await live.started(
+        workload(
+          "w",
+          `{command: [sh, -c, 'readlink /proc/self/fd/0; wc -c; sleep 300'], confined: true, user: nobody, initCommands: [{name: i, command: ["true"]}],
+            lifecycle: {postStart: {exec: {command: [cat]}}}, readinessProbe: {exec: {command: [cat]}, periodSeconds: 1}}`,
+        ),
+      );
+      await until("it is ready", () => told("Ready").length > 0);
+      // There is nothing to read, and somebody who says so.
+      await until("it has read", () => /^pipe:.*\n0\n$/.test(live.log("w")));
+      expect(owner()).toEqual(before);
+    });
+
+    test("goes on when the run directory is removed, and is known by its exit code all the same", async () => {
+      const spec = `{command: [sh, -c, 'until [ -e /v/go ]; do sleep 0.1 || exit 7; done; ls /usr >/dev/null || exit 8; exit 5'], confined: true, restartPolicy: Never,
+        volumes: [{hostPath: ${file("v")}, mountPath: /v}], livenessProbe: {exec: {command: ["true"]}, periodSeconds: 1, failureThreshold: 1}}`;
+      mkdirSync(file("v"), { recursive: true });
+      chmodSync(live.directory, 0o755);
+      const { told } = await live.started(workload("w", spec));
+      const pid = await until("it runs", () => live.pid("w"));
+      rmSync(live.runDirectory, { recursive: true, force: true });
+      await sleep(2500);
+      expect(live.pid("w")).toBe(pid);
+      expect(told("Unhealthy", "Killing")).toEqual([]);
+      // Nor is what the runtime needs to run a probe taken for the workload's end, when that goes too.
+      rmSync(bundlesIn(live.runDirectory).state, { recursive: true, force: true });
+      for (const name of readdirSync(bundlesIn(live.runDirectory).directory))
+        rmSync(join(bundlesIn(live.runDirectory).directory, name, "pid"), { force: true });
+      writeFileSync(join(file("v"), "go"), "");
+      await until("its exit code is told", () => told("Error").some((line) => line.includes("exit code 5")));
+      expect(told("Completed")).toEqual([]);
+    });
+
     test("its exit code or signal is known exactly, also when nobody looked", async () => {
       const { child } = await live.started(workload("w", "{command: [sh, -c, 'sleep 1; exit 41'], confined: true, restartPolicy: Never}"));
       await until("it runs", () => live.pid("w"));
@@ -391,12 +431,8 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       expect(JSON.stringify(live.view("w").status)).toContain("/nosuch/dir does not exist");
       await live.apply("");
       await live.settle("all is gone", () => !existsSync(live.cgroup("", "w@0")));
-      expect(
-        spawnSync("ls", ["-A", join(live.runDirectory, "bundles"), join(live.runDirectory, "engine")], { encoding: "utf8" })
-          .stdout.trim()
-          .split("\n")
-          .filter((line) => line.includes("w")),
-      ).toEqual([`${join(live.runDirectory, "bundles")}:`, `${join(live.runDirectory, "engine")}:`].filter((line) => line.includes("w")));
+      const { directory, state: states } = bundlesIn(live.runDirectory);
+      expect([...readdirSync(directory), ...readdirSync(states)].filter((name) => name.startsWith("w"))).toEqual([]);
     });
 
     test("init commands run inside before it, and a failed one is told", async () => {

@@ -1,9 +1,10 @@
 /** `run --user`: a controller without any privilege, a monitor that keeps root and does what manifests make necessary, and nothing else. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
+import { engineDirectory } from "../../src/host/bundle.ts";
 import { childrenOf } from "../../src/host/procfs.ts";
 import { whyNotConfined, whyNotImages } from "../support/confined.ts";
 import { makeRootfs } from "../support/image.ts";
@@ -83,7 +84,7 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     await until("its log is whole", () => live.log("boxed").includes("ended"));
     expect(live.log("boxed")).toBe(`init\n${UID}\nhooked\nstopping\nended\n`);
     // Its bundle is nobody's but root's, and goes with it.
-    expect(statSync(join(live.runDirectory, "bundles")).uid).toBe(0);
+    expect(statSync(join(engineDirectory(live.runDirectory), "bundles")).uid).toBe(0);
   });
 
   (whyNotImages === undefined ? test : test.skip)("what only root can read and make: env files, images, the kernel's log", async () => {
@@ -145,6 +146,25 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
+  });
+
+  test("the run and the log directory are made again when somebody removes them, for what runs and for restarts", async () => {
+    const { child, told, output } = await live.started(`${workload("web")}---\n${group("batch")}`, "--resync", "300ms", "--user", USER);
+    const pid = live.pid("web");
+    const isReady = (): boolean => live.holdfast("get", "workload", "web").stdout.includes("1/1");
+    await until("it is ready", isReady);
+    for (const directory of [live.runDirectory, live.logDirectory]) rmSync(directory, { recursive: true, force: true });
+    await until(
+      "the directories are there",
+      () => existsSync(join(live.runDirectory, "replicas", "web@0.json")) && existsSync(join(live.runDirectory, "restarts")),
+    );
+    await until("it is ready again", isReady);
+    expect(live.pid("web")).toBe(pid);
+    expect(live.holdfast("restart", "web")).toMatchObject({ code: 0, stderr: "" });
+    await until("it is another one", () => told("Started").some((line) => line.includes("restart asked for")) && live.pid("web") !== pid);
+    expect(statSync(join(live.logDirectory, "web", "web.0.log")).uid).toBe(UID);
+    expect(output()).not.toContain("a pass failed");
+    await end(child, "SIGTERM");
   });
 
   test("a signal before the controller is there ends it in order", async () => {
@@ -211,9 +231,9 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     chownSync(live.runDirectory, UID, UID);
     expect(run("--user", USER)).toContain(`--user: ${live.runDirectory} must be root's, and user nobody could change it`);
     chownSync(live.runDirectory, 0, 0);
-    mkdirSync(join(live.runDirectory, "bundles"));
-    chownSync(join(live.runDirectory, "bundles"), UID, UID);
-    expect(run("--user", USER)).toContain("bundles must be root's, and user nobody could change it");
+    mkdirSync(engineDirectory(live.runDirectory));
+    chownSync(engineDirectory(live.runDirectory), UID, UID);
+    expect(run("--user", USER)).toContain(".engine must be root's, and user nobody could change it");
   });
 
   test(`${CALLS} hostile calls change nothing`, async () => {
@@ -241,7 +261,13 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
         cgroups: mounts,
         root: live.root,
         declared: ["grp", "grp/web@0", `../${elsewhere.root}/theirs`, `../${elsewhere.root}/other@0`],
-        files: [secret, "/proc/sys/kernel/core_pattern", "/etc/passwd", join(live.runDirectory, "link"), join(live.runDirectory, "monitor", "declared.json")],
+        files: [
+          secret,
+          "/proc/sys/kernel/core_pattern",
+          "/etc/passwd",
+          join(live.runDirectory, "link"),
+          join(engineDirectory(live.runDirectory), "monitor", "declared.json"),
+        ],
         controller: [["facts"], ["write", join(live.cgroup("pids", "grp"), "pids.max"), "40"], ["giveLog", "web"]],
       };
       const attack = (what: typeof targets) => {
