@@ -67,7 +67,7 @@ async function holdfast(name) {
 
 /** What Holdfast tells crun is what the bare runtimes get. */
 async function configOfFirst() {
-  const bundles = join(scratch, "run/bundles");
+  const bundles = join(scratch, "run.engine/bundles");
   for (;;) {
     try {
       const [attempt] = readdirSync(bundles);

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { bundlesIn } from "../../src/host/bundle.ts";
 import { whyNotImages } from "../support/confined.ts";
 import { makeKeys, makeRootfs } from "../support/image.ts";
 import { Live, sleep, until } from "../support/live.ts";
@@ -115,10 +116,12 @@ import { group, workload } from "../support/manifests.ts";
     }
     const { told } = await live.started([workload("w", spec(verify("good"))), workload("v", spec(verify("other")))].join("---\n"));
     await until("both run", () => live.pid("w") && live.pid("v"), 20_000);
-    const before = told("Unpacking").length;
-    await sleep(1500);
-    expect(told("Unpacking")).toHaveLength(before);
-    expect(before).toBeLessThanOrEqual(3);
+    // It comes to an end: once each, and once more at most.
+    for (let [before, rounds] = [-1, 0]; before !== told("Unpacking").length && rounds < 5; rounds++) {
+      before = told("Unpacking").length;
+      await sleep(1500);
+    }
+    expect(told("Unpacking").length).toBeLessThanOrEqual(3);
   });
 
   test("may have the same layer twice", async () => {
@@ -157,7 +160,7 @@ import { group, workload } from "../support/manifests.ts";
     await until("both are new", () => live.log("w", 0).includes("two") && live.log("w", 1).includes("two"), 20_000);
     await until("the old one is gone", () => unpacked().join() === second.slice(7), 20_000);
     live.write(group("g"));
-    await until("all is gone", () => unpacked().length === 0 && readdirSync(join(live.runDirectory, "bundles")).length === 0, 30_000);
+    await until("all is gone", () => unpacked().length === 0 && readdirSync(bundlesIn(live.runDirectory).directory).length === 0, 30_000);
   });
 
   test("comes from an archive of docker save, whose file is what the digest is of", async () => {

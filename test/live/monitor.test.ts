@@ -231,109 +231,113 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     chownSync(live.runDirectory, UID, UID);
     expect(run("--user", USER)).toContain(`--user: ${live.runDirectory} must be root's, and user nobody could change it`);
     chownSync(live.runDirectory, 0, 0);
-    mkdirSync(engineDirectory(live.runDirectory));
+    mkdirSync(engineDirectory(live.runDirectory), { recursive: true });
     chownSync(engineDirectory(live.runDirectory), UID, UID);
     expect(run("--user", USER)).toContain(".engine must be root's, and user nobody could change it");
   });
 
-  test(`${CALLS} hostile calls change nothing`, async () => {
-    const text = `${group("grp", "{limits: {pids.max: 40, memory.max: 64Mi}}")}---\n${workload("web", "{limitGroupRef: {name: grp}, command: [sleep, '1000'], livenessProbe: {exec: {command: [/bin/true]}, periodSeconds: 3600}}")}`;
-    const { child } = await started(text);
-    const pid = live.pid("web");
-    await end(child, "SIGTERM");
+  test(
+    `${CALLS} hostile calls change nothing`,
+    async () => {
+      const text = `${group("grp", "{limits: {pids.max: 40, memory.max: 64Mi}}")}---\n${workload("web", "{limitGroupRef: {name: grp}, command: [sleep, '1000'], livenessProbe: {exec: {command: [/bin/true]}, periodSeconds: 3600}}")}`;
+      const { child } = await started(text);
+      const pid = live.pid("web");
+      await end(child, "SIGTERM");
 
-    // A process and a cgroup of somebody else's, and a file of root's.
-    const canary = spawn("sleep", ["1000"], { stdio: "ignore" });
-    others.push(canary);
-    const elsewhere = new Live();
-    try {
-      await elsewhere.apply(`${group("theirs", "{limits: {pids.max: 7}}")}---\n${workload("other", "{command: [sleep, '1000']}")}`);
-      const secret = join(live.directory, "secret");
-      writeFileSync(secret, "untouched", { mode: 0o600 });
-      // Where the user's own directories lead.
-      symlinkSync(secret, join(live.runDirectory, "link"));
-      const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8")).map(({ mount }) => mount);
-      const otherPid = elsewhere.pid("other");
-      const targets = {
-        calls: CALLS,
-        seed: 4,
-        pids: [canary.pid, otherPid, process.pid],
-        cgroups: mounts,
-        root: live.root,
-        declared: ["grp", "grp/web@0", `../${elsewhere.root}/theirs`, `../${elsewhere.root}/other@0`],
-        files: [
-          secret,
-          "/proc/sys/kernel/core_pattern",
-          "/etc/passwd",
-          join(live.runDirectory, "link"),
-          join(engineDirectory(live.runDirectory), "monitor", "declared.json"),
-        ],
-        controller: [["facts"], ["write", join(live.cgroup("pids", "grp"), "pids.max"), "40"], ["giveLog", "web"]],
-      };
-      const attack = (what: typeof targets) => {
-        writeFileSync(join(live.directory, "targets.json"), JSON.stringify(what));
-        const { status, stderr } = spawnSync(process.execPath, ["test/support/hostile.js", "run", "--user", USER, "--log-format", "json", ...live.options], {
-          encoding: "utf8",
-          timeout: 240_000 * PATIENCE,
-        });
-        expect(stderr).not.toContain("Error");
-        expect(status).toBe(0);
-        return JSON.parse(readFileSync(join(live.runDirectory, "attack.json"), "utf8"));
-      };
-      const world = (): unknown => ({
-        secret: readFileSync(secret, "utf8"),
-        passwd: readFileSync("/etc/passwd", "utf8"),
-        pattern: readFileSync("/proc/sys/kernel/core_pattern", "utf8"),
-        mine: [live.read("pids", "grp", "pids.max"), live.procs("", "grp/web@0"), live.pid("web")],
-        theirs: [elsewhere.read("pids", "theirs", "pids.max"), elsewhere.procs("", "other@0"), elsewhere.pid("other")],
-        alive: [canary.exitCode, canary.signalCode, existsSync(`/proc/${otherPid}`)],
-        tops: mounts.map((mount) =>
-          ["cgroup.procs", "release_agent", "notify_on_release", "cgroup.subtree_control"].map((name) =>
-            name === "cgroup.procs" ? existsSync(join(mount, name)) : textOf(join(mount, name)),
+      // A process and a cgroup of somebody else's, and a file of root's.
+      const canary = spawn("sleep", ["1000"], { stdio: "ignore" });
+      others.push(canary);
+      const elsewhere = new Live();
+      try {
+        await elsewhere.apply(`${group("theirs", "{limits: {pids.max: 7}}")}---\n${workload("other", "{command: [sleep, '1000']}")}`);
+        const secret = join(live.directory, "secret");
+        writeFileSync(secret, "untouched", { mode: 0o600 });
+        // Where the user's own directories lead.
+        symlinkSync(secret, join(live.runDirectory, "link"));
+        const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8")).map(({ mount }) => mount);
+        const otherPid = elsewhere.pid("other");
+        const targets = {
+          calls: CALLS,
+          seed: 4,
+          pids: [canary.pid, otherPid, process.pid],
+          cgroups: mounts,
+          root: live.root,
+          declared: ["grp", "grp/web@0", `../${elsewhere.root}/theirs`, `../${elsewhere.root}/other@0`],
+          files: [
+            secret,
+            "/proc/sys/kernel/core_pattern",
+            "/etc/passwd",
+            join(live.runDirectory, "link"),
+            join(engineDirectory(live.runDirectory), "monitor", "declared.json"),
+          ],
+          controller: [["facts"], ["write", join(live.cgroup("pids", "grp"), "pids.max"), "40"], ["giveLog", "web"]],
+        };
+        const attack = (what: typeof targets) => {
+          writeFileSync(join(live.directory, "targets.json"), JSON.stringify(what));
+          const { status, stderr } = spawnSync(process.execPath, ["test/support/hostile.js", "run", "--user", USER, "--log-format", "json", ...live.options], {
+            encoding: "utf8",
+            timeout: 240_000 * PATIENCE,
+          });
+          expect(stderr).not.toContain("Error");
+          expect(status).toBe(0);
+          return JSON.parse(readFileSync(join(live.runDirectory, "attack.json"), "utf8"));
+        };
+        const world = (): unknown => ({
+          secret: readFileSync(secret, "utf8"),
+          passwd: readFileSync("/etc/passwd", "utf8"),
+          pattern: readFileSync("/proc/sys/kernel/core_pattern", "utf8"),
+          mine: [live.read("pids", "grp", "pids.max"), live.procs("", "grp/web@0"), live.pid("web")],
+          theirs: [elsewhere.read("pids", "theirs", "pids.max"), elsewhere.procs("", "other@0"), elsewhere.pid("other")],
+          alive: [canary.exitCode, canary.signalCode, existsSync(`/proc/${otherPid}`)],
+          tops: mounts.map((mount) =>
+            ["cgroup.procs", "release_agent", "notify_on_release", "cgroup.subtree_control"].map((name) =>
+              name === "cgroup.procs" ? existsSync(join(mount, name)) : textOf(join(mount, name)),
+            ),
           ),
-        ),
-      });
-      const before = world();
-      const { refused, accepted, honest, uid } = attack(targets);
-      expect(uid).toBe(UID);
-      expect(accepted).toEqual([]);
-      expect(refused).toBe(CALLS);
-      expect(honest.map((reply: { error?: unknown }) => reply.error)).toEqual([undefined, undefined, undefined]);
-      expect(world()).toEqual(before);
-      expect(live.pid("web")).toBe(pid);
-      expect(existsSync("/tmp/holdfast-evil")).toBe(false);
+        });
+        const before = world();
+        const { refused, accepted, honest, uid } = attack(targets);
+        expect(uid).toBe(UID);
+        expect(accepted).toEqual([]);
+        expect(refused).toBe(CALLS);
+        expect(honest.map((reply: { error?: unknown }) => reply.error)).toEqual([undefined, undefined, undefined]);
+        expect(world()).toEqual(before);
+        expect(live.pid("web")).toBe(pid);
+        expect(existsSync("/tmp/holdfast-evil")).toBe(false);
 
-      // What it may do to a declared workload: end it, and start it once.
-      const now = new Date().toISOString();
-      const start = (attempt: string) => ["start", attempt, "web@0", "$REVISION", now];
-      const second = attack({
-        ...targets,
-        calls: 0,
-        controller: [
-          ["signal", "$ATTEMPT", "$MAIN", "SIGKILL"],
-          ["sleep", "1000"],
-          start("$ATTEMPT"),
-          start("web@0@again1"),
-          start("web@0@again2"),
-          ["sleep", "1000"],
-          start("web@0@again3"),
-        ],
-      });
-      const errors = second.honest.map((reply: { error?: { message: string } }) => reply.error?.message);
-      expect(errors).toEqual([
-        undefined,
-        undefined,
-        expect.stringContaining("runs already"),
-        undefined,
-        expect.stringContaining("being started"),
-        undefined,
-        expect.stringContaining("runs already"),
-      ]);
-      expect(live.procs("", "grp/web@0").length).toBe(1);
-    } finally {
-      await elsewhere.close();
-    }
-  });
+        // What it may do to a declared workload: end it, and start it once.
+        const now = new Date().toISOString();
+        const start = (attempt: string) => ["start", attempt, "web@0", "$REVISION", now];
+        const second = attack({
+          ...targets,
+          calls: 0,
+          controller: [
+            ["signal", "$ATTEMPT", "$MAIN", "SIGKILL"],
+            ["sleep", "1000"],
+            start("$ATTEMPT"),
+            start("web@0@again1"),
+            start("web@0@again2"),
+            ["sleep", "1000"],
+            start("web@0@again3"),
+          ],
+        });
+        const errors = second.honest.map((reply: { error?: { message: string } }) => reply.error?.message);
+        expect(errors).toEqual([
+          undefined,
+          undefined,
+          expect.stringContaining("runs already"),
+          undefined,
+          expect.stringContaining("being started"),
+          undefined,
+          expect.stringContaining("runs already"),
+        ]);
+        expect(live.procs("", "grp/web@0").length).toBe(1);
+      } finally {
+        await elsewhere.close();
+      }
+    },
+    180_000 * PATIENCE,
+  );
 });
 
 function textOf(file: string): string | undefined {
