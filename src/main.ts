@@ -118,6 +118,14 @@ export function buildProgram(done: (code: number) => void, completing = false): 
   verb("restart <workload>", "Start a workload's processes anew, as many at a time as its strategy allows; of a schedule, begin a run now.", [
     "restart web",
   ]).action(async (name, options) => done((await import("./cli/restart.ts")).restart(name, options)));
+  verb("hold <object>", "For a time, leave values that are written by hand as they are on one object; then they are drift again.", [
+    "hold batch --for 30m --reason 'load test'",
+    "hold lg/batch --end",
+  ])
+    .option("--for <duration>", "how long")
+    .option("--reason <words>", "why, for whoever finds it")
+    .option("--end", "end the hold now")
+    .action(async (name, options) => done((await import("./cli/hold.ts")).hold(name, options)));
   image(program, done);
   // What the monitor starts, for itself alone.
   program.command("parse-manifests", { hidden: true }).action(async () => done(await (await import("./cli/parseManifests.ts")).parseManifests()));

@@ -72,7 +72,7 @@ export function refuseShared(options: GlobalOptions): void {
   if (process.geteuid?.() !== 0 || !isShared(runDirectory)) return;
   throw new UsageError(
     `the run directory ${runDirectory} is shared with the user of run --user, who could have changed what is in it: go on with --user, or (restarts and runs of schedules are counted anew then) ` +
-      `cd ${runDirectory} && rm -rf replicas restarts status.json controller.json && chown root: . && chmod 755 .`,
+      `cd ${runDirectory} && rm -rf replicas restarts holds status.json controller.json && chown root: . && chmod 755 .`,
   );
 }
 

@@ -85,7 +85,7 @@ export function diff(options: GlobalOptions & { output: "text" | "json"; out?: s
   const edited = changesIn(engine);
   if (edited.length > 0)
     out(`Fields that changed since they were last in force:\n${edited.map(({ object, field, effect }) => `  ${object} ${field}: ${effect}`).join("\n")}`);
-  if (plan.reported.length > 0) out(`Drift that is only reported (drift: Report):\n${actionList(plan.reported, source)}`);
+  if (plan.reported.length > 0) out(`Drift that is left alone (drift: Report, or held):\n${actionList(plan.reported, source)}`);
   for (const problem of plan.problems) note(problemText(problem));
   const objects = new Set([...plan.actions, ...plan.reported].map(({ owner, path }) => owner ?? path)).size;
   const count = plan.actions.length + plan.reported.length;

@@ -22,7 +22,7 @@ import type { RunOptions } from "./run.ts";
 import type { Teller } from "./teller.ts";
 
 /** What a controller keeps in the run directory. */
-const THEIRS = ["replicas", "restarts", "status.json", "controller.json", "audit.json"];
+const THEIRS = ["replicas", "restarts", "holds", "status.json", "controller.json", "audit.json"];
 
 type SplitOptions = RunOptions & { readonly user: string };
 

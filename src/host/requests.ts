@@ -1,15 +1,24 @@
 /** Knows what people ask of the controller beside manifests: small files in the run directory, so that a request outlives it. */
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { ObjectKey } from "../api/resource.ts";
+import type { Hold } from "../plan/hold.ts";
 import { readJson, replaceFile } from "./records.ts";
 import { isShared } from "./share.ts";
 
-const folderOf = (runDirectory: string): string => join(runDirectory, "restarts");
+/** What can be asked for, and the directory of each. */
+type What = "restarts" | "holds";
+
+const fileOf = (runDirectory: string, what: What, name: string): string => join(runDirectory, what, `${name}.json`);
 
 /** Asks for a restart of all that a workload has running at that time (ms since the epoch). */
-export function requestRestart(runDirectory: string, workload: string, at: number): void {
-  const folder = folderOf(runDirectory);
-  asOwner(folder, () => replaceFile(join(folder, `${workload}.json`), `${JSON.stringify({ at })}\n`));
+export const requestRestart = (runDirectory: string, workload: string, at: number): void => request(runDirectory, "restarts", workload, { at });
+/** Asks to tolerate manual values on one object for a time. */
+export const requestHold = (runDirectory: string, object: ObjectKey, hold: Hold): void => request(runDirectory, "holds", object.replace("/", "+"), hold);
+
+function request(runDirectory: string, what: What, name: string, content: object): void {
+  const file = fileOf(runDirectory, what, name);
+  asOwner(dirname(file), () => replaceFile(file, `${JSON.stringify(content)}\n`));
 }
 
 /** Root does what it does in somebody else's directory as that user, so that no link there can lead it elsewhere. */
@@ -30,34 +39,56 @@ function asOwner(directory: string, work: () => void): void {
 }
 
 /** Restarts that were asked for, by workload. */
-export function restartRequests(runDirectory: string): ReadonlyMap<string, number> {
-  const folder = folderOf(runDirectory);
-  const requests = new Map<string, number>();
-  for (const name of namesIn(folder)) {
-    const { at } = (readJson(join(folder, name)) ?? {}) as { at?: unknown };
-    if (name.endsWith(".json") && typeof at === "number") requests.set(name.slice(0, -".json".length), at);
-  }
-  return requests;
+export const restartRequests = (runDirectory: string): ReadonlyMap<string, number> =>
+  requests(runDirectory, "restarts", (name, { at }) => (typeof at === "number" ? [name, at] : undefined));
+
+/** Objects of which manual values are tolerated, or were until lately. */
+export const holdRequests = (runDirectory: string): ReadonlyMap<ObjectKey, Hold> =>
+  requests(runDirectory, "holds", (name, { since, until, reason }) =>
+    typeof since === "number" && typeof until === "number" && typeof reason === "string"
+      ? [name.replace("+", "/") as ObjectKey, { since, until, reason }]
+      : undefined,
+  );
+
+function requests<K, V>(
+  runDirectory: string,
+  what: What,
+  read: (name: string, content: Readonly<Record<string, unknown>>) => readonly [K, V] | undefined,
+): ReadonlyMap<K, V> {
+  const folder = join(runDirectory, what);
+  return new Map(
+    namesIn(folder).flatMap((name) => {
+      const content = name.endsWith(".json") ? (readJson(join(folder, name)) as Readonly<Record<string, unknown>> | undefined) : undefined;
+      const found = content && read(name.slice(0, -".json".length), content);
+      return found ? [found] : [];
+    }),
+  );
 }
 
 /** Forgets the request for a workload that is not declared any more. */
-export function forgetRestart(runDirectory: string, workload: string): void {
+export const forgetRestart = (runDirectory: string, workload: string): void => forget(fileOf(runDirectory, "restarts", workload));
+/** Ends a hold, or forgets one that has ended. */
+export const forgetHold = (runDirectory: string, object: ObjectKey): void => forget(fileOf(runDirectory, "holds", object.replace("/", "+")));
+
+function forget(file: string): void {
   try {
-    rmSync(join(folderOf(runDirectory), `${workload}.json`), { force: true });
+    asOwner(dirname(file), () => rmSync(file, { force: true }));
   } catch {
     // Somebody else's file in somebody else's directory: it asks for what has been done.
   }
 }
 
-/** The directory to watch; made if it is missing, where that is possible. */
-export function requestFolder(runDirectory: string): string {
-  const folder = folderOf(runDirectory);
-  try {
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
-  } catch {
-    // A run directory that cannot be written takes no requests either.
+/** The directories to watch; made if they are missing, where that is possible. */
+export function requestFolders(runDirectory: string): readonly string[] {
+  const folders = (["restarts", "holds"] as const).map((what) => join(runDirectory, what));
+  for (const folder of folders) {
+    try {
+      if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+    } catch {
+      // A run directory that cannot be written takes no requests either.
+    }
   }
-  return folder;
+  return folders;
 }
 
 function namesIn(folder: string): string[] {

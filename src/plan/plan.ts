@@ -8,6 +8,7 @@ import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Findings } from "./health.ts";
+import { type Holds, holdOn, isLeftAlone } from "./hold.ts";
 import type { Observed } from "./observed.ts";
 import type { ReplicaState } from "./question.ts";
 import { replicas } from "./replicas.ts";
@@ -34,6 +35,7 @@ export interface Inputs {
   readonly findings?: ReadonlyMap<string, Findings>;
   /** Workloads that somebody asked to restart, and when; ms since the epoch. */
   readonly restartAfter?: ReadonlyMap<string, number>;
+  readonly holds?: Holds;
   /** Only these cgroups were observed; undefined: all. */
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }
@@ -62,7 +64,7 @@ export function plan(inputs: Inputs): Plan {
   const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
   // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
   const places: Action[] = [];
-  for (const action of of("place")) (action.owner && desired.resources.get(action.owner)?.drift === "Report" ? reported : places).push(action);
+  for (const action of of("place")) (action.owner && isLeftAlone(desired.resources.get(action.owner), inputs) ? reported : places).push(action);
   return {
     actions: [
       ...thaws(inputs, inScope, lives.busy),
@@ -78,12 +80,20 @@ export function plan(inputs: Inputs): Plan {
     problems,
     states: lives.states,
     targets: lives.targets,
-    wakes: new Map([...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
+    wakes: new Map([...endsOfHolds(sorted, inputs), ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
   };
 }
 
+/** When what is left alone for now is to be looked at. */
+const endsOfHolds = (cgroups: readonly DesiredCgroup[], { holds, now }: Inputs): (readonly [CgroupPath, number])[] =>
+  cgroups.flatMap(({ path, owner }) => {
+    const hold = holdOn(holds, owner?.key, now);
+    return hold ? [[path, hold.until] as const] : [];
+  });
+
 /** Missing directories and controllers, parents first. `absent`: what stays missing because drift is only reported. */
-function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inputs, reported: Action[]): { actions: Action[]; absent: Set<string> } {
+function creations(sorted: readonly DesiredCgroup[], inputs: Inputs, reported: Action[]): { actions: Action[]; absent: Set<string> } {
+  const { observed, applied } = inputs;
   const actions: Action[] = [];
   const absent = new Set<string>();
   for (const { path, owner, hierarchies, enable } of sorted) {
@@ -96,7 +106,7 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
         const cause: Cause = causeOfMissing(applied, owner, path, hierarchy);
         const action: Action = { type: "create", owner: key, path, hierarchy, cause };
         if (absent.has(`${hierarchy}:${parent}`) && path !== "") absent.add(`${hierarchy}:${path}`);
-        else if (cause === "drift" && owner?.drift === "Report") {
+        else if (cause === "drift" && isLeftAlone(owner, inputs)) {
           absent.add(`${hierarchy}:${path}`);
           reported.push(action);
         } else actions.push(action);
@@ -105,7 +115,7 @@ function creations(sorted: readonly DesiredCgroup[], { observed, applied }: Inpu
       if (controllers.length === 0 || absent.has(`${hierarchy}:${path}`)) continue;
       const cause = there ? causeOfEnabling(applied, owner, path, controllers) : causeOfMissing(applied, owner, path, hierarchy);
       const action: Action = { type: "enable", owner: key, path, hierarchy, controllers, cause };
-      if (cause !== "drift" || owner?.drift !== "Report") actions.push(action);
+      if (cause !== "drift" || !isLeftAlone(owner, inputs)) actions.push(action);
       else {
         reported.push(action);
         for (const controller of controllers) absent.add(notHandedDown(path, controller));

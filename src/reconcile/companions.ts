@@ -2,7 +2,7 @@
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { imageKey } from "../host/images.ts";
-import { requestFolder } from "../host/requests.ts";
+import { requestFolders } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
 import { denials } from "./denials.ts";
 import type { Engine } from "./engine.ts";
@@ -92,5 +92,5 @@ function filesBeside(engine: Engine, changed: () => void): Companion {
 /** Requests are written in one piece: nothing needs to calm down. */
 function requests(runDirectory: string, changed: () => void): Companion {
   const watch = watchFiles(changed, 0);
-  return { sync: () => watch.sync(new Set([`${requestFolder(runDirectory)}/*`])), close: () => watch.close() };
+  return { sync: () => watch.sync(new Set(requestFolders(runDirectory).map((folder) => `${folder}/*`))), close: () => watch.close() };
 }

@@ -5,7 +5,6 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Attention } from "../host/observe.ts";
-import { forgetRestart, restartRequests } from "../host/requests.ts";
 import type { Edit, Manifests } from "../manifest/link.ts";
 import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
@@ -13,9 +12,11 @@ import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Findings } from "../plan/health.ts";
+import { withoutHeld } from "../plan/hold.ts";
 import { type Plan, plan } from "../plan/plan.ts";
 import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
+import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
@@ -57,7 +58,7 @@ export class Engine {
   private goal = new Map<ObjectKey, AppliedObject>();
   /** What probes have found, by replica; kept by whoever runs them. */
   findings: ReadonlyMap<string, Findings> = new Map();
-  private restartAfter: ReadonlyMap<string, number>;
+  private readonly asked: Asked;
   private remembered: Map<ObjectKey, Remembered>;
   readonly seen = new Seen();
   private readonly failures = new Map<string, readonly Outcome[]>();
@@ -73,11 +74,11 @@ export class Engine {
     this.hears = hears;
     this.approve = approve;
     this.machine = host.machine(mentions([]));
-    this.restartAfter = restartRequests(host.options.runDirectory);
     this.desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
     this.applied = new Map(state.applied);
     this.remembered = new Map(state.objects);
     this.teller = new Teller({ events: state.events, emit, trouble: () => host.records.trouble() });
+    this.asked = new Asked(host.options.runDirectory, (event) => this.tell(event));
     for (const [key, { status }] of this.remembered) if (status.drift) this.teller.drift.set(key, status.drift);
   }
 
@@ -125,11 +126,7 @@ export class Engine {
 
   /** Looks up again what people asked for; the replicas that it concerns. */
   refreshRequests(): CgroupPath[] {
-    const before = this.restartAfter;
-    const names = new Set([...this.desired.resources.values()].map(({ name }) => name));
-    if (!this.desired.held) for (const name of before.keys()) if (!names.has(name)) forgetRestart(this.host.options.runDirectory, name);
-    this.restartAfter = restartRequests(this.host.options.runDirectory);
-    return [...this.desired.replicas.values()].flatMap(({ path, resource: { name } }) => (this.restartAfter.get(name) === before.get(name) ? [] : [path]));
+    return this.asked.refresh(this.desired);
   }
 
   /** What is worth a look, at a glance; `turn` counts the glances. */
@@ -142,8 +139,9 @@ export class Engine {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
     const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
     const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, touched });
-    const { desired, applied, findings, restartAfter } = this;
-    return plan({ desired, observed, applied, findings, restartAfter, now: Date.now(), scope });
+    const { desired, applied, findings } = this;
+    const { restartAfter, holds } = this.asked;
+    return plan({ desired, observed, applied, findings, restartAfter, holds, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. `touched`: what an event told. */
@@ -177,7 +175,8 @@ export class Engine {
     this.lastPlan = { ...(scope ? standing(this.lastPlan, decided, scope, this.desired) : decided), actions: [] };
     this.seen.note(decided, this.desired);
     this.hears.audit?.(outcomes, resourceOf);
-    this.teller.tell(decided, outcomes, resourceOf);
+    this.asked.tellHolds(Date.now());
+    this.teller.tell(withoutHeld(decided, this.asked.holds), outcomes, resourceOf);
     this.settle(decided, outcomes, scope);
   }
 
@@ -222,7 +221,8 @@ export class Engine {
         failures: [...this.failures.values()].flat(),
         states: this.seen.states,
         records: (replica) => this.host.records.read(replica),
-        restartAfter: this.restartAfter,
+        restartAfter: this.asked.restartAfter,
+        holds: this.asked.holds,
         drift: this.teller.drift,
         now: new Date().toISOString(),
       },

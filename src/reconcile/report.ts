@@ -6,6 +6,7 @@ import { type Condition, condition, type DriftStatus, type ObjectStatus } from "
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
 import type { Desired } from "../plan/desired.ts";
+import type { Hold, Holds } from "../plan/hold.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import type { ReplicaState } from "../plan/question.ts";
 import type { Outcome } from "./apply.ts";
@@ -34,6 +35,7 @@ export interface Findings {
   readonly records: (replica: string) => ReplicaRecord | undefined;
   /** Workloads that somebody asked to restart, and when. */
   readonly restartAfter: ReadonlyMap<string, number>;
+  readonly holds: Holds;
   readonly drift: ReadonlyMap<ObjectKey, DriftStatus>;
   readonly now: string;
 }
@@ -83,6 +85,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       problems: problems.get(key) ?? [],
       remaining: remaining.get(key) ?? [],
       reported: reported.get(key) ?? [],
+      hold: findings.holds.get(key),
       failures: failures.get(key) ?? [],
       workload,
       now: findings.now,
@@ -109,6 +112,7 @@ interface ObjectFindings {
   readonly problems: readonly Problem[];
   readonly remaining: readonly Action[];
   readonly reported: readonly Action[];
+  readonly hold: Hold | undefined;
   readonly failures: readonly Outcome[];
   readonly workload: WorkloadStatus | undefined;
   readonly now: string;
@@ -118,7 +122,8 @@ interface ObjectFindings {
 const LASTING = new Set(["WriteRefused", "StartFailed"]);
 
 function conditionsOf(resource: Resource, found: ObjectFindings, previous: readonly Condition[] | undefined): Condition[] {
-  const { generation: observedGeneration, now, problems, failures, remaining, reported } = found;
+  const { generation: observedGeneration, now, problems, failures, remaining, hold } = found;
+  const reported = hold ? [] : found.reported;
   const make = (type: Condition["type"], status: Condition["status"], reason: string, message: string): Condition =>
     condition(previous, { type, status, reason, message, observedGeneration }, now);
   const [problem] = problems;
@@ -160,6 +165,10 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
     );
   if (remaining.length > 0) conditions.push(make("Reconciling", "True", "Progressing", `${remaining.length} to do`));
   if (failure || problem) conditions.push(make("Stalled", "True", conditions[0]?.reason ?? "Problem", "see the condition Ready"));
+  if (hold) {
+    const by = found.reported.length > 0 ? `; now: ${found.reported.map(describe).join("; ")}` : "";
+    conditions.push(make("Held", "True", "AskedFor", `until ${new Date(hold.until).toISOString()}: ${hold.reason}${by}`));
+  }
   if (reported.length > 0) conditions.push(make("Drifted", "True", "DriftReported", reported.map(describe).join("; ")));
   return conditions;
 }
