@@ -262,7 +262,7 @@ test("a simulated host says so first, and does the same line on files in a tempo
     const descriptor = openSync("/dev/full", "w");
     const { status, stderr } = spawnSync(
       process.execPath,
-      ["bin/holdfast.js", "apply", "-f", live.manifests, "--root", live.root, "--run-dir", live.runDirectory],
+      ["bin/holdfast.js", "apply", "-f", live.manifests, "--root", live.root, "--run-dir", live.runDirectory, "--log-dir", live.logDirectory],
       { encoding: "utf8", env, stdio: ["ignore", descriptor, "pipe"] },
     );
     closeSync(descriptor);

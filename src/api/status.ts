@@ -2,7 +2,7 @@
 import type { Kind, ObjectKey } from "./resource.ts";
 
 export interface Condition {
-  readonly type: "Ready" | "Reconciling" | "Stalled" | "Drifted" | "Held";
+  readonly type: "Ready" | "Reconciling" | "Stalled" | "Drifted" | "Held" | "Contended";
   readonly status: "True" | "False" | "Unknown";
   readonly reason: string;
   readonly message: string;

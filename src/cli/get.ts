@@ -126,7 +126,7 @@ export async function describeObject(kind: string, name: string | undefined, opt
       note(`${view.kind} ${view.metadata.name} is in force by an earlier version of its manifest, which cannot be read now (holdfast validate tells why)`);
       continue;
     }
-    out(await description(view, resource, host.tree.root, host.options.logDirectory, engine.events));
+    out(await description(view, resource, host.tree.root, host.options.logDirectory, engine.teller.events));
   }
   return 0;
 }

@@ -129,6 +129,9 @@ async function control(
   try {
     const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_WORDS))]);
+    // setpriv(1): the program could not be executed.
+    if (code === 126 || code === 127)
+      teller.warn(`the controller could not be started as user ${served.user.name}: can that user execute ${process.execPath}?`);
     if (code === null) teller.warn(`the controller (process ${child.pid}) ended with ${signal}; what runs goes on`);
     return code ?? 1;
   } finally {

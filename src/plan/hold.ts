@@ -1,6 +1,7 @@
-/** Knows holds: for a time, values that somebody writes by hand are left as they are on one object; then they are drift as any other. */
+/** Knows what of drift is left alone for now: all of an object that somebody holds, and single values that somebody else keeps writing. */
 import type { ObjectKey, Resource } from "../api/resource.ts";
-import type { Action } from "./action.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Action, ActionOf } from "./action.ts";
 
 export interface Hold {
   /** ms since the epoch. */
@@ -8,6 +9,12 @@ export interface Hold {
   readonly until: number;
   readonly reason: string;
 }
+
+/** A value among those of a cgroup. */
+export const settingOf = ({ hierarchy, file, key }: Pick<ActionOf<"write">, "hierarchy" | "file" | "key">): string => `${hierarchy} ${file} ${key}`;
+
+/** Until when (ms since the epoch) which values are not repaired, because somebody keeps writing others. */
+export type Contended = ReadonlyMap<CgroupPath, ReadonlyMap<string, number>>;
 
 export type Holds = ReadonlyMap<ObjectKey, Hold>;
 

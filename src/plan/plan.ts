@@ -8,7 +8,7 @@ import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Findings } from "./health.ts";
-import { type Holds, holdOn, isLeftAlone } from "./hold.ts";
+import { type Contended, type Holds, holdOn, isLeftAlone } from "./hold.ts";
 import type { Observed } from "./observed.ts";
 import type { ReplicaState } from "./question.ts";
 import { replicas } from "./replicas.ts";
@@ -36,6 +36,7 @@ export interface Inputs {
   /** Workloads that somebody asked to restart, and when; ms since the epoch. */
   readonly restartAfter?: ReadonlyMap<string, number>;
   readonly holds?: Holds;
+  readonly contended?: Contended;
   /** Only these cgroups were observed; undefined: all. */
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }
@@ -85,10 +86,10 @@ export function plan(inputs: Inputs): Plan {
 }
 
 /** When what is left alone for now is to be looked at. */
-const endsOfHolds = (cgroups: readonly DesiredCgroup[], { holds, now }: Inputs): (readonly [CgroupPath, number])[] =>
+const endsOfHolds = (cgroups: readonly DesiredCgroup[], { holds, contended, now }: Inputs): (readonly [CgroupPath, number])[] =>
   cgroups.flatMap(({ path, owner }) => {
-    const hold = holdOn(holds, owner?.key, now);
-    return hold ? [[path, hold.until] as const] : [];
+    const times = [...(contended?.get(path)?.values() ?? []), holdOn(holds, owner?.key, now)?.until ?? 0].filter((time) => time > now);
+    return times.length > 0 ? [[path, Math.min(...times)] as const] : [];
   });
 
 /** Missing directories and controllers, parents first. `absent`: what stays missing because drift is only reported. */

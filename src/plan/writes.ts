@@ -12,7 +12,7 @@ import type { Action, ActionOf, Cause } from "./action.ts";
 import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
 import type { DesiredCgroup } from "./desired.ts";
-import { isLeftAlone } from "./hold.ts";
+import { isLeftAlone, settingOf } from "./hold.ts";
 import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
 import type { Inputs } from "./plan.ts";
@@ -89,7 +89,8 @@ function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: 
     const cause = seen ? causeOf(inputs.applied, cgroup, difference.file.name, difference.key) : causeOfMissing(inputs.applied, owner, path, hierarchy);
     const change: Caused = { ...difference, cause };
     const blocked = seen && shrinkBlocked(owner, path, change, inputs);
-    if ((cause === "drift" && isLeftAlone(owner, inputs)) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
+    const fought = (inputs.contended?.get(path)?.get(settingOf({ hierarchy, file: change.file.name, key: change.key })) ?? 0) > inputs.now;
+    if ((cause === "drift" && (fought || isLeftAlone(owner, inputs))) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
       reported.push(asAction(directory, change));
     else if (blocked) problems.push(blocked);
     else wanted.push(change);

@@ -18,6 +18,7 @@ import { isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
+import { Contention } from "./contention.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
@@ -59,13 +60,14 @@ export class Engine {
   /** What probes have found, by replica; kept by whoever runs them. */
   findings: ReadonlyMap<string, Findings> = new Map();
   private readonly asked: Asked;
+  private readonly contention = new Contention((event) => this.tell(event));
   private remembered: Map<ObjectKey, Remembered>;
   readonly seen = new Seen();
   private readonly failures = new Map<string, readonly Outcome[]>();
   /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
   private readonly everywhere = new Set<CgroupPath>();
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), wakes: new Map() };
-  private readonly teller: Teller;
+  readonly teller: Teller;
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
 
@@ -82,18 +84,9 @@ export class Engine {
     for (const [key, { status }] of this.remembered) if (status.drift) this.teller.drift.set(key, status.drift);
   }
 
-  get events(): readonly Event[] {
-    return this.teller.events;
-  }
-
   /** Tells what is no outcome of a plan. */
   tell(event: Omit<Event, "eventTime">): void {
     this.teller.add({ eventTime: new Date().toISOString(), ...event });
-  }
-
-  /** Number of events so far: when it grows, there is something to save. */
-  get news(): number {
-    return this.teller.news;
   }
 
   /** Takes manifests into force: looks up what they mention, works out what is desired. */
@@ -141,7 +134,7 @@ export class Engine {
     const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, touched });
     const { desired, applied, findings } = this;
     const { restartAfter, holds } = this.asked;
-    return plan({ desired, observed, applied, findings, restartAfter, holds, now: Date.now(), scope });
+    return plan({ desired, observed, applied, findings, restartAfter, holds, contended: this.contention.waits, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. `touched`: what an event told. */
@@ -176,7 +169,8 @@ export class Engine {
     this.seen.note(decided, this.desired);
     this.hears.audit?.(outcomes, resourceOf);
     this.asked.tellHolds(Date.now());
-    this.teller.tell(withoutHeld(decided, this.asked.holds), outcomes, resourceOf);
+    this.teller.tell(this.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf);
+    this.contention.note(outcomes);
     this.settle(decided, outcomes, scope);
   }
 
@@ -223,6 +217,7 @@ export class Engine {
         records: (replica) => this.host.records.read(replica),
         restartAfter: this.asked.restartAfter,
         holds: this.asked.holds,
+        contended: this.contention.known,
         drift: this.teller.drift,
         now: new Date().toISOString(),
       },
@@ -244,6 +239,6 @@ export class Engine {
   /** Writes the status file, replacing it as a whole. */
   save(): void {
     this.host.records.restore();
-    saveState(this.host.options.runDirectory, { applied: [...this.applied], objects: [...this.status()], events: this.events.slice(-KEPT_EVENTS) });
+    saveState(this.host.options.runDirectory, { applied: [...this.applied], objects: [...this.status()], events: this.teller.events.slice(-KEPT_EVENTS) });
   }
 }

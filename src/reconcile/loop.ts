@@ -143,13 +143,13 @@ export class Loop {
     const scope = this.everything ? undefined : new Set(touched.keys());
     this.everything = false;
     if (scope?.size === 0) return;
-    const news = engine.news;
+    const news = engine.teller.news;
     const convergence = await engine.converge(scope, () => !this.stopped, scope && touched);
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;
     if (!this.stopped) for (const companion of this.companions?.all ?? []) companion.sync();
-    if (convergence.outcomes.length > 0 || changed || engine.news !== news) {
+    if (convergence.outcomes.length > 0 || changed || engine.teller.news !== news) {
       settled?.(convergence);
       this.timers.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
     }

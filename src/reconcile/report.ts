@@ -36,6 +36,8 @@ export interface Findings {
   /** Workloads that somebody asked to restart, and when. */
   readonly restartAfter: ReadonlyMap<string, number>;
   readonly holds: Holds;
+  /** What is fought about, in words; undefined: that is not known here. */
+  readonly contended: ReadonlyMap<ObjectKey, string> | undefined;
   readonly drift: ReadonlyMap<ObjectKey, DriftStatus>;
   readonly now: string;
 }
@@ -86,6 +88,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       remaining: remaining.get(key) ?? [],
       reported: reported.get(key) ?? [],
       hold: findings.holds.get(key),
+      contended: findings.contended ? findings.contended.get(key) : contendedBefore(before),
       failures: failures.get(key) ?? [],
       workload,
       now: findings.now,
@@ -113,6 +116,7 @@ interface ObjectFindings {
   readonly remaining: readonly Action[];
   readonly reported: readonly Action[];
   readonly hold: Hold | undefined;
+  readonly contended: string | undefined;
   readonly failures: readonly Outcome[];
   readonly workload: WorkloadStatus | undefined;
   readonly now: string;
@@ -121,8 +125,11 @@ interface ObjectFindings {
 /** Reasons of the controller's that a mere look cannot find out. */
 const LASTING = new Set(["WriteRefused", "StartFailed"]);
 
+/** What the controller has written down last. */
+const contendedBefore = (before: Remembered | undefined): string | undefined => before?.status.conditions.find(({ type }) => type === "Contended")?.message;
+
 function conditionsOf(resource: Resource, found: ObjectFindings, previous: readonly Condition[] | undefined): Condition[] {
-  const { generation: observedGeneration, now, problems, failures, remaining, hold } = found;
+  const { generation: observedGeneration, now, problems, failures, remaining, hold, contended } = found;
   const reported = hold ? [] : found.reported;
   const make = (type: Condition["type"], status: Condition["status"], reason: string, message: string): Condition =>
     condition(previous, { type, status, reason, message, observedGeneration }, now);
@@ -146,6 +153,7 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
     conditions.push(
       make("Ready", "False", problem.reason, `${fieldOf(problem)}${problem.message}${problem.hint ? ` (${problem.hint})` : ""}${more(problems.length)}`),
     );
+  else if (contended !== undefined) conditions.push(make("Ready", "False", "Contended", contended));
   else if (reported.length > 0)
     conditions.push(
       make("Ready", "False", "Drifted", `the machine differs and drift is only reported: ${describe(reported[0] as Action)}${more(reported.length)}`),
@@ -169,6 +177,7 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
     const by = found.reported.length > 0 ? `; now: ${found.reported.map(describe).join("; ")}` : "";
     conditions.push(make("Held", "True", "AskedFor", `until ${new Date(hold.until).toISOString()}: ${hold.reason}${by}`));
   }
+  if (contended !== undefined) conditions.push(make("Contended", "True", "WrittenByOthers", contended));
   if (reported.length > 0) conditions.push(make("Drifted", "True", "DriftReported", reported.map(describe).join("; ")));
   return conditions;
 }

@@ -22,7 +22,7 @@ interface Options {
 
 export class Teller {
   events: Event[];
-  /** Number of events so far. */
+  /** Number of events so far: when it grows, there is something to save. */
   news = 0;
   readonly drift = new Map<ObjectKey, DriftStatus>();
   private readonly told = new Told();

@@ -387,7 +387,7 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       chmodSync(live.directory, 0o755);
       const { told } = await live.started(workload("w", spec));
       const pid = await until("it runs", () => live.pid("w"));
-      rmSync(live.runDirectory, { recursive: true, force: true });
+      rmSync(live.runDirectory, { recursive: true, force: true, maxRetries: 20 });
       await sleep(2500);
       expect(live.pid("w")).toBe(pid);
       expect(told("Unhealthy", "Killing")).toEqual([]);

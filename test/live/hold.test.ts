@@ -1,6 +1,6 @@
 /** `hold`: for a time, manual values on one object are left alone; then they are drift as any other. */
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("hold", () => {
@@ -79,4 +79,35 @@ import { group } from "../support/manifests.ts";
     expect(refused("batch", "--for", "9999h", "--reason", "x")).toContain("--for: expected a duration of 1s to 168h");
     expect(refused("batch", "--for", "1m")).toContain("--reason: expected why");
   });
+});
+
+(whyNotLive === undefined ? describe : describe.skip)("a fight about a value", () => {
+  test(
+    "is told, with longer waits between repairs; the condition says so, and the last repair stands when the other one gives up",
+    async () => {
+      const live = new Live();
+      try {
+        const { told } = await live.started(group("batch", "{limits: {pids.max: 40}}"));
+        const began = Date.now();
+        while (told("Contended").length === 0 && Date.now() - began < 60_000 * PATIENCE) {
+          live.behind("pids", "batch", "pids.max", "9");
+          await sleep(200);
+        }
+        expect(told("Contended")[0]).toMatch(/something keeps writing 9 to pids\.max of batch \(repaired to 40 \d+ times in \d+s\): the next repair is in 2s/);
+        live.behind("pids", "batch", "pids.max", "9");
+        await sleep(500);
+        expect(live.read("pids", "batch", "pids.max")).toBe("9");
+        await until("the status is written", () => live.view("batch").status.conditions.some(({ type, status }) => type === "Contended" && status === "True"));
+        await until("it is repaired", () => live.read("pids", "batch", "pids.max") === "40");
+        await until("the next wait is longer", () => told("Contended").some((line) => line.includes("the next repair is in 6s")));
+        const repairs = told("DriftRepaired").length;
+        await sleep(1000);
+        expect(live.read("pids", "batch", "pids.max")).toBe("40");
+        expect(told("DriftRepaired")).toHaveLength(repairs);
+      } finally {
+        await live.close();
+      }
+    },
+    90_000 * PATIENCE,
+  );
 });

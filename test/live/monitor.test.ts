@@ -153,7 +153,7 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     const pid = live.pid("web");
     const isReady = (): boolean => live.holdfast("get", "workload", "web").stdout.includes("1/1");
     await until("it is ready", isReady);
-    for (const directory of [live.runDirectory, live.logDirectory]) rmSync(directory, { recursive: true, force: true });
+    for (const directory of [live.runDirectory, live.logDirectory]) rmSync(directory, { recursive: true, force: true, maxRetries: 20 });
     await until(
       "the directories are there",
       () => existsSync(join(live.runDirectory, "replicas", "web@0.json")) && existsSync(join(live.runDirectory, "restarts")),

@@ -1,0 +1,100 @@
+/**
+ * Knows fights: somebody keeps writing another value over a declared one. After so many repairs in a row the value is left alone, for longer each time: two programs that write against each other all day help nobody.
+ */
+import type { ObjectKey } from "../api/resource.ts";
+import type { Event } from "../api/status.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import { shownValue } from "../cgroup/show.ts";
+import type { Action, ActionOf } from "../plan/action.ts";
+import { type Contended, settingOf } from "../plan/hold.ts";
+import type { Outcome } from "./apply.ts";
+
+/** So many repairs, over so long (ms), none later than so long after the one before: that is no mistake of a moment. */
+const [REPAIRS, LASTING, GAP] = [10, 10_000, 10_000];
+/** The first wait, how much longer each one is than the last, and the longest; ms. */
+const [FIRST, FACTOR, LONGEST] = [2000, 3, 300_000];
+/** A fight is over when its value has been left alone for so long beyond the wait, ms. */
+const PEACE = 60_000;
+
+interface Bout {
+  readonly owner: ObjectKey;
+  readonly action: ActionOf<"write">;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  /** 0: it is repaired at once. */
+  readonly delay: number;
+}
+
+export class Contention {
+  private readonly bouts = new Map<CgroupPath, Map<string, Bout>>();
+  /** Whether anything was done, so that it would be known here. */
+  private active = false;
+  private readonly tell: (event: Omit<Event, "eventTime">) => void;
+
+  constructor(tell: (event: Omit<Event, "eventTime">) => void) {
+    this.tell = tell;
+  }
+
+  /** Takes what was repaired, and what was written for another reason: a new value begins in peace. */
+  note(outcomes: readonly Outcome[], now = Date.now()): void {
+    this.active = true;
+    for (const { action, error, skipped } of outcomes) {
+      if (action.type !== "write" || error || skipped || !action.owner) continue;
+      if (action.cause === "pending") this.bouts.get(action.path)?.delete(settingOf(action));
+      else this.repaired(action.owner, action, now);
+    }
+    for (const [path, bouts] of this.bouts) {
+      for (const [setting, { last, delay }] of bouts) if (now - last > delay + (delay > 0 ? PEACE : GAP)) bouts.delete(setting);
+      if (bouts.size === 0) this.bouts.delete(path);
+    }
+  }
+
+  private repaired(owner: ObjectKey, action: ActionOf<"write">, now: number): void {
+    const bouts = this.bouts.get(action.path) ?? new Map<string, Bout>();
+    this.bouts.set(action.path, bouts);
+    const before = bouts.get(settingOf(action));
+    const { first, count } = before && now - before.last <= before.delay + (before.delay > 0 ? PEACE : GAP) ? before : { first: now, count: 0 };
+    const fought = count + 1 >= REPAIRS && now - first >= LASTING;
+    const delay = fought ? Math.min(LONGEST, before?.delay ? before.delay * FACTOR : FIRST) : 0;
+    const bout = { owner, action, first, last: now, count: count + 1, delay };
+    bouts.set(settingOf(action), bout);
+    if (fought) this.tell({ type: "Warning", reason: "Contended", object: owner, note: noteOf(bout) });
+  }
+
+  /** Until when which settings are left alone, by cgroup; and when it is to be looked whether there is peace again. */
+  get waits(): Contended {
+    return new Map(
+      [...this.bouts].map(([path, bouts]) => [
+        path,
+        new Map(
+          [...bouts].flatMap(([setting, { last, delay }]) =>
+            delay > 0 ? [[setting, last + delay] as const, [`${setting} peace`, last + delay + PEACE + 1] as const] : [],
+          ),
+        ),
+      ]),
+    );
+  }
+
+  /** What is fought about, by object; undefined for whoever only looks. */
+  get known(): ReadonlyMap<ObjectKey, string> | undefined {
+    return this.active ? this.notes() : undefined;
+  }
+
+  notes(now = Date.now()): ReadonlyMap<ObjectKey, string> {
+    const all = [...this.bouts.values()].flatMap((bouts) => [...bouts.values()]).filter(({ last, delay }) => delay > 0 && now - last <= delay + PEACE);
+    return new Map(all.map((bout) => [bout.owner, noteOf(bout)]));
+  }
+
+  /** What is fought about is told as that, not as drift once more. */
+  without<T extends { readonly reported: readonly Action[] }>(plan: T): T {
+    if (this.bouts.size === 0) return plan;
+    const isFought = (action: Action): boolean => action.type === "write" && (this.bouts.get(action.path)?.get(settingOf(action))?.delay ?? 0) > 0;
+    return { ...plan, reported: plan.reported.filter((action) => !isFought(action)) };
+  }
+}
+
+function noteOf({ action: { path, knob, file, from, to }, count, first, last, delay }: Bout): string {
+  const value = (text: string): string => shownValue(knob, file, text);
+  return `something keeps writing ${value(from)} to ${knob} of ${path} (repaired to ${value(to)} ${count} times in ${Math.round((last - first) / 1000)}s): the next repair is in ${delay / 1000}s; find out who writes, change the manifest, or write drift: Report`;
+}
