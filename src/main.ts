@@ -80,10 +80,10 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nverify-log: whether the audit log is what was written.\nExit code: 0 clean, 1 drift (or a flaw), 2 error.",
     ["audit", "audit -f manifests -o json", "audit verify-log"],
   )
+    .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json", "junit", "sarif"]).default("text"))
     .option("--head <hash>", "verify-log: the hash of a line that must be there (default: the last one that the run directory knows of)")
-    .addOption(text(true))
     .action(async (what: string | undefined, options) => {
-      if (what === undefined) return done((await import("./cli/audit.ts")).audit(options));
+      if (what === undefined) return done((await import("./cli/audit.ts")).audit(options, version()));
       if (what !== "verify-log") throw new InvalidArgumentError(`audit: expected verify-log, found ${what}`);
       done((await import("./cli/verifyLog.ts")).verify(options));
     });

@@ -1,10 +1,12 @@
 /** Knows `holdfast audit verify-log`: whether the audit log is what was written. */
 import { auditFiles, type Head, headFile, verifyLog } from "../host/auditLog.ts";
 import { readJson } from "../host/records.ts";
-import { type GlobalOptions, placesOf, UsageError } from "./context.ts";
+import type { AuditOptions } from "./audit.ts";
+import { placesOf, UsageError } from "./context.ts";
 import { note, out, plural } from "./print.ts";
 
-export function verify(options: GlobalOptions & { output: "text" | "json"; head?: string }): number {
+export function verify(options: AuditOptions & { head?: string }): number {
+  if (options.output !== "text" && options.output !== "json") throw new UsageError(`verify-log: expected -o text or json, found ${options.output}`, 2);
   const { root, runDirectory, logDirectory } = placesOf(options);
   if (options.head !== undefined && !/^[0-9a-f]{64}$/.test(options.head)) throw new UsageError("--head: expected the 64 hexadecimal digits of a hash", 2);
   const files = auditFiles(logDirectory, root);
