@@ -24,6 +24,7 @@ export class Prober {
   readonly findings = new Map<string, Findings>();
   private readonly workers = new Map<string, Worker>();
   private readonly options: Options;
+  private readonly began = Date.now();
 
   constructor(options: Options) {
     this.options = options;
@@ -62,6 +63,7 @@ export class Prober {
       attempt,
       probes,
       startedAt: Date.parse(startedAt),
+      isOld: Date.parse(startedAt) < this.began,
       before: healthOf(record) ?? { started: false, ready: false },
       look: async (probe) => {
         const target = this.options.targetOf(id);
@@ -93,6 +95,8 @@ interface Work {
   readonly probes: RunSpec["probes"];
   /** ms since the epoch. */
   readonly startedAt: number;
+  /** It was there before this controller. */
+  readonly isOld: boolean;
   readonly before: { readonly started: boolean; readonly ready: boolean };
   /** Undefined: there is nothing to ask at the moment. */
   readonly look: (probe: Probe) => Promise<{ readonly ok: boolean; readonly message?: string } | undefined>;
@@ -132,11 +136,11 @@ class Worker {
     for (const which of ["liveness", "readiness"] as const) if (this.probes[which]) this.next(which, this.firstDelay(which));
   }
 
-  /** What runs since long (this controller is new) is not asked all at once. */
+  /** What was there before this controller is not asked all at once. */
   private firstDelay(which: Which): number {
     const { initialDelaySeconds = 0, periodSeconds = 0 } = this.probes[which] ?? {};
     const due = this.work.startedAt + initialDelaySeconds * 1000 - Date.now();
-    return due >= -1000 ? Math.max(0, due) : Math.random() * periodSeconds * 1000;
+    return this.work.isOld && due < 0 ? Math.random() * periodSeconds * 1000 : Math.max(0, due);
   }
 
   private next(which: Which, delay: number): void {

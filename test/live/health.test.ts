@@ -55,6 +55,16 @@ import { group, workload } from "../support/manifests.ts";
     expect(told().find((line) => line.includes("w@0 ended"))).toMatch(/^Error: w@0 ended: Error \(SIGKILL\)/);
   });
 
+  test("is asked at once when its init commands and its hook are done, however long those take", async () => {
+    const { told } = await live.started(
+      workload(
+        "w",
+        `{command: [sleep, '300'], initCommands: [{name: one, command: [sleep, '1.2']}], lifecycle: {postStart: {sleep: {seconds: 1}}}, readinessProbe: {exec: {command: ["true"]}, periodSeconds: 600}}`,
+      ),
+    );
+    await until("it is ready", () => told("Ready").length > 0);
+  });
+
   test("a failing liveness probe restarts, with the policy's back-off, and says why", async () => {
     writeFileSync(file("live"), "");
     const { told } = await live.started(
