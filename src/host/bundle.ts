@@ -21,9 +21,9 @@ export interface Bundles {
 
 /**
  * Beside the run directory, which may be deleted: what is removed here is removed from under running containers, whose mount points
- * these are (a mount goes with its mount point, in every mount namespace).
+ * these are (a mount goes with its mount point, in every mount namespace). Another user than root may own nothing but the run directory.
  */
-export const engineDirectory = (runDirectory: string): string => `${runDirectory}.engine`;
+export const engineDirectory = (runDirectory: string): string => (process.geteuid?.() === 0 ? `${runDirectory}.engine` : join(runDirectory, "engine"));
 
 export function bundlesIn(runDirectory: string): Bundles {
   const directory = engineDirectory(runDirectory);
