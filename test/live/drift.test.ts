@@ -60,8 +60,12 @@ import { group } from "../support/manifests.ts";
     const { told } = await live.started(limits(0));
     const guest = spawn("sleep", ["60"]);
     try {
-      mkdirSync(live.cgroup("pids", "n"));
-      writeFileSync(`${live.cgroup("pids", "n")}/cgroup.procs`, String(guest.pid));
+      // While it is empty it may be removed at any moment.
+      await until("the guest is in", () => {
+        mkdirSync(live.cgroup("pids", "n"), { recursive: true });
+        writeFileSync(`${live.cgroup("pids", "n")}/cgroup.procs`, String(guest.pid), { flag: "r+" });
+        return true;
+      });
       await until("it is told", () => told("PruneHeld").length > 0);
     } finally {
       await end(guest, "SIGKILL");
