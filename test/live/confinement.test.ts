@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { bundlesIn } from "../../src/host/bundle.ts";
 import { whyNotConfined } from "../support/confined.ts";
-import { end, Live, PATIENCE, sleep, until } from "../support/live.ts";
+import { end, Live, PATIENCE, sleep, takeAway, until } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 /** Magic numbers (statfs(2)). */
@@ -387,7 +387,7 @@ const [OVERLAYFS, TMPFS] = [0x794c7630, 0x01021994];
       chmodSync(live.directory, 0o755);
       const { told } = await live.started(workload("w", spec));
       const pid = await until("it runs", () => live.pid("w"));
-      rmSync(live.runDirectory, { recursive: true, force: true, maxRetries: 20 });
+      takeAway(live.runDirectory);
       await sleep(2500);
       expect(live.pid("w")).toBe(pid);
       expect(told("Unhealthy", "Killing")).toEqual([]);

@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { Live, sleep, takeAway, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("the controller", () => {
@@ -343,7 +343,7 @@ import { group, workload } from "../support/manifests.ts";
     await started("--resync", "300ms");
     const state = (): string => JSON.stringify(live.view("w").status.replicaStatuses?.[0]?.state);
     await until("it has ended", () => state().includes('"exitCode":3'));
-    rmSync(live.runDirectory, { recursive: true, maxRetries: 5 });
+    takeAway(live.runDirectory);
     await until("all is back", () => ["controller.json", "status.json", "replicas/w@0.json"].every((name) => existsSync(join(live.runDirectory, name))));
     expect(state()).toContain('"exitCode":3');
   });

@@ -1,6 +1,6 @@
 /** `run --user`: a controller without any privilege, a monitor that keeps root and does what manifests make necessary, and nothing else. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
@@ -8,7 +8,7 @@ import { engineDirectory } from "../../src/host/bundle.ts";
 import { childrenOf } from "../../src/host/procfs.ts";
 import { whyNotConfined, whyNotImages } from "../support/confined.ts";
 import { makeRootfs } from "../support/image.ts";
-import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, PATIENCE, sleep, takeAway, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 
 /** Everybody's Debian has it, and nobody has more to lose. */
@@ -153,7 +153,7 @@ const asRoot = whyNotLive === undefined && process.geteuid?.() === 0;
     const pid = live.pid("web");
     const isReady = (): boolean => live.holdfast("get", "workload", "web").stdout.includes("1/1");
     await until("it is ready", isReady);
-    for (const directory of [live.runDirectory, live.logDirectory]) rmSync(directory, { recursive: true, force: true, maxRetries: 20 });
+    for (const directory of [live.runDirectory, live.logDirectory]) takeAway(directory);
     await until(
       "the directories are there",
       () => existsSync(join(live.runDirectory, "replicas", "web@0.json")) && existsSync(join(live.runDirectory, "restarts")),

@@ -225,6 +225,12 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return rest;
 }
 
+/** Removes a directory in which somebody else may be writing. */
+export function takeAway(directory: string): void {
+  renameSync(directory, `${directory}.gone`);
+  rmSync(`${directory}.gone`, { recursive: true, force: true });
+}
+
 export const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 function attempt<T>(condition: () => T): T | undefined {
