@@ -3,8 +3,9 @@
  * Whoever can write the file can write all of it anew: what is worth more than that is a hash that is kept elsewhere (the head in the run directory; `--head`).
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makePath } from "./logs.ts";
 import { readJson, replaceFile } from "./records.ts";
 
 /** The last line that was written. */
@@ -91,7 +92,7 @@ export class AuditLog {
   /** Puts the file aside when it is full; how large it is then. */
   private makeRoom(): number {
     const size = statSync(this.file, { throwIfNoEntry: false })?.size;
-    if (size === undefined) mkdirSync(dirname(this.file), { recursive: true, mode: 0o750 });
+    if (size === undefined) makePath(dirname(this.file));
     if (size === undefined || size <= LARGEST) return size ?? 0;
     for (let index = MOST_FILES - 2; index >= 1; index--)
       if (statSync(`${this.file}.${index}`, { throwIfNoEntry: false })) renameSync(`${this.file}.${index}`, `${this.file}.${index + 1}`);

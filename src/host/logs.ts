@@ -60,7 +60,7 @@ function isForeign(file: string): boolean {
 }
 
 /** mkdir -p, a directory at a time: Node's own never returns below /proc. */
-function makePath(directory: string): void {
+export function makePath(directory: string): void {
   if (statSync(directory, { throwIfNoEntry: false })) return;
   makePath(dirname(directory));
   mkdirSync(directory, { mode: 0o750 });

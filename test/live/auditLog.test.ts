@@ -1,4 +1,5 @@
 /** The audit log of a controller and of apply: what was done to the machine, and what the kernel refused. */
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { auditFile } from "../../src/host/auditLog.ts";
@@ -79,6 +80,10 @@ import { group, workload } from "../support/manifests.ts";
     const { output } = await live.started(group("batch", "{limits: {pids.max: 40}}"));
     expect(live.read("pids", "batch", "pids.max")).toBe("40");
     expect(output()).toContain("the audit log cannot be written: ");
+    // Below /proc, mkdir -p of Node's never returns.
+    const places = ["-f", live.manifests, "--root", `${live.root}/below`, "--run-dir", live.runDirectory, "--log-dir", "/proc/nope"];
+    const { status, stderr } = spawnSync(process.execPath, ["bin/holdfast.js", "apply", ...places], { encoding: "utf8", timeout: 10_000 });
+    expect({ status, told: stderr.includes("the audit log cannot be written: ") }).toEqual({ status: 0, told: true });
     expect(verify().code).toBe(2);
   });
 });
