@@ -7,7 +7,6 @@ import { shownValue } from "../cgroup/show.ts";
 import { auditFiles, lastEntry } from "../host/auditLog.ts";
 import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
-
 import { pointerOf } from "../plan/writes.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
@@ -109,30 +108,24 @@ function rowOf(engine: Engine, { name, path, value }: Level, entry: FileEntry, k
   const declared = declaredAt(engine, path, file.name).get(key)?.value;
   const owner = path === undefined ? undefined : engine.desired.cgroups.get(path)?.owner;
   const written = owner && (knob === "frozen" ? declared !== undefined : Object.hasOwn(owner.limits, knob));
-  const from =
-    path === undefined
-      ? "not Holdfast's"
-      : written
-        ? lineOf(owner.origin, pointerOf(knob))
-        : declared !== undefined
-          ? "inherited"
-          : owner
-            ? "the kernel's default"
-            : path === ROOT
-              ? "left alone"
-              : "declared nowhere";
+  const from = (): string => {
+    if (path === undefined) return "not Holdfast's";
+    if (written) return lineOf(owner.origin, pointerOf(knob));
+    if (declared !== undefined) return "inherited";
+    if (owner) return "the kernel's default";
+    return path === ROOT ? "left alone" : "declared nowhere";
+  };
   const differs =
     value !== undefined && path !== undefined && path !== ROOT && owner && value !== (declared ?? file.initial(key)) && !file.name.startsWith("cpuset.");
   const shown = value === undefined ? "-" : show(entry, value);
-  return [name, differs ? colour.magenta(`${shown} (differs)`) : shown, declared === undefined ? "-" : show(entry, declared), from];
+  return [name, differs ? colour.magenta(`${shown} (differs)`) : shown, declared === undefined ? "-" : show(entry, declared), from()];
 }
 
 /** What is desired is what the kernel will make of what was written. */
-function tellRounding({ desired, machine }: Engine, path: CgroupPath, { file, knob }: FileEntry, key: string): void {
-  const { owner, settings } = desired.cgroups.get(path) ?? {};
-  const value = settings?.get(file.name)?.get(key)?.value;
-  const written = knob === "frozen" ? undefined : owner?.limits[knob];
-  if (typeof written !== "string" || value === written || file.settle(written, machine.pageSize) !== value) return;
+function tellRounding(engine: Engine, path: CgroupPath, { file, knob }: FileEntry, key: string): void {
+  const value = declaredAt(engine, path, file.name).get(key)?.value;
+  const written = knob === "frozen" ? undefined : engine.desired.cgroups.get(path)?.owner?.limits[knob];
+  if (typeof written !== "string" || value === written || file.settle(written, engine.machine.pageSize) !== value) return;
   out(`${colour.bold("rounding:")} the kernel makes ${value} of ${written}`);
 }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Controllers, deviceHierarchy } from "../cgroup/hierarchy.ts";
 import { type Container, deviceRules, seccompOf } from "../oci/config.ts";
+import { wantedImage } from "../oci/image.ts";
 import type { DesiredReplica } from "../plan/desired.ts";
 import type { AttemptMeta, CgroupView, ContainerMeta } from "../plan/observed.ts";
 import { pidsBelow } from "./attempts.ts";
@@ -43,8 +44,9 @@ export class Containers {
     declared: Container,
     meta: AttemptMeta,
   ): Pick<ContainerLaunch, "attempt" | "engine" | "bundle" | "state" | "managed" | "view" | "inits" | "meta" | "root" | "filter"> {
-    const { image, userNamespace } = declared.confinement;
-    const key = image && imageKey({ image, mappings: userNamespace });
+    const { image } = declared.confinement;
+    const wanted = wantedImage(declared.confinement);
+    const key = wanted && imageKey(wanted);
     const rootfs = key && this.place.images.rootfs(key);
     const { container, argv } =
       image && key && rootfs ? withImage(declared, replica.argv, image, this.place.images.defaults(key), rootfs) : { container: declared, argv: replica.argv };

@@ -21,7 +21,6 @@ export function ownDirectory(directory: string, user: User, mode = 0o711): void 
 
 /**
  * Makes it root's, sticky, and writable for the user's group. What root has left by the names of `theirs` before it was shared becomes the user's; later nothing does, because the user could have put it there.
- *
  */
 export function shareDirectory(directory: string, user: User, theirs: readonly string[]): void {
   ownDirectory(directory, user, 0o755);

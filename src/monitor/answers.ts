@@ -10,7 +10,8 @@ import { oomKills } from "../host/observe.ts";
 import { giveDirectory } from "../host/share.ts";
 import type { User } from "../host/trust.ts";
 import { readDenial } from "../oci/denial.ts";
-import type { WantedImage } from "../oci/image.ts";
+import { type WantedImage, wantedImage } from "../oci/image.ts";
+import { wantedImages } from "../plan/image.ts";
 import type { ObservedAttempt } from "../plan/observed.ts";
 import { metaOf } from "../plan/replica.ts";
 import { targetOf } from "../plan/target.ts";
@@ -77,13 +78,6 @@ export function answers({ host, declared, user, share }: Served): { readonly tab
   const attemptsOf = (replica: string): readonly ObservedAttempt[] => processes.attempts(new Set([replica]));
   const find = (attempt: string): ObservedAttempt | undefined =>
     isAttempt(attempt) ? attemptsOf(replicaOf(attempt)).find(({ id }) => id === attempt) : undefined;
-  const wantedImages = (): Map<string, WantedImage> => {
-    const wanted = [...declared.desired.replicas.values()].flatMap(({ container }): WantedImage[] => {
-      const { image, userNamespace } = container?.confinement ?? {};
-      return image ? [{ image, mappings: userNamespace }] : [];
-    });
-    return new Map(wanted.map((each) => [JSON.stringify(each), each]));
-  };
   const at = (directory: string, work: (spot: Spot) => Work | string): Work | string => {
     const spot = spotOf(directory, tree, base);
     return spot ? work(spot) : `${JSON.stringify(directory).slice(0, 200)} is no cgroup of the tree`;
@@ -106,7 +100,7 @@ export function answers({ host, declared, user, share }: Served): { readonly tab
   const signalled = (signal: string, work: (name: NodeJS.Signals) => Work | string): Work | string =>
     Object.hasOwn(constants.signals, signal) ? work(signal as NodeJS.Signals) : "there is no such signal";
   const withImage = (wanted: string, work: (image: WantedImage) => Work): Work | string => {
-    const image = wantedImages().get(wanted);
+    const image = wantedImages(declared.desired).find((declaredImage) => JSON.stringify(declaredImage) === wanted);
     return image ? work(image) : "no manifest declares that image";
   };
   const table: Answers = {
@@ -138,8 +132,8 @@ export function answers({ host, declared, user, share }: Served): { readonly tab
       const there = attemptsOf(id).filter((known) => releasing.count(known.id) === 0);
       const why = starting.count(id) > 0 ? "it is being started" : whyNotStarted(attempt, replica, revision, there);
       if (why !== undefined || !replica) return why ?? "";
-      const { image, userNamespace } = replica.container?.confinement ?? {};
-      if (image && !images.state({ image, mappings: userNamespace }).ready) return "its image is not verified as it is declared";
+      const image = replica.container && wantedImage(replica.container.confinement);
+      if (image && !images.state(image).ready) return "its image is not verified as it is declared";
       const hierarchies = [...(declared.desired.cgroups.get(replica.path)?.hierarchies ?? [])];
       const meta = metaOf(replica, startedAt, oomKills(files, tree, base, replica.path));
       return () => starting.during(id, () => processes.start({ attempt, replica, meta, hierarchies }));
@@ -182,7 +176,7 @@ export function answers({ host, declared, user, share }: Served): { readonly tab
     forgiveImages: (wanted) => () => images.forgive(new Set(wanted)),
     removeImage: (key) => {
       if (!images.list().includes(key)) return "there is no such image";
-      const wanted = [...wantedImages().values()].map(imageKey);
+      const wanted = wantedImages(declared.desired).map(imageKey);
       return wanted.includes(key) || processes.sweep().has(key) ? "it is in use" : () => images.remove(key);
     },
     kernelLog: () => {

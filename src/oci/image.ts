@@ -1,12 +1,16 @@
 /** Knows OCI images as they lie in a layout (image-spec 1.1), and cosign's signatures beside them: what is asked of each document. */
 
-import type { IdMapping, Image } from "../api/confinement.ts";
+import type { Confinement, IdMapping, Image } from "../api/confinement.ts";
 
 /** An image, and who its files belong to. */
 export interface WantedImage {
   readonly image: Image;
   readonly mappings: { readonly uidMappings: readonly IdMapping[]; readonly gidMappings: readonly IdMapping[] } | undefined;
 }
+
+/** The image that a container is started from; undefined: it has none. */
+export const wantedImage = ({ image, userNamespace }: Pick<Confinement, "image" | "userNamespace">): WantedImage | undefined =>
+  image && { image, mappings: userNamespace };
 
 export interface Descriptor {
   readonly mediaType?: string;

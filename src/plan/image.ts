@@ -2,8 +2,9 @@
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { locate } from "../manifest/locate.ts";
+import { type WantedImage, wantedImage } from "../oci/image.ts";
 import type { Action } from "./action.ts";
-import type { DesiredReplica } from "./desired.ts";
+import type { Desired, DesiredReplica } from "./desired.ts";
 import type { Observed } from "./observed.ts";
 
 /** Between two tries of an image that was refused, ms: somebody may put the right one there. */
@@ -12,6 +13,10 @@ const AGAIN = 30_000;
 export const IMAGES = "image/";
 /** How often to look whether it is unpacked, ms. */
 const LOOK = 200;
+
+/** All images that something is to be started from; one that several replicas share stands there for each. */
+export const wantedImages = ({ replicas }: Pick<Desired, "replicas">): WantedImage[] =>
+  [...replicas.values()].flatMap(({ container }) => (container && wantedImage(container.confinement)) ?? []);
 
 /** Why a replica cannot be started yet. */
 export interface Unready {
@@ -37,9 +42,8 @@ export class ImageNeeds {
 
   /** Undefined: it needs no image, or has it. */
   of({ id, path, container, resource }: DesiredReplica): Unready | undefined {
-    const image = container?.confinement.image;
-    if (!container || !image) return undefined;
-    const wanted = { image, mappings: container.confinement.userNamespace };
+    const wanted = container && wantedImage(container.confinement);
+    if (!wanted) return undefined;
     const { key, ready, refused } = this.observed.image(wanted);
     if (ready) return undefined;
     const task = `${IMAGES}${key}`;

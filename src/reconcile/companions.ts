@@ -4,6 +4,7 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import { imageKey } from "../host/images.ts";
 import { requestFolders } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
+import { wantedImages } from "../plan/image.ts";
 import { denials } from "./denials.ts";
 import type { Engine } from "./engine.ts";
 import { Lives } from "./lives.ts";
@@ -68,12 +69,7 @@ function tidy(engine: Engine, warn: (message: string) => void): Companion {
   };
   const clear = (): void => {
     const used = processes.sweep();
-    const wanted = new Set(
-      [...engine.desired.replicas.values()].flatMap(({ container }) => {
-        const { image, userNamespace } = container?.confinement ?? {};
-        return image ? [imageKey({ image, mappings: userNamespace })] : [];
-      }),
-    );
+    const wanted = new Set(wantedImages(engine.desired).map(imageKey));
     // While manifests are broken, what is not declared may be declared yet.
     if (engine.desired.held) return;
     for (const key of images.list()) if (!used.has(key) && !wanted.has(key)) images.remove(key).catch(() => {});

@@ -26,6 +26,9 @@ interface Bout {
   readonly delay: number;
 }
 
+/** How long a bout goes on by itself after its last repair, ms. */
+const lasts = ({ delay }: Bout): number => delay + (delay > 0 ? PEACE : GAP);
+
 export class Contention {
   private readonly bouts = new Map<CgroupPath, Map<string, Bout>>();
   /** Whether anything was done, so that it would be known here. */
@@ -45,7 +48,7 @@ export class Contention {
       else this.repaired(action.owner, action, now);
     }
     for (const [path, bouts] of this.bouts) {
-      for (const [setting, { last, delay }] of bouts) if (now - last > delay + (delay > 0 ? PEACE : GAP)) bouts.delete(setting);
+      for (const [setting, bout] of bouts) if (now - bout.last > lasts(bout)) bouts.delete(setting);
       if (bouts.size === 0) this.bouts.delete(path);
     }
   }
@@ -54,7 +57,7 @@ export class Contention {
     const bouts = this.bouts.get(action.path) ?? new Map<string, Bout>();
     this.bouts.set(action.path, bouts);
     const before = bouts.get(settingOf(action));
-    const { first, count } = before && now - before.last <= before.delay + (before.delay > 0 ? PEACE : GAP) ? before : { first: now, count: 0 };
+    const { first, count } = before && now - before.last <= lasts(before) ? before : { first: now, count: 0 };
     const fought = count + 1 >= REPAIRS && now - first >= LASTING;
     const delay = fought ? Math.min(LONGEST, before?.delay ? before.delay * FACTOR : FIRST) : 0;
     const bout = { owner, action, first, last: now, count: count + 1, delay };
@@ -68,8 +71,8 @@ export class Contention {
       [...this.bouts].map(([path, bouts]) => [
         path,
         new Map(
-          [...bouts].flatMap(([setting, { last, delay }]) =>
-            delay > 0 ? [[setting, last + delay] as const, [`${setting} peace`, last + delay + PEACE + 1] as const] : [],
+          [...bouts].flatMap(([setting, bout]) =>
+            bout.delay > 0 ? [[setting, bout.last + bout.delay] as const, [`${setting} peace`, bout.last + lasts(bout) + 1] as const] : [],
           ),
         ),
       ]),
@@ -82,7 +85,7 @@ export class Contention {
   }
 
   notes(now = Date.now()): ReadonlyMap<ObjectKey, string> {
-    const all = [...this.bouts.values()].flatMap((bouts) => [...bouts.values()]).filter(({ last, delay }) => delay > 0 && now - last <= delay + PEACE);
+    const all = [...this.bouts.values()].flatMap((bouts) => [...bouts.values()]).filter((bout) => bout.delay > 0 && now - bout.last <= lasts(bout));
     return new Map(all.map((bout) => [bout.owner, noteOf(bout)]));
   }
 
