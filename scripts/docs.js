@@ -80,6 +80,8 @@ function fields(file, skip = new Set()) {
 /** Fields whose parts stand in another table. */
 const TABLES_OF_THEIR_OWN = [
   "spec.limits",
+  "spec.members[].not",
+  "spec.members[].any",
   "spec.startupProbe",
   "spec.livenessProbe",
   "spec.readinessProbe",

@@ -11,24 +11,23 @@ const read = (name) => JSON.parse(readFileSync(join(top, "schemas", `${name}.sch
 export async function typesText() {
   const { compile } = await import("json-schema-to-typescript");
   const [limits, limitGroup, workload] = ["limits", "limitgroup", "workload"].map(read);
-  const local = (schema, definitions) => {
-    const text = JSON.stringify(schema).replaceAll("limits.schema.json", "#/$defs/limits").replaceAll("limitgroup.schema.json#", "#");
+  const local = (schema) => {
+    const text = JSON.stringify(schema)
+      .replaceAll("limits.schema.json", "#/$defs/limits")
+      .replaceAll(/(limitgroup|workload)\.schema\.json#/g, "#");
     // A description beside a $ref would make a second type of the same shape.
     const inlined = JSON.parse(text, (_, value) => (value?.$ref ? { $ref: value.$ref } : value));
     delete inlined.$id;
-    inlined.$defs = { ...definitions, ...inlined.$defs };
     return inlined;
   };
   const both = {
     title: "Manifest",
     oneOf: [{ $ref: "#/$defs/limitGroup" }, { $ref: "#/$defs/workload" }],
     $defs: {
-      ...limitGroup.$defs,
-      ...workload.$defs,
-      ...limits.$defs,
-      limits: local(limits, {}),
-      limitGroup: local(limitGroup, {}),
-      workload: local(workload, {}),
+      ...local({ ...limitGroup.$defs, ...workload.$defs, ...limits.$defs }),
+      limits: local(limits),
+      limitGroup: local(limitGroup),
+      workload: local(workload),
     },
   };
   for (const name of ["limits", "limitGroup", "workload"]) delete both.$defs[name].$defs;

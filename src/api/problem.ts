@@ -20,6 +20,7 @@ export type ProblemReason =
   | "ImageRefused"
   | "Blocked"
   | "WriteRefused"
+  | "MemberRefused"
   | "StartBlocked"
   | "StartFailed"
   | "ProgressDeadlineExceeded"

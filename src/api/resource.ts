@@ -1,6 +1,7 @@
 /** Knows what a valid object is after reading: canonical limits, every default filled in, and where it was written. */
 import type { Confinement } from "./confinement.ts";
 import type { Limits } from "./limits.ts";
+import type { Member } from "./schema.ts";
 
 /** Where a document stands: enough to find the line of any field again, without keeping a syntax tree. */
 export interface Origin {
@@ -33,6 +34,8 @@ interface Common {
 export interface LimitGroupResource extends Common {
   readonly kind: "LimitGroup";
   readonly frozen: boolean;
+  /** Which processes of the host are drawn in. */
+  readonly members: readonly Member[];
 }
 
 export interface WorkloadResource extends Common {
@@ -173,3 +176,6 @@ export const FORCE_ANNOTATION = "holdfast.dev/force";
 
 /** Longest path of an object's cgroup below the root, in characters: PATH_MAX (limits.h), less what the mount point and a file's name need. */
 export const LONGEST_PATH = 3500;
+
+/** The cgroup, below that of a LimitGroup, of the processes that its spec.members draws in. */
+export const MEMBERS = "members";

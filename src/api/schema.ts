@@ -3,11 +3,11 @@
 export type Manifest = LimitGroup | Workload;
 /** Memory in huge pages of this size; the kernel rounds down to a whole page. Bytes, a quantity, or max. */
 export type Hugetlb = string | number;
+/** A name or a number. */
+export type Account = string | number;
 /** One argument, as text. */
 export type Argument = string;
 export type Text = string;
-/** A name or a number. */
-export type Account = string | number;
 /** A number, or unlimited. */
 export type Rlimit = number | string;
 /** A capability without CAP_, or ALL. */
@@ -58,6 +58,8 @@ export type Capability =
 export type Path = string;
 /** A part of a label. */
 export type Word = string;
+/** A host name or an address. */
+export type Host = string;
 
 /** A cgroup with limits, and a parent for Workloads and other LimitGroups. */
 export interface LimitGroup {
@@ -72,6 +74,12 @@ export interface LimitGroup {
     limits?: Limits;
     /** Suspend every process below the group; false resumes them. */
     frozen?: boolean;
+    /**
+     * Rules that draw processes of the host into the group, with their children and threads, and keep them there. Of all rules of all groups the first that fits counts: groups in the order of their names, rules in the order in which they stand.
+     *
+     * @maxItems 100
+     */
+    members?: Member[];
     /** What to do when the machine moved away from the manifest: put it back, or only tell. */
     drift?: "Repair" | "Report";
   };
@@ -153,6 +161,29 @@ export interface Limits {
   "hugetlb.512MB.max"?: Hugetlb;
   "hugetlb.1GB.max"?: Hugetlb;
   "hugetlb.16GB.max"?: Hugetlb;
+}
+/** Processes of which everything that is written here is true. */
+export interface Member {
+  user?: Account;
+  group?: Account;
+  /** Path of the program (/proc/PID/exe), as a glob: * is anything but a slash, ** anything. A program that was replaced since counts as what it was. */
+  exe?: string;
+  /** The kernel's name of the process (/proc/PID/comm), in full: the first 15 bytes of the program's file name, unless it calls itself otherwise. */
+  comm?: string;
+  /** A JavaScript regular expression that is found in the command line, whose words are joined by blanks; of a long one the first 4096 characters count. */
+  cmdline?: string;
+  /** Path of a cgroup that it is in, or came from, in any hierarchy, as a glob. Processes in a cgroup that somebody else looks after (a systemd unit, a container runtime) are drawn only by rules with this field. */
+  cgroup?: string;
+  /** File with the number of the process. It must belong to root, or to the user of that process. */
+  pidFile?: string;
+  not?: Member;
+  /**
+   * At least one of these must be true.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  any?: Member[];
 }
 /** A command that is kept running (or run once) inside its own cgroup. */
 export interface Workload {
@@ -545,8 +576,7 @@ export interface ExecAction {
 }
 /** An HTTP request; a status from 200 to 399 is success. */
 export interface HttpGetAction {
-  /** Host to connect to. */
-  host?: string;
+  host?: Host;
   /** Number of the port. */
   port: number;
   /** Path of the request, with what a URL cannot have percent-encoded. */
@@ -567,8 +597,7 @@ export interface HttpGetAction {
 }
 /** A TCP connection; that it opens is success. */
 export interface TcpSocketAction {
-  /** Host to connect to. */
-  host?: string;
+  host?: Host;
   /** Number of the port. */
   port: number;
 }

@@ -58,12 +58,37 @@ export interface DriftStatus {
   readonly lastMessage: string;
 }
 
+/** A process of the host, as far as a group's rules concern it. */
+export interface MemberStatus {
+  readonly pid: number;
+  readonly command: string;
+  /** Who looks after the cgroup that it is in. */
+  readonly owner?: string;
+}
+
+/** What has become of spec.members; of each kind the first 50 are listed. */
+export interface MembersStatus {
+  readonly expectedCount: number;
+  readonly missingCount: number;
+  readonly unexpectedCount: number;
+  readonly refusedCount: number;
+  /** They are where they belong. */
+  readonly expected: readonly MemberStatus[];
+  /** They belong there, and are elsewhere. */
+  readonly missing: readonly MemberStatus[];
+  /** They are there, and no rule says why. */
+  readonly unexpected: readonly MemberStatus[];
+  /** A rule fits them, and they are left to somebody else. */
+  readonly refused: readonly MemberStatus[];
+}
+
 export interface ObjectStatus {
   readonly observedGeneration: number;
   readonly conditions: readonly Condition[];
   /** Path below the root cgroup. */
   readonly cgroup: string;
   readonly drift?: DriftStatus;
+  readonly members?: MembersStatus;
   readonly replicas?: number;
   readonly readyReplicas?: number;
   /** Replicas that run the revision that is declared. */

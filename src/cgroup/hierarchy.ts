@@ -6,6 +6,8 @@ export interface Hierarchy {
   readonly id: string;
   readonly version: 1 | 2;
   readonly mount: string;
+  /** The cgroup that is mounted there, as /proc/PID/cgroup names it (a container's own, where it has no namespace for them); empty for the root. */
+  readonly outer: string;
   /** Controllers that cgroups below Holdfast's root can have. */
   readonly controllers: ReadonlySet<string>;
   /** Controllers that the kernel offers there; on v2 the cgroups above the root may not hand all of them down. */
@@ -16,6 +18,7 @@ export interface Hierarchy {
 export interface CgroupMount {
   readonly version: 1 | 2;
   readonly mount: string;
+  readonly outer: string;
   /** v1: the controllers, or `name=systemd`; v2: empty. */
   readonly options: readonly string[];
   readonly writable: boolean;
@@ -31,11 +34,14 @@ export function parseMounts(mountinfo: string): CgroupMount[] {
     const [type, , superOptions = ""] = right.split(" ");
     if (type !== "cgroup" && type !== "cgroup2") continue;
     const fields = left.split(" ");
-    const mount = (fields[4] ?? "").replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+    const [outer = "", mount = ""] = [fields[3], fields[4]].map((field = "") =>
+      field.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+    );
     const options = type === "cgroup2" ? [] : superOptions.split(",").filter((option) => !GENERIC_OPTIONS.has(option) && !option.startsWith("release_agent="));
     const version = type === "cgroup2" ? 2 : 1;
     const writable = (fields[5] ?? "").split(",").includes("rw") && superOptions.split(",").includes("rw");
-    if (!mounts.some((known) => known.version === version && known.options.join() === options.join())) mounts.push({ version, mount, options, writable });
+    if (!mounts.some((known) => known.version === version && known.options.join() === options.join()))
+      mounts.push({ version, mount, outer: outer === "/" ? "" : outer, options, writable });
   }
   return mounts;
 }

@@ -46,6 +46,10 @@ export interface Machine {
   readonly accounts: ReadonlyMap<string, AccountFact>;
   /** Undefined: nobody asked. */
   readonly confinement: ConfinementFacts | undefined;
+  /** systemd is PID 1. */
+  readonly systemd: boolean;
+  /** Why processes that Holdfast has not started cannot be moved by it; undefined: they can. */
+  readonly noMembers: string | undefined;
   /** Who the controller is. */
   readonly uid: number;
   /** Changes with every boot; pids and start times mean something within one boot only. */

@@ -1,6 +1,6 @@
 /** Knows the names of cgroups below Holdfast's root, and what may be one. */
 
-import { LONGEST_PATH } from "../api/resource.ts";
+import { LONGEST_PATH, MEMBERS } from "../api/resource.ts";
 
 /** A cgroup relative to Holdfast's root: `batch/nightly-backup@0`; the root itself is the empty string. */
 export type CgroupPath = string & { readonly __cgroupPath: unique symbol };
@@ -38,6 +38,9 @@ export function replicaName(workload: string, ordinal: number): string {
 export function isInternal(name: string): boolean {
   return name.startsWith(".");
 }
+
+/** Whether a cgroup is one of a group's members; a workload's own cgroups may be called anything. */
+export const isMembersPath = (path: string): boolean => path.endsWith(`/${MEMBERS}`) && !path.includes("@");
 
 /** Checks what a person gives as `--root`: a relative path of ordinary names, never the hierarchy's own root. */
 export function checkRoot(root: string): string | undefined {

@@ -2,13 +2,12 @@
 import { resolve } from "node:path";
 import type { ObjectKey } from "../api/resource.ts";
 import { replaceFile } from "../host/records.ts";
-import { lineOf } from "../manifest/locate.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
 import { type FieldChange, fieldChanges } from "../plan/fieldChanges.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type SavedPlan, savedActions } from "../plan/saved.ts";
-import { pointerOf } from "../plan/writes.ts";
+import { sourceOf } from "../plan/source.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import type { ManifestSet } from "../reconcile/manifests.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
@@ -18,8 +17,7 @@ import { actionList, note, out, plural, problemText } from "./print.ts";
 export function sourceIn(engine: Engine): (action: Action) => string | undefined {
   return (action) => {
     const resource = action.owner && engine.desired.resources.get(action.owner);
-    if (!resource) return undefined;
-    return lineOf(resource.origin, action.type === "write" ? pointerOf(action.knob) : "/metadata/name");
+    return resource && sourceOf(action, resource);
   };
 }
 

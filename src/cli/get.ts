@@ -3,7 +3,7 @@
 import { LIMITS, type LimitName } from "../api/limits.ts";
 import { formatDuration } from "../api/quantity.ts";
 import type { Kind, ObjectKey, Resource } from "../api/resource.ts";
-import type { ContainerState, Event, ObjectView, ReplicaStatus } from "../api/status.ts";
+import type { ContainerState, Event, MemberStatus, MembersStatus, ObjectView, ReplicaStatus } from "../api/status.ts";
 import { logFile } from "../host/logs.ts";
 import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
@@ -138,6 +138,20 @@ const stateText = (state: ContainerState): string => {
   return "Unknown";
 };
 
+/** A line for each process; of each kind some. */
+function memberLines(members: MembersStatus): string[] {
+  const list = (found: readonly MemberStatus[], count: number, what: string): string[] => [
+    ...found.map(({ pid, command, owner }) => `${String(pid).padEnd(8)} ${command.padEnd(16)} ${what}${owner === undefined ? "" : `${owner}`}`.trimEnd()),
+    ...(count > found.length ? [`… and ${count - found.length} more${what === "" ? "" : ` ${what.trim()}`}`] : []),
+  ];
+  return [
+    ...list(members.expected, members.expectedCount, ""),
+    ...list(members.missing, members.missingCount, "missing: it belongs here, and is elsewhere"),
+    ...list(members.unexpected, members.unexpectedCount, "unexpected: no rule says why it is here"),
+    ...list(members.refused, members.refusedCount, "a rule fits it, and it is left to "),
+  ];
+}
+
 async function description(view: ObjectView, resource: Resource, root: string, logDirectory: string, events: readonly Event[]): Promise<string> {
   const lines: string[] = [];
   const field = (label: string, value: string): void => void lines.push(`${`${label}:`.padEnd(14)}${value}`);
@@ -159,6 +173,7 @@ async function description(view: ObjectView, resource: Resource, root: string, l
     `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${age(view.status.drift.lastSeen)} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,
   );
   section("Limits", limitsOf(resource).split(", "));
+  if (view.status.members) section("Members", memberLines(view.status.members));
   if (resource.kind === "Workload") {
     const { run } = resource;
     field("Command", run.argv.map((argument) => (/^[\w./:=@%+-]+$/.test(argument) ? argument : JSON.stringify(argument))).join(" "));

@@ -9,10 +9,12 @@ import { type CgroupFiles, type CgroupHands, kernelFiles } from "./cgroupfs.ts";
 import { type ImageStore, Images } from "./images.ts";
 import { type KernelLog, openKernelLog } from "./kernelLog.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
+import { type MemberRecords, memberRecords } from "./memberRecords.ts";
 import { type Attention, observe, type Scope } from "./observe.ts";
 import { performer } from "./perform.ts";
 import { type Base, lookUp, probe } from "./probe.ts";
 import { kernelProcesses, type Processes } from "./processes.ts";
+import { EMPTY_TABLE, type ProcessTable, processTable } from "./processTable.ts";
 import { fileRecords, type Records } from "./records.ts";
 import { type SimulatedMachine, simulatedMachine, simulatedProcesses } from "./simulated.ts";
 import { Tasks } from "./tasks.ts";
@@ -48,6 +50,8 @@ export interface Host {
   readonly records: Records;
   readonly tasks: Tasks;
   readonly images: ImageStore;
+  readonly table: ProcessTable;
+  readonly members: MemberRecords;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
   /** Listens to the kernel, from that time on (ms since the epoch). Throws where that is not allowed. */
@@ -75,7 +79,8 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
   if (file !== undefined) throw new RootIsAFile(`${file} is a file of the kernel's, and no cgroup`);
   const found = simulated || process.platform === "linux" ? probe(files, options.root, simulated?.mountinfo) : undefined;
   // On a simulated machine everybody is root; and whoever has root act for it plans as root.
-  const base = found && (simulated || through) ? { ...found, uid: 0 } : found;
+  const acting = found && (simulated || through) ? { ...found, uid: 0 } : found;
+  const base = acting && through ? { ...acting, noMembers: "with run --user, processes that Holdfast has not started are not moved" } : acting;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
   // Controllers of other roots have theirs.
@@ -86,6 +91,9 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     (simulated ? simulatedProcesses(files, base.controllers, tree) : kernelProcesses(files, base.controllers, tree, { ...options, images: own }));
   const records = fileRecords(options.runDirectory, base.bootId);
   const tasks = new Tasks();
+  const table = simulated ? EMPTY_TABLE : processTable(base.controllers);
+  const members = memberRecords(options.runDirectory, base.bootId);
+  const controller = (): number | undefined => (simulated ? undefined : controllerOfRoot(files, core, tree));
   return {
     base,
     tree,
@@ -94,12 +102,14 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     records,
     tasks,
     images,
+    table,
+    members,
     options,
     machine: (mentions) => (through?.lookUp ?? lookUp)(base, mentions),
     kernelLog: through?.kernelLog ?? openKernelLog,
-    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks, images }, machine, scope, attention),
-    perform: performer({ files, tree, processes, records, tasks, images }, base),
-    controller: () => (simulated ? undefined : controllerOfRoot(files, core, tree)),
+    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks, images, table, members, controller }, machine, scope, attention),
+    perform: performer({ files, tree, processes, records, tasks, images, table, members }, base),
+    controller,
     lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),
   };

@@ -7,7 +7,10 @@ import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from 
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
+import type { MemberRecords } from "./memberRecords.ts";
+import { pidIn } from "./pidFile.ts";
 import type { Processes } from "./processes.ts";
+import type { ProcessTable } from "./processTable.ts";
 import { isDoomed } from "./procfs.ts";
 import type { Records } from "./records.ts";
 import type { Tasks } from "./tasks.ts";
@@ -20,6 +23,10 @@ export interface Observer {
   readonly processes: Processes;
   readonly tasks: Tasks;
   readonly images: ImageStore;
+  readonly table: ProcessTable;
+  readonly members: MemberRecords;
+  /** Pid of the controller at work. */
+  readonly controller: () => number | undefined;
 }
 
 /** Cgroups to look at, each with the hierarchies in which it is desired; undefined: all of them. */
@@ -62,6 +69,11 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     oomKills: (path) => oomKills(files, tree, machine, path),
     isDoomed,
     image: (wanted) => images.state(wanted),
+    processes: scope ? observer.table.known : observer.table.look,
+    memberships: observer.members.all,
+    pidIn,
+    root: tree.root,
+    holdfast: () => new Set([process.pid, observer.controller() ?? process.pid]),
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],

@@ -8,9 +8,12 @@ import { currentOfStart, metaOf } from "../plan/replica.ts";
 import { newAttempt, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
+import type { MemberRecords } from "./memberRecords.ts";
+import { memberPerformers } from "./members.ts";
 import { oomKills } from "./observe.ts";
 import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
+import type { ProcessTable } from "./processTable.ts";
 import type { Records } from "./records.ts";
 import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
@@ -34,6 +37,8 @@ export interface Hands {
   readonly records: Records;
   readonly tasks: Tasks;
   readonly images: ImageStore;
+  readonly table: ProcessTable;
+  readonly members: MemberRecords;
 }
 
 /** The performers of one machine, made once. */
@@ -47,7 +52,8 @@ function refused(what: string, file: string, error: unknown): Refusal {
   return new Refusal(`${what}: ${code || message}`, code, refusalHint(basename(file), code));
 }
 
-function performers({ files, tree, processes, records, tasks, images }: Hands, base: Base): PerAction<Promise<void> | void> {
+function performers(hands: Hands, base: Base): PerAction<Promise<void> | void> {
+  const { files, tree, processes, records, tasks, images } = hands;
   const byId = new Map(base.controllers.all.map((hierarchy) => [hierarchy.id, hierarchy]));
   const hierarchyOf = (id: string) => {
     const hierarchy = byId.get(id);
@@ -147,6 +153,7 @@ function performers({ files, tree, processes, records, tasks, images }: Hands, b
     conclude: remember,
     note: remember,
     adopt: remember,
+    ...memberPerformers(hands, base, refused),
     spare: remember,
     kill: (action) => processes.kill(action.path),
     record: remember,

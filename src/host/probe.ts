@@ -1,5 +1,5 @@
 /** Knows how to find out what this machine is: mounted hierarchies, what they offer below our root, page size, facts that manifests ask for. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseEnv } from "node:util";
 import { type CgroupMount, type Controllers, controllersOf, type Hierarchy, parseMounts, UNIFIED } from "../cgroup/hierarchy.ts";
@@ -27,12 +27,14 @@ export function probe(files: CgroupFiles, root: string, mountinfo = readFileSync
     tables: tablesOf(controllers),
     inherited: inheritedValues(files, controllers),
     bootId: bootId(),
+    systemd: existsSync("/run/systemd/system"),
+    noMembers: process.geteuid?.() === 0 ? undefined : "processes that it has not started can be moved only by a controller that is root",
     uid: process.geteuid?.() ?? 0,
   };
 }
 
-function hierarchyOf(files: CgroupFiles, { version, mount, options }: CgroupMount, root: string): Hierarchy {
-  if (version === 1) return { id: options.join(","), version, mount, controllers: new Set(options), offered: new Set(options) };
+function hierarchyOf(files: CgroupFiles, { version, mount, outer, options }: CgroupMount, root: string): Hierarchy {
+  if (version === 1) return { id: options.join(","), version, mount, outer, controllers: new Set(options), offered: new Set(options) };
   const offered = new Set(words(files.read(`${mount}/cgroup.controllers`)));
   // What the nearest existing cgroup on the way to our root has, or will hand down to it.
   let handedDown = files.read(`${mount}/${root}/cgroup.controllers`);
@@ -40,7 +42,7 @@ function hierarchyOf(files: CgroupFiles, { version, mount, options }: CgroupMoun
     handedDown = files.read(`${mount}/${above}/cgroup.subtree_control`);
     if (above === "." || above === "/") break;
   }
-  return { id: UNIFIED, version, mount, offered, controllers: new Set(words(handedDown)) };
+  return { id: UNIFIED, version, mount, outer, offered, controllers: new Set(words(handedDown)) };
 }
 
 function inheritedValues(files: CgroupFiles, { all }: Controllers): ReadonlyMap<string, string> {

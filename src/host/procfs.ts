@@ -15,6 +15,8 @@ export interface ProcessStat {
   readonly neverExeced: boolean;
   /** On its way out, whatever its state says (PF_EXITING). */
   readonly exiting: boolean;
+  /** A thread of the kernel's (PF_KTHREAD). */
+  readonly kernel: boolean;
   /** Clock ticks since boot: together with the pid and the boot, the identity of a process. */
   readonly startTicks: number;
   readonly threads: number;
@@ -24,6 +26,7 @@ export interface ProcessStat {
 
 const PF_EXITING = 0x4;
 const PF_FORKNOEXEC = 0x40;
+const PF_KTHREAD = 0x200000;
 
 /** Undefined when there is no such process. */
 export function statOf(pid: number): ProcessStat | undefined {
@@ -44,6 +47,7 @@ export function parseStat(text: string): ProcessStat | undefined {
     group: Number(fields[2]),
     neverExeced: (flags & PF_FORKNOEXEC) !== 0,
     exiting: (flags & PF_EXITING) !== 0,
+    kernel: (flags & PF_KTHREAD) !== 0,
     threads: Number(fields[17]),
     startTicks: Number(fields[19]),
     waitStatus: Number(fields[49]),
@@ -95,6 +99,11 @@ export function commandLineOf(pid: number): string[] {
 export function cgroupsOf(pid: number): ReadonlyMap<string, string> | undefined {
   const text = readText(`/proc/${pid}/cgroup`);
   if (text === undefined) return undefined;
+  return parseCgroups(text);
+}
+
+/** The text of a file cgroup (cgroups(7)). */
+export function parseCgroups(text: string): ReadonlyMap<string, string> {
   return new Map(
     text
       .split("\n")

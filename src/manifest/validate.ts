@@ -3,10 +3,11 @@ import { LimitGroup as validLimitGroup, Workload as validWorkload } from "../../
 import { contradiction, LIMITS, type LimitName, type Limits, type LimitValue } from "../api/limits.ts";
 import type { Problem, ProblemReason, Report } from "../api/problem.ts";
 import { type Parsed, parseBytes, parseDuration } from "../api/quantity.ts";
-import type { Kind, ObjectKey, Origin, Resource } from "../api/resource.ts";
+import { type Kind, MEMBERS, type ObjectKey, type Origin, type Resource } from "../api/resource.ts";
 import type { LimitGroup, Workload, Limits as WrittenLimits } from "../api/schema.ts";
 import { API_VERSION, KINDS, pointerPart } from "../api/schemas.ts";
 import { locate } from "./locate.ts";
+import { members } from "./members.ts";
 import { runSpec } from "./runSpec.ts";
 import { schemaProblems, shown } from "./schemaProblems.ts";
 import { suggest } from "./suggest.ts";
@@ -20,8 +21,11 @@ export interface Validated {
 
 const VALIDATORS = { LimitGroup: validLimitGroup, Workload: validWorkload };
 
-/** A cgroup of this name cannot be made: on cgroup v1 it is the name of a kernel file. */
-const RESERVED = "tasks";
+/** Names that no LimitGroup can have: on cgroup v1 of a kernel file, and of the cgroup for what spec.members draws in. */
+const RESERVED: Readonly<Record<string, string>> = {
+  tasks: "tasks is a kernel file of every cgroup v1 directory",
+  [MEMBERS]: `${MEMBERS} is the cgroup of the processes that a group draws in`,
+};
 
 export function validate(value: unknown, origin: Origin): Validated {
   const at = (reason: ProblemReason, pointer: string, message: string, hint?: string): Problem => ({
@@ -63,8 +67,14 @@ export function validate(value: unknown, origin: Origin): Validated {
 
 function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resource {
   const { metadata, spec = {} } = manifest;
-  if (metadata.name === RESERVED) report("InvalidValue", "/metadata/name", `expected another name: ${RESERVED} is a kernel file of every cgroup v1 directory`);
-  return { kind: "LimitGroup", ...common(manifest, spec, spec.parentRef?.name, origin, report), frozen: spec.frozen ?? false };
+  const reserved = Object.hasOwn(RESERVED, metadata.name) ? RESERVED[metadata.name] : undefined;
+  if (reserved !== undefined) report("InvalidValue", "/metadata/name", `expected another name: ${reserved}`);
+  return {
+    kind: "LimitGroup",
+    ...common(manifest, spec, spec.parentRef?.name, origin, report),
+    frozen: spec.frozen ?? false,
+    members: members(spec.members ?? [], report),
+  };
 }
 
 function workload(manifest: Workload, origin: Origin, report: Report): Resource {

@@ -33,7 +33,7 @@ interface Options {
 const RECENT = 1000;
 
 export class Declared {
-  desired: Desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
+  desired: Desired = { cgroups: new Map(), replicas: new Map(), members: [], resources: new Map(), problems: [], held: true };
   machine: Machine;
   /** The commands of hooks and probes that were ever declared for a workload: what runs may be of an earlier revision. */
   readonly commands = new Map<string, Map<string, Allowed>>();

@@ -10,6 +10,8 @@ const FIELDS: PerAction<Fields | undefined> = {
   enable: ({ hierarchy, controllers, cause }) => ({ hierarchy, controllers, cause }),
   write: ({ hierarchy, file, key, knob, from, to, cause }) => ({ hierarchy, file, ...(key === "" ? {} : { key }), field: knob, from, to, cause }),
   place: ({ hierarchy, pid, replica }) => ({ hierarchy, pid, replica }),
+  join: ({ hierarchies, comm, seen, record: { pid, start, rule, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, rule, from, seen, cause }),
+  leave: ({ hierarchies, comm, record: { pid, start, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, to: from, cause }),
   // Not the words of the command, nor the variables: they may be secrets.
   start: ({ replica: { id, revision, argv, container }, reason }) => ({
     replica: id,
@@ -32,6 +34,7 @@ const FIELDS: PerAction<Fields | undefined> = {
   health: () => undefined,
   conclude: () => undefined,
   note: () => undefined,
+  enroll: () => undefined,
   release: () => undefined,
   void: () => undefined,
   hold: ({ attempt, holder }) => ({ attempt, pid: holder }),

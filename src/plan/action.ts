@@ -4,6 +4,7 @@ import type { Handler, ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { WantedImage } from "../oci/image.ts";
 import type { DesiredReplica } from "./desired.ts";
+import type { MemberRecord } from "./hostProcess.ts";
 import type { ContainerMeta, Health, ReplicaRecord, Terminated } from "./observed.ts";
 import type { GaveUp, StartReason, StopReason } from "./reasons.ts";
 
@@ -32,6 +33,19 @@ interface Effects {
   };
   /** Put a main process back where it belongs. */
   place: { readonly path: CgroupPath; readonly hierarchy: string; readonly pid: number; readonly replica: string };
+  /** Move a process of the host into the cgroup of a group's members. `seen`: where it is now. */
+  join: {
+    readonly path: CgroupPath;
+    readonly hierarchies: readonly string[];
+    readonly comm: string;
+    readonly seen: Readonly<Record<string, string>>;
+    readonly record: MemberRecord;
+    readonly cause: Cause;
+  };
+  /** Move a process back to where it came from. `path`: where it is, in these hierarchies. */
+  leave: { readonly path: CgroupPath; readonly hierarchies: readonly string[]; readonly comm: string; readonly record: MemberRecord; readonly cause: Cause };
+  /** Write down where a process belongs that was born among the members. */
+  enroll: { readonly path: CgroupPath; readonly record: MemberRecord };
   /** `hierarchies`: where it must be placed. The record of it is `before` until something runs, and then `record`; `refused`: what it has more if nothing could be started. */
   start: {
     readonly path: CgroupPath;
@@ -152,4 +166,5 @@ export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>([
   "health",
   "conclude",
   "note",
+  "enroll",
 ]);

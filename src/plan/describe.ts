@@ -1,4 +1,6 @@
 /** Knows how to say an action in words: one line for people, the same in the plan, the log and the events. */
+
+import { isMembersPath } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
 import type { Action, ActionOf, PerAction } from "./action.ts";
 
@@ -14,10 +16,15 @@ const change = ({ knob, file, key, from, to }: ActionOf<"write">): string => {
 };
 
 const WORDS: PerAction<string> = {
-  create: ({ hierarchy, cause }) => `${cause === "drift" ? "create the cgroup again" : "create the cgroup"} (${hierarchy})`,
+  create: ({ path, hierarchy, cause }) => `create the cgroup${isMembersPath(path) ? " of its members" : ""}${cause === "drift" ? " again" : ""} (${hierarchy})`,
   enable: ({ controllers }) => `hand down ${controllers.join(", ")}`,
   write: (action) => `${change(action)}${action.declared ? "" : " (default)"}`,
   place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
+  join: ({ record: { pid }, comm, cause, seen }) =>
+    `${cause === "drift" ? "move process" : "draw in process"} ${pid} (${comm}) ${cause === "drift" ? "back " : ""}from ${placesIn(seen)}`,
+  leave: ({ record: { pid, from }, comm, hierarchies }) =>
+    `move process ${pid} (${comm}) back to ${placesIn(Object.fromEntries(hierarchies.map((id) => [id, from[id] ?? "/"])))}`,
+  enroll: ({ record: { pid } }) => `remember where process ${pid} belongs`,
   start: ({ replica, reason }) => `start ${replica.id} (${reason})`,
   signal: ({ replica, pid, signal, reason }) => `stop ${replica}: ${signal} to process ${pid} (${reason})`,
   signalAll: ({ replica, signal, reason, orphaned }) =>
@@ -38,6 +45,14 @@ const WORDS: PerAction<string> = {
   note: ({ replica }) => `remember ${replica}`,
   forget: ({ replica }) => `forget ${replica}`,
 };
+
+/** `/user.slice`, or `/a (cpu), /b (memory)` where a process is in different places. */
+function placesIn(cgroups: Readonly<Record<string, string>>): string {
+  const hierarchies = new Map<string, string[]>();
+  for (const [hierarchy, path] of Object.entries(cgroups)) hierarchies.set(path, [...(hierarchies.get(path) ?? []), hierarchy]);
+  if (hierarchies.size === 1) return [...hierarchies.keys()][0] ?? "";
+  return [...hierarchies].map(([path, ids]) => `${path} (${ids.join(", ")})`).join(", ") || "an unknown cgroup";
+}
 
 /** `OOMKilled (SIGKILL)`, `Error (exit code 3)`, `Completed`. */
 export function exitWords({ reason, exitCode, signal, message }: { reason: string; exitCode: number | null; signal: string | null; message?: string }): string {

@@ -1,7 +1,7 @@
 /** Knows how objects become desired cgroups: paths, the hierarchies they need, and the settings of this machine's files. */
 import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
-import type { ObjectKey, Resource } from "../api/resource.ts";
+import { type LimitGroupResource, MEMBERS, type ObjectKey, type Resource } from "../api/resource.ts";
 import { deviceHierarchy, endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
 import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { FREEZER, type Setting } from "../cgroup/knobs.ts";
@@ -13,6 +13,7 @@ import { commandOf } from "./command.ts";
 import { lackOf } from "./confine.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
 import { accountsOf } from "./identity.ts";
+import { accountsOfRule, unknownAccounts } from "./match.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
 
 /** What must be looked up on the machine before desire() can be asked. */
@@ -24,7 +25,10 @@ export function mentions(resources: Iterable<Resource>): Mentions {
   let confined = false;
   for (const resource of resources) {
     for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
-    if (resource.kind !== "Workload") continue;
+    if (resource.kind !== "Workload") {
+      for (const account of resource.members.flatMap(accountsOfRule)) accounts.add(account);
+      continue;
+    }
     for (const { file } of resource.run.envFrom) envFiles.add(file);
     const { confinement } = resource.run;
     for (const account of confinement?.image ? [] : accountsOf(resource.run.identity)) accounts.add(account);
@@ -89,6 +93,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     drafts.set(path, made);
     return made;
   };
+  const leaves: LimitGroupResource[] = [];
   const groupDraft = (name: string | undefined): Draft => {
     if (name === undefined) return rootDraft;
     const group = manifests.resources.get(`LimitGroup/${name}`) as Extract<Resource, { kind: "LimitGroup" }>;
@@ -101,6 +106,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     if (resource.kind === "LimitGroup") {
       const group = groupDraft(resource.name);
       if (group.own.size === 0) group.own.add(`${core.id}:`);
+      if (resource.members.length > 0) leaves.push(resource);
       continue;
     }
     const parent = groupDraft(resource.parent);
@@ -122,6 +128,13 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
       replicas.set(id, { id, path, resource, ordinal, ...command, obstacle });
       if (obstacle !== undefined && !lack && ordinal === 0) problems.push(blocked(resource, path, obstacle));
     }
+  }
+
+  const members: (readonly [CgroupPath, LimitGroupResource])[] = [];
+  for (const group of leaves.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    problems.push(...unknownAccounts(group, machine));
+    if (machine.noMembers !== undefined) problems.push(refusedMembers(group, machine.noMembers));
+    else members.push([leafDraft(group, groupDraft(group.name), drafts, core.id), group]);
   }
 
   for (const { path, own } of drafts.values()) {
@@ -149,8 +162,30 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     const { owner, frozen, settings, needs } = made;
     cgroups.set(path, { path, owner, frozen, settings, hierarchies: shared.ids([...needs].map(hierarchyIn)), enable: enable.get(path) ?? NOTHING });
   }
-  return { cgroups, replicas, resources: manifests.resources, problems, held: manifests.held };
+  const withPlaces = members.map(([path, group]) => ({ path, group, hierarchies: [...(cgroups.get(path)?.hierarchies ?? [])] }));
+  return { cgroups, replicas, members: withPlaces, resources: manifests.resources, problems, held: manifests.held };
 }
+
+/** Where a group's members are: below every group that limits them, and in no other hierarchy. It has no limits of its own. */
+function leafDraft(group: LimitGroupResource, { path: above, frozen }: Draft, drafts: Map<CgroupPath, Draft>, core: string): CgroupPath {
+  const path = childPath(above, MEMBERS);
+  const own = new Set<string>();
+  for (let here = path; here !== ROOT; ) {
+    here = parentPath(here);
+    for (const need of drafts.get(here)?.own ?? []) own.add(`${hierarchyIn(need)}:`);
+  }
+  if (own.size === 0) own.add(`${core}:`);
+  drafts.set(path, { path, owner: group, frozen, own, needs: new Set(), settings: new Map() });
+  return path;
+}
+
+const refusedMembers = (group: LimitGroupResource, message: string): Problem => ({
+  reason: "MemberRefused",
+  object: group.key,
+  pointer: "/spec/members",
+  message,
+  ...locate(group.origin, "/spec/members", "key"),
+});
 
 const hierarchyIn = (need: string): string => need.slice(0, need.indexOf(":"));
 

@@ -1,6 +1,6 @@
 /** Knows what "desired" is: cgroups by path with the exact settings of this machine's kernel files, and replicas to run. */
 import type { Problem } from "../api/problem.ts";
-import type { ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
+import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import { type CgroupPath, replicaName } from "../cgroup/path.ts";
 import type { Container } from "../oci/config.ts";
@@ -42,9 +42,18 @@ export interface DesiredReplica {
 /** Ids of a workload's replicas, in their order. */
 export const replicaIds = ({ name, run }: WorkloadResource): string[] => Array.from({ length: run.replicas }, (_, ordinal) => replicaName(name, ordinal));
 
+/** The rules of a group, and where the processes that they draw in shall be. */
+export interface DesiredMembers {
+  readonly path: CgroupPath;
+  readonly group: LimitGroupResource;
+  readonly hierarchies: readonly string[];
+}
+
 export interface Desired {
   readonly cgroups: ReadonlyMap<CgroupPath, DesiredCgroup>;
   readonly replicas: ReadonlyMap<string, DesiredReplica>;
+  /** In the order in which they are asked. */
+  readonly members: readonly DesiredMembers[];
   readonly resources: ReadonlyMap<ObjectKey, Resource>;
   readonly problems: readonly Problem[];
   /** Manifests are broken or missing somewhere: what is not declared is left alone. */

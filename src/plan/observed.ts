@@ -4,6 +4,7 @@ import type { JobRun } from "../api/status.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { WantedImage } from "../oci/image.ts";
+import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
 import type { StopReason } from "./reasons.ts";
 
 /** One directory of one hierarchy. */
@@ -228,6 +229,15 @@ export interface Observed {
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
   readonly image: (wanted: WantedImage) => ImageState;
+  /** The processes of the host, by pid; looked up where there are rules for them. */
+  readonly processes: () => ReadonlyMap<number, ObservedProcess>;
+  readonly memberships: () => ReadonlyMap<number, MemberRecord>;
+  /** The process that a file names, as far as its owner may name it. */
+  readonly pidIn: (file: string) => number | undefined;
+  /** Holdfast's own root, below every mount. */
+  readonly root: string;
+  /** Pids of this program and of the controller at work. */
+  readonly holdfast: () => ReadonlySet<number>;
   /** Names of the child cgroups, over all hierarchies; looked up before a cgroup is removed. */
   readonly childrenOf: (path: CgroupPath) => readonly string[];
   /** Pids in a cgroup that nobody declared, over all hierarchies; not those below it. */

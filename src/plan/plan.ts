@@ -1,5 +1,6 @@
 /** Knows the decision: desired and observed in, actions in a safe order out. One walk, pure; every verb asks here. */
 import type { Problem } from "../api/problem.ts";
+import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
 import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
@@ -9,6 +10,7 @@ import { scalarOf } from "./compare.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import type { Findings } from "./health.ts";
 import { type Contended, type Holds, holdOn, isLeftAlone } from "./hold.ts";
+import { type Membership, membership } from "./members.ts";
 import type { Observed } from "./observed.ts";
 import type { ReplicaState } from "./question.ts";
 import { replicas } from "./replicas.ts";
@@ -22,6 +24,8 @@ export interface Plan {
   readonly states: ReadonlyMap<string, ReplicaState>;
   /** By replica. */
   readonly targets: ReadonlyMap<string, Target>;
+  /** By object; undefined where the look was not at members. */
+  readonly memberships: ReadonlyMap<ObjectKey, Membership> | undefined;
   /** When time alone will change the plan (a back-off, a grace period), by the cgroup to look at; ms since the epoch. */
   readonly wakes: ReadonlyMap<CgroupPath, number>;
 }
@@ -61,7 +65,9 @@ export function plan(inputs: Inputs): Plan {
   const writes = limitWrites(sorted, inputs, structure.absent, problems);
   reported.push(...writes.reported);
   const lives = replicas(inputs, inScope, structure.absent, problems);
-  const { removals, kept } = prune(inputs, inScope, lives.busy, problems);
+  const members = membership(inputs, inScope, problems);
+  reported.push(...members.reported);
+  const { removals, kept } = prune(inputs, inScope, lives.busy, members.leaving, problems);
   const of = (...types: Action["type"][]): Action[] => lives.actions.filter(({ type }) => types.includes(type));
   // First what frees room and starts grace periods, then the tree and its limits, then what runs inside them.
   const places: Action[] = [];
@@ -73,6 +79,7 @@ export function plan(inputs: Inputs): Plan {
       ...structure.actions,
       ...writes.actions,
       ...places,
+      ...members.actions,
       ...of("start"),
       ...removals,
       ...of("forget"),
@@ -81,6 +88,7 @@ export function plan(inputs: Inputs): Plan {
     problems,
     states: lives.states,
     targets: lives.targets,
+    memberships: members.memberships,
     wakes: new Map([...endsOfHolds(sorted, inputs), ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
   };
 }
@@ -167,6 +175,7 @@ function prune(
   { desired, observed }: Inputs,
   inScope: InScope,
   busy: ReadonlySet<CgroupPath>,
+  leaving: ReadonlySet<number>,
   problems: Problem[],
 ): { readonly removals: Action[]; readonly kept: ReadonlySet<CgroupPath> } {
   const undeclared = new Map<CgroupPath, string[]>();
@@ -197,7 +206,8 @@ function prune(
   for (const path of [...undeclared.keys()].sort((a, b) => depthOf(b) - depthOf(a) || (a < b ? -1 : 1))) {
     if (belongsToWorkload(path, desired, busy)) continue;
     const pids = busy.has(path) ? [] : observed.processesIn(path);
-    if (pids.length > 0)
+    const staying = pids.filter((pid) => !leaving.has(pid));
+    if (staying.length > 0)
       problems.push({
         reason: "PruneHeld",
         cgroup: path,
@@ -205,7 +215,7 @@ function prune(
         line: 0,
         column: 0,
         pointer: "",
-        message: `the cgroup is not declared, and holds processes that Holdfast did not start: ${pids.slice(0, 5).join(", ")}${pids.length > 5 ? ", …" : ""}`,
+        message: `the cgroup is not declared, and holds processes that Holdfast did not start: ${staying.slice(0, 5).join(", ")}${staying.length > 5 ? ", …" : ""}`,
         hint: "move them away or end them; it is removed when it is empty",
       });
     if (busy.has(path)) continue;

@@ -7,6 +7,9 @@ export function isMissingFile({ action, error }: Outcome): boolean {
   return action.type === "write" && error?.code === "ENOENT";
 }
 
+/** A process that ended before it could be moved: nothing was done, and nothing is wrong. */
+export const isGoneProcess = ({ action, error }: Outcome): boolean => (action.type === "join" || action.type === "leave") && error?.code === "ESRCH";
+
 /**
  * What must be looked at once more after these outcomes. A value that was written has been read back, and needs no second
  * look. A new cgroup was taken to be at the kernel's defaults: the first of each hierarchy is looked at to see whether it is.
@@ -17,14 +20,14 @@ export function lookAgain(outcomes: readonly Outcome[]): Set<CgroupPath> {
   for (const outcome of outcomes) {
     const { action, error, skipped } = outcome;
     if (isMissingFile(outcome)) paths.add(action.path);
-    if (error || skipped || action.type === "write" || action.type === "enable") continue;
+    if (error || skipped || action.type === "write" || action.type === "enable" || action.type === "enroll") continue;
     if (action.type === "create") {
       if (sampled.has(action.hierarchy)) continue;
       sampled.add(action.hierarchy);
     }
     paths.add(action.path);
     // Where processes or cgroups went, what is above may be free to go too.
-    if (action.type !== "create") for (let path = action.path; path !== ROOT; path = parentPath(path)) paths.add(path);
+    if (action.type !== "create" && action.type !== "join") for (let path = action.path; path !== ROOT; path = parentPath(path)) paths.add(path);
   }
   return paths;
 }

@@ -90,5 +90,6 @@ function dependsOnRefused(action: Action, missing: ReadonlySet<string>, unlimite
     }
   };
   if (action.type === "start") return above(action.path, (path) => unlimited.has(path) || [...missing].some((key) => key.endsWith(`:${path}`)));
+  if (action.type === "join") return missing.size > 0 && action.hierarchies.some((id) => above(action.path, (path) => missing.has(`${id}:${path}`)));
   return missing.size > 0 && "hierarchy" in action && above(action.path, (path) => missing.has(`${action.hierarchy}:${path}`));
 }

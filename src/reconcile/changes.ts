@@ -16,8 +16,14 @@ export function changedPaths(before: Desired, after: Desired): ReadonlySet<Cgrou
       if (old) changed.add(old.path);
     }
   }
+  // Of all rules the first that fits counts: one that has changed may concern every group.
+  if (!sameRules(before, after)) for (const { path } of [...before.members, ...after.members]) changed.add(path);
   return changed;
 }
+
+const sameRules = (before: Desired, after: Desired): boolean =>
+  before.members.length === after.members.length &&
+  after.members.every(({ path, group }, index) => before.members[index]?.path === path && before.members[index]?.group.members === group.members);
 
 function sameCgroup(before: DesiredCgroup | undefined, now: DesiredCgroup): boolean {
   if (before === undefined || before.owner !== now.owner || before.frozen !== now.frozen) return false;

@@ -9,6 +9,7 @@ import { denials } from "./denials.ts";
 import type { Engine } from "./engine.ts";
 import { Lives } from "./lives.ts";
 import { LogKeeper } from "./logKeeper.ts";
+import { MemberWatch } from "./memberWatch.ts";
 import { Prober } from "./prober.ts";
 
 export interface Companion {
@@ -23,16 +24,21 @@ interface Hints {
   readonly warn: (message: string) => void;
 }
 
-export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints): { readonly all: readonly Companion[]; readonly lives: Lives } {
+export function companionsOf(
+  engine: Engine,
+  { look, factsChanged, warn }: Hints,
+): { readonly all: readonly Companion[]; readonly lives: Lives; readonly members: MemberWatch } {
   const { tasks, options } = engine.host;
   tasks.ended = look;
   const prober = new Prober({ host: engine.host, desired: () => engine.desired, targetOf: (id) => engine.seen.targetOf(id), changed: look });
   engine.findings = prober.findings;
   const lives = new Lives(engine, look);
+  const members = new MemberWatch(engine, look);
   return {
     all: [
       prober,
       lives,
+      members,
       new LogKeeper(engine, warn),
       starts(engine),
       tidy(engine, warn),
@@ -41,6 +47,7 @@ export function companionsOf(engine: Engine, { look, factsChanged, warn }: Hints
       requests(options.runDirectory, factsChanged),
     ],
     lives,
+    members,
   };
 }
 

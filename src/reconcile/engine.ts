@@ -14,7 +14,7 @@ import type { Desired } from "../plan/desired.ts";
 import type { Findings } from "../plan/health.ts";
 import { withoutHeld } from "../plan/hold.ts";
 import { type Plan, plan } from "../plan/plan.ts";
-import { isMissingFile, lookAgain } from "./again.ts";
+import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
@@ -66,7 +66,7 @@ export class Engine {
   private readonly failures = new Map<string, readonly Outcome[]>();
   /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
   private readonly everywhere = new Set<CgroupPath>();
-  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), wakes: new Map() };
+  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), memberships: undefined, wakes: new Map() };
   readonly teller: Teller;
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
@@ -76,7 +76,7 @@ export class Engine {
     this.hears = hears;
     this.approve = approve;
     this.machine = host.machine(mentions([]));
-    this.desired = { cgroups: new Map(), replicas: new Map(), resources: new Map(), problems: [], held: true };
+    this.desired = { cgroups: new Map(), replicas: new Map(), members: [], resources: new Map(), problems: [], held: true };
     this.applied = new Map(state.applied);
     this.remembered = new Map(state.objects);
     this.teller = new Teller({ events: state.events, emit, trouble: () => host.records.trouble() });
@@ -147,7 +147,8 @@ export class Engine {
       const decided = this.plan(looked, round === 1 ? touched : undefined);
       this.approve?.(decided);
       this.approve = undefined;
-      const outcomes = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.hears.progress, goOn);
+      const tried = decided.actions.length === 0 ? [] : await apply(decided.actions, (action) => this.host.perform(action), this.hears.progress, goOn);
+      const outcomes = tried.filter((outcome) => !isGoneProcess(outcome));
       all.push(...outcomes);
       this.note(decided, outcomes, looked);
       for (const path of looked ?? this.everywhere) this.everywhere.delete(path);
@@ -214,6 +215,7 @@ export class Engine {
         reported: this.lastPlan.reported,
         failures: [...this.failures.values()].flat(),
         states: this.seen.states,
+        memberships: this.seen.memberships,
         records: (replica) => this.host.records.read(replica),
         restartAfter: this.asked.restartAfter,
         holds: this.asked.holds,

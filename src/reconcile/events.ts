@@ -4,10 +4,9 @@ import type { Problem } from "../api/problem.ts";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import { shownValue } from "../cgroup/show.ts";
-import { lineOf } from "../manifest/locate.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
 import { describe, exitWords } from "../plan/describe.ts";
-import { pointerOf } from "../plan/writes.ts";
+import { sourceOf } from "../plan/source.ts";
 import { isMissingFile } from "./again.ts";
 import type { Outcome } from "./apply.ts";
 
@@ -15,7 +14,7 @@ export type ResourceOf = (action: Action) => Resource | undefined;
 
 /** What became of one object, or of one cgroup that went: many actions, one event. */
 interface Sum {
-  readonly reason: "Created" | "Configured" | "Pruned";
+  readonly reason: "Created" | "Configured" | "Joined" | "Left" | "Pruned";
   readonly object: Event["object"];
   readonly parts: Set<string>;
   readonly outcome: Outcome;
@@ -31,9 +30,36 @@ function sumUp(outcome: Outcome, sums: Sums, resourceOf: ResourceOf): boolean {
   const object = action.owner ?? "Host";
   if (action.type === "create" && action.cause === "pending") addTo(sums, "Created", object, object, action.hierarchy, outcome);
   else if (action.type === "write" && action.cause === "pending") addTo(sums, "Configured", object, object, configured(action, resourceOf(action)), outcome);
+  else if (action.type === "join" && action.cause === "pending") addTo(sums, "Joined", object, object, processName(action), outcome);
+  else if (action.type === "leave") addTo(sums, "Left", object, object, processName(action), outcome);
   else if (action.type === "remove") addTo(sums, "Pruned", action.path, object, action.hierarchy, outcome);
   else return false;
   return true;
+}
+
+const processName = ({ record: { pid }, comm }: ActionOf<"join" | "leave">): string => `${pid} (${comm})`;
+
+/** So many names are spelled out. */
+const MOST_NAMES = 10;
+
+/** `1 (a), 2 (b) and 5 more`. */
+const listed = (names: readonly string[]): string =>
+  names.slice(0, MOST_NAMES).join(", ") + (names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : "");
+
+function noteOf({ reason, parts, outcome }: Sum): string {
+  const all = [...parts];
+  switch (reason) {
+    case "Created":
+      return `made the cgroup in ${all.join(", ")}`;
+    case "Pruned":
+      return `removed the cgroup ${outcome.action.path || "root"} from ${all.join(", ")}`;
+    case "Joined":
+      return `drew in ${all.length === 1 ? "process" : "processes"} ${listed(all)}`;
+    case "Left":
+      return `moved back to where ${all.length === 1 ? "it" : "they"} came from: ${listed(all)}`;
+    default:
+      return all.join(", ");
+  }
 }
 
 function addTo(sums: Sums, reason: Sum["reason"], key: string, object: Sum["object"], part: string, outcome: Outcome): void {
@@ -68,7 +94,7 @@ function withoutDetours(outcomes: readonly Outcome[]): readonly Outcome[] {
  */
 export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, eventTime: string): { readonly event: Event; readonly outcome: Outcome }[] {
   const told: { event: Event; outcome: Outcome }[] = [];
-  const sums: Sums = { Created: new Map(), Configured: new Map(), Pruned: new Map() };
+  const sums: Sums = { Created: new Map(), Configured: new Map(), Joined: new Map(), Left: new Map(), Pruned: new Map() };
   for (const outcome of withoutDetours(outcomes)) {
     if (sumUp(outcome, sums, resourceOf)) continue;
     const event = eventOf(outcome, resourceOf, eventTime);
@@ -76,14 +102,9 @@ export function eventsOf(outcomes: readonly Outcome[], resourceOf: ResourceOf, e
     const warning = privilegedStart(outcome, eventTime);
     if (warning) told.push({ event: warning, outcome });
   }
-  const summed = [sums.Created, sums.Configured, sums.Pruned]
+  const summed = Object.values(sums)
     .flatMap((each) => [...each.values()])
-    .map(({ reason, object, parts, outcome }) => {
-      const list = [...parts].join(", ");
-      const note =
-        reason === "Created" ? `made the cgroup in ${list}` : reason === "Pruned" ? `removed the cgroup ${outcome.action.path || "root"} from ${list}` : list;
-      return { event: { eventTime, type: "Normal" as const, reason, object, note }, outcome };
-    });
+    .map((sum) => ({ event: { eventTime, type: "Normal" as const, reason: sum.reason, object: sum.object, note: noteOf(sum) }, outcome: sum.outcome }));
   // What is made and limited comes before what runs in it, what is removed after what ran in it.
   return [...summed.filter(({ event }) => event.reason !== "Pruned"), ...told, ...summed.filter(({ event }) => event.reason === "Pruned")];
 }
@@ -118,19 +139,26 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
       "Warning",
       action.type === "start" ? "StartFailed" : "Refused",
       `${describe(action)}: ${error.message}${error.hint ? ` (${error.hint})` : ""}`,
-      sourceOf(action, resource),
+      placeOf(action, resource),
     );
   switch (action.type) {
     case "create":
-      return event("Warning", "Recreated", `the cgroup was gone; made it again (${action.hierarchy})`, sourceOf(action, resource));
+      return event("Warning", "Recreated", `the cgroup was gone; made it again (${action.hierarchy})`, placeOf(action, resource));
     case "write": {
       const { knob, file } = action;
       const [observed, desired] = [shownValue(knob, file, action.from), shownValue(knob, file, action.to)];
       const note = `${knob} was ${observed}, is ${desired} again${file === knob ? "" : ` (${file})`}`;
-      return event("Warning", "DriftRepaired", note, { field: knob, desired, observed, ...sourceOf(action, resource) });
+      return event("Warning", "DriftRepaired", note, { field: knob, desired, observed, ...placeOf(action, resource) });
     }
     case "place":
       return event("Warning", "DriftRepaired", `process ${action.pid} had left its cgroup; moved it back (${action.hierarchy})`);
+    case "join":
+      return event(
+        "Warning",
+        "DriftRepaired",
+        `process ${processName(action)} had left; moved it back (${action.hierarchies.join(", ")})`,
+        placeOf(action, resource),
+      );
     case "start":
       return event("Normal", "Started", `${action.replica.id}${action.reason === "first start" ? "" : ` (${action.reason})`}`);
     case "signal":
@@ -191,7 +219,7 @@ export function reportedEvent(action: Action, resource: Resource | undefined, ev
     object: action.owner ?? "Host",
     note: `not repaired (drift: Report): ${describe(action)}`,
     ...values,
-    ...sourceOf(action, resource),
+    ...placeOf(action, resource),
   };
 }
 
@@ -217,7 +245,6 @@ export function recordTroubleEvent(trouble: string, eventTime: string): Event {
 /** What makes a problem the same one that was told before. */
 export const problemKey = ({ source, note }: Event): string => `${source} ${note}`;
 
-function sourceOf(action: Action, resource: Resource | undefined): Partial<Event> {
-  if (!resource) return {};
-  return { source: lineOf(resource.origin, action.type === "write" ? pointerOf(action.knob) : "/metadata/name") };
+function placeOf(action: Action, resource: Resource | undefined): Partial<Event> {
+  return resource ? { source: sourceOf(action, resource) } : {};
 }

@@ -163,7 +163,7 @@ export class Loop {
     await this.feed?.refresh();
     if (count % SCAN_EVERY === 0) this.feed?.readAll();
     if (count % LOOK_EVERY === 0) this.everything = true;
-    else this.agenda.addAll([...engine.glance(count), ...(this.companions?.lives.glance() ?? [])]);
+    else this.agenda.addAll([...engine.glance(count), ...(this.companions?.lives.glance() ?? []), ...(this.companions?.members.glance() ?? [])]);
     engine.forgetTold();
     if (lost()) this.save();
     this.factsChanged();

@@ -2,11 +2,13 @@
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource } from "../api/resource.ts";
 import { pointerParts } from "../api/schemas.ts";
-import { type Condition, condition, type DriftStatus, type ObjectStatus } from "../api/status.ts";
+import { type Condition, condition, type DriftStatus, type MemberStatus, type MembersStatus, type ObjectStatus } from "../api/status.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Hold, Holds } from "../plan/hold.ts";
+import type { ObservedProcess } from "../plan/hostProcess.ts";
+import type { Membership } from "../plan/members.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import type { ReplicaState } from "../plan/question.ts";
 import type { Outcome } from "./apply.ts";
@@ -32,6 +34,7 @@ export interface Findings {
   readonly reported: readonly Action[];
   readonly failures: readonly Outcome[];
   readonly states: ReadonlyMap<string, ReplicaState>;
+  readonly memberships: ReadonlyMap<ObjectKey, Membership>;
   readonly records: (replica: string) => ReplicaRecord | undefined;
   /** Workloads that somebody asked to restart, and when. */
   readonly restartAfter: ReadonlyMap<string, number>;
@@ -100,11 +103,25 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       cgroup: `${cgroupOf(findings.desired, resource)}${resource.kind === "Workload" ? "@*" : ""}`,
       ...(drift ? { drift } : {}),
       ...workload,
+      ...membersOf(findings.memberships.get(key)),
     };
     const { origin, annotations } = resource;
     next.set(key, { spec, generation, file: origin.file, line: origin.line, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), status });
   }
   return next;
+}
+
+/** So many processes of each kind are listed. */
+const MOST_LISTED = 50;
+
+/** Nothing where a group has no rules. */
+function membersOf(found: Membership | undefined): { readonly members?: MembersStatus } {
+  if (!found) return {};
+  const list = (processes: readonly ObservedProcess[]): MemberStatus[] => processes.slice(0, MOST_LISTED).map(({ pid, comm }) => ({ pid, command: comm }));
+  const { expected, missing, unexpected, refused } = found;
+  const counts = { expectedCount: expected.length, missingCount: missing.length, unexpectedCount: unexpected.length, refusedCount: refused.length };
+  const left = refused.slice(0, MOST_LISTED).map(({ candidate, owner }) => ({ pid: candidate.pid, command: candidate.comm, owner: owner.words }));
+  return { members: { ...counts, expected: list(expected), missing: list(missing), unexpected: list(unexpected), refused: left } };
 }
 
 /** `memory.high: ` where a problem is about a limit. */

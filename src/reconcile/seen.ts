@@ -1,15 +1,20 @@
-/** Knows what replicas were doing when they were looked at last, and what their probes are to ask. */
+/** Knows what replicas were doing when they were looked at last, who was a member of what, and what their probes are to ask. */
+import type { ObjectKey } from "../api/resource.ts";
 import type { Target } from "../plan/action.ts";
 import type { Desired } from "../plan/desired.ts";
+import type { Membership } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ReplicaState } from "../plan/question.ts";
 
 export class Seen {
   readonly states = new Map<string, ReplicaState>();
+  /** As of the last look at members. */
+  memberships: ReadonlyMap<ObjectKey, Membership> = new Map();
   private readonly targets = new Map<string, Target>();
 
   /** Takes over what a look has told. What is not desired any more is forgotten when it has ended: until then somebody waits for that. */
-  note({ states, targets }: Plan, { replicas }: Desired): void {
+  note({ states, targets, memberships }: Plan, { replicas }: Desired): void {
+    if (memberships) this.memberships = memberships;
     for (const [id, state] of states) {
       this.states.set(id, state);
       this.targets.delete(id);

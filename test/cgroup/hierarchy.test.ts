@@ -11,23 +11,30 @@ const V1 = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
 describe("mountinfo", () => {
   test("a hybrid host, controllers mounted together and a named hierarchy", () => {
     expect(parseMounts(V1)).toEqual([
-      { version: 1, mount: "/sys/fs/cgroup/cpu,cpuacct", options: ["cpu", "cpuacct"], writable: true },
-      { version: 1, mount: "/sys/fs/cgroup/memory", options: ["memory"], writable: true },
-      { version: 1, mount: "/sys/fs/cgroup/systemd", options: ["name=systemd"], writable: true },
-      { version: 2, mount: "/sys/fs/cgroup/unified", options: [], writable: true },
+      { version: 1, mount: "/sys/fs/cgroup/cpu,cpuacct", outer: "", options: ["cpu", "cpuacct"], writable: true },
+      { version: 1, mount: "/sys/fs/cgroup/memory", outer: "", options: ["memory"], writable: true },
+      { version: 1, mount: "/sys/fs/cgroup/systemd", outer: "", options: ["name=systemd"], writable: true },
+      { version: 2, mount: "/sys/fs/cgroup/unified", outer: "", options: [], writable: true },
     ]);
   });
 
   test("a hierarchy that is mounted twice counts once, blanks in paths are unescaped, ro is seen", () => {
     const twice = "1 0 0:1 / /a\\040b ro,relatime shared:1 - cgroup2 cgroup2 rw\n2 0 0:1 / /c rw - cgroup2 cgroup2 rw\n";
-    expect(parseMounts(twice)).toEqual([{ version: 2, mount: "/a b", options: [], writable: false }]);
+    expect(parseMounts(twice)).toEqual([{ version: 2, mount: "/a b", outer: "", options: [], writable: false }]);
   });
 
   test("no cgroups, no mounts", () => expect(parseMounts("21 1 8:1 / / rw - ext4 /dev/sda rw\n")).toEqual([]));
 });
 
 describe("the hierarchy that tells and ends processes", () => {
-  const hierarchy = (id: string, version: 1 | 2): Hierarchy => ({ id, version, mount: `/${id}`, controllers: new Set([id]), offered: new Set([id]) });
+  const hierarchy = (id: string, version: 1 | 2): Hierarchy => ({
+    id,
+    version,
+    mount: `/${id}`,
+    outer: "",
+    controllers: new Set([id]),
+    offered: new Set([id]),
+  });
   test.each([
     [["cpu", "memory", "unified"], "unified"],
     [["cpu", "pids", "freezer"], "freezer"],

@@ -1,0 +1,73 @@
+/**
+ * Knows when a process has executed another program or become another user, as the kernel tells it (its proc connector, connector(7); Documentation/driver-api/connector.rst).
+ * Node has no such sockets: perl, which Debian and its kin never are without, has, and passes the numbers on.
+ */
+import { spawn } from "node:child_process";
+
+interface Options {
+  /** Each process that is another one now. */
+  readonly changed: (pid: number) => void;
+  /** Some were not told: all must be looked at. */
+  readonly lost: () => void;
+  /** Nothing is told any more, or never was. */
+  readonly ended: () => void;
+}
+
+export interface ProcessEvents {
+  close(): void;
+}
+
+/**
+ * NETLINK_CONNECTOR (11), CN_IDX_PROC (1), PROC_CN_MCAST_LISTEN (1). The socket's filter lets exec (2), uid (4), gid (64) and comm (512) through: forks and exits,
+ * two thirds of all that happens, wake nobody. A process is told by its first thread alone. It ends when its standard input does.
+ */
+const SCRIPT = String.raw`
+use strict; $| = 1;
+socket(my $s, 16, 2, 11) or exit 2;
+my @wanted = map { unpack("N", pack("L", $_)) } (2, 4, 64, 512);
+my @filter = ([0x20, 0, 0, 36], (map { [0x15, @wanted - $_, 0, $wanted[$_]] } 0 .. $#wanted), [0x06, 0, 0, 0], [0x06, 0, 0, 0xffff]);
+my $filter = join("", map { pack("SCCL", @$_) } @filter);
+setsockopt($s, 1, 26, pack("S x![L!] P", scalar(@filter), $filter)) or exit 2;
+setsockopt($s, 1, 33, pack("l", 1 << 22));
+bind($s, pack("SSLL", 16, 0, $$, 1)) or exit 2;
+send($s, pack("LSSLL LLLLSS L", 40, 3, 0, 0, $$, 1, 1, 0, 0, 4, 0, 1), 0) or exit 2;
+print "ready\n";
+for (;;) {
+  my $in = ""; vec($in, fileno($s), 1) = 1; vec($in, fileno(STDIN), 1) = 1;
+  select($in, undef, undef, undef);
+  exit 0 if vec($in, fileno(STDIN), 1);
+  my $event;
+  if (!defined(sysread($s, $event, 65536))) { print "lost\n"; next }
+  my ($pid, $group) = unpack("LL", substr($event, 52, 8));
+  print "$group\n" if $pid == $group;
+}
+`;
+
+export function processEvents({ changed, lost, ended }: Options): ProcessEvents {
+  const child = spawn("perl", ["-e", SCRIPT], { stdio: ["pipe", "pipe", "ignore"] });
+  let closed = false;
+  const over = (): void => {
+    if (!closed) ended();
+    closed = true;
+  };
+  child.on("error", over);
+  child.on("exit", over);
+  child.stdin.on("error", () => {});
+  // Not through a reader of lines: that comes a moment later.
+  let rest = "";
+  child.stdout.on("data", (text: Buffer) => {
+    const lines = (rest + text.toString("latin1")).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of closed ? [] : lines) {
+      if (/^\d+$/.test(line)) changed(Number(line));
+      // What happened before it listened was told to nobody.
+      else lost();
+    }
+  });
+  return {
+    close: () => {
+      closed = true;
+      child.stdin.end();
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/** Knows the processes of the host: all of them at a look, and between two looks those that may be other than they were. */
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { type Controllers, UNIFIED } from "../cgroup/hierarchy.ts";
+import type { ObservedProcess } from "../plan/hostProcess.ts";
+import { hasEnded, type ProcessStat, parseCgroups, parseStat } from "./procfs.ts";
+import { Reader } from "./reader.ts";
+
+export interface ProcessTable {
+  /** Reads all anew. */
+  look(): ReadonlyMap<number, ObservedProcess>;
+  /** What is known, with what was touched read anew. */
+  known(): ReadonlyMap<number, ObservedProcess>;
+  /** That process may be other than it was, or be new, or gone. */
+  touch(pid: number): void;
+}
+
+/** A host without processes. */
+export const EMPTY_TABLE: ProcessTable = { look: () => new Map(), known: () => new Map(), touch: () => {} };
+
+export function processTable({ all }: Controllers): ProcessTable {
+  const reader = new Reader();
+  const prefixes = new Map(all.map(({ id, outer }) => [id, outer]));
+  let table: Map<number, ObservedProcess> | undefined;
+  const touched = new Set<number>();
+  const look = (): Map<number, ObservedProcess> => {
+    touched.clear();
+    table = new Map();
+    for (const pid of pidsNow()) refresh(table, pid);
+    return table;
+  };
+  const refresh = (known: Map<number, ObservedProcess>, pid: number): void => {
+    const process = readProcess(reader, pid, prefixes);
+    if (process) known.set(pid, process);
+    else known.delete(pid);
+  };
+  return {
+    look,
+    known: () => {
+      if (!table) return look();
+      for (const pid of touched) refresh(table, pid);
+      touched.clear();
+      return table;
+    },
+    touch: (pid) => void touched.add(pid),
+  };
+}
+
+/** The numbers of all processes. */
+export const pidsNow = (): number[] => readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+
+/** Undefined for what is over, of the kernel's, or no process but one of its threads. */
+function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, string>): ObservedProcess | undefined {
+  try {
+    const stat = readStat(reader, pid);
+    if (!stat || stat.kernel || stat.exiting || hasEnded(stat)) return undefined;
+    // The directory itself always belongs to the effective user (proc(5); files in it, where a process is not dumpable, to root).
+    const { uid, gid } = statSync(`/proc/${pid}`);
+    const cgroups = new Map<string, string>();
+    for (const [controllers, path] of parseCgroups(decoded(reader.read(`/proc/${pid}/cgroup`) ?? ""))) {
+      const id = controllers === "" ? UNIFIED : controllers;
+      const prefix = prefixes.get(id) ?? "";
+      cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
+    }
+    const { startTicks: start, parent, comm } = stat;
+    return { pid, start, parent, comm: decoded(comm), uid, gid, cgroups, exe: once(() => exeOf(pid)), commandLine: once(() => commandLineOf(pid)) };
+  } catch {
+    return undefined; // it is gone
+  }
+}
+
+/** What was read byte by byte. */
+const decoded = (text: string): string => (/[\x80-\xff]/.test(text) ? Buffer.from(text, "latin1").toString("utf8") : text);
+
+const readStat = (reader: Reader, pid: number): ProcessStat | undefined => parseStat(reader.read(`/proc/${pid}/stat`) ?? "");
+
+function once<T>(read: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => {
+    known ??= { value: read() };
+    return known.value;
+  };
+}
+
+function exeOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0+$/, "").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
