@@ -34,9 +34,20 @@ interface Common {
 export interface LimitGroupResource extends Common {
   readonly kind: "LimitGroup";
   readonly frozen: boolean;
+  /** The cgroups of somebody else that it governs: a glob of paths below each mount, which begin with a slash. Undefined: it has one of its own. */
+  readonly governs: Governs | undefined;
   /** Which processes of the host are drawn in. */
   readonly members: readonly Member[];
 }
+
+export interface Governs {
+  /** `/system.slice/nginx.service`. */
+  readonly paths: string;
+  /** What becomes of a limit that is declared no more. */
+  readonly deletionPolicy: DeletionPolicy;
+}
+
+export type DeletionPolicy = "Restore" | "Reset" | "Orphan";
 
 export interface WorkloadResource extends Common {
   readonly kind: "Workload";

@@ -71,6 +71,10 @@ export interface LimitGroup {
   /** What the cgroup should be. */
   spec?: {
     parentRef?: Reference;
+    /** Path, below each hierarchy's root, of a cgroup that somebody else has made; or a glob of several (* is anything but a slash, ** anything). Only declared limits are compared and written there. Excludes parentRef, frozen and members. */
+    cgroupPath?: string;
+    /** With cgroupPath: what becomes of a limit that is declared no more. Restore: what was found before the first write is written back. Reset: the kernel's default. Orphan: it stays as it is. */
+    deletionPolicy?: "Restore" | "Reset" | "Orphan";
     limits?: Limits;
     /** Suspend every process below the group; false resumes them. */
     frozen?: boolean;

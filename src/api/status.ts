@@ -82,6 +82,14 @@ export interface MembersStatus {
   readonly refused: readonly MemberStatus[];
 }
 
+export interface GovernedStatus {
+  /** From the mount on. */
+  readonly cgroup: string;
+  readonly owner: string;
+  /** How limits are written there. */
+  readonly route: "Kernel" | "Systemd" | "None";
+}
+
 export interface ObjectStatus {
   readonly observedGeneration: number;
   readonly conditions: readonly Condition[];
@@ -89,6 +97,8 @@ export interface ObjectStatus {
   readonly cgroup: string;
   readonly drift?: DriftStatus;
   readonly members?: MembersStatus;
+  /** The cgroups of others that there are of cgroupPath; the first 50. */
+  readonly governed?: readonly GovernedStatus[];
   readonly replicas?: number;
   readonly readyReplicas?: number;
   /** Replicas that run the revision that is declared. */

@@ -24,6 +24,8 @@ export interface Mentions {
   readonly accounts: ReadonlySet<string>;
   /** Files with seccomp profiles of confined workloads; undefined: no workload is confined. */
   readonly seccompProfiles: ReadonlySet<string> | undefined;
+  /** Globs of cgroups that somebody else has made. */
+  readonly governed: ReadonlySet<string>;
 }
 
 /** A kernel file, the limit (or `frozen`) it carries, and the controller whose presence brings it. */
@@ -44,12 +46,16 @@ export interface Machine {
   readonly envFiles: ReadonlyMap<string, EnvFileFact>;
   /** By `user:backup`, `group:33`. */
   readonly accounts: ReadonlyMap<string, AccountFact>;
+  /** The cgroups that there are of each glob, from the mount on. */
+  readonly governed: ReadonlyMap<string, readonly string[]>;
   /** Undefined: nobody asked. */
   readonly confinement: ConfinementFacts | undefined;
   /** systemd is PID 1. */
   readonly systemd: boolean;
   /** Why processes that Holdfast has not started cannot be moved by it; undefined: they can. */
   readonly noMembers: string | undefined;
+  /** Why cgroups of others cannot be governed. */
+  readonly noGoverning: string | undefined;
   /** Who the controller is. */
   readonly uid: number;
   /** Changes with every boot; pids and start times mean something within one boot only. */

@@ -2,7 +2,10 @@
 
 import { LONGEST_PATH, MEMBERS } from "../api/resource.ts";
 
-/** A cgroup relative to Holdfast's root: `batch/nightly-backup@0`; the root itself is the empty string. */
+/**
+ * A cgroup relative to Holdfast's root: `batch/nightly-backup@0`; the root itself is the empty string. One that somebody else has made is `/system.slice/nginx.service`, from the
+ * mount on.
+ */
 export type CgroupPath = string & { readonly __cgroupPath: unique symbol };
 
 export const ROOT = "" as CgroupPath;
@@ -14,6 +17,9 @@ export function childPath(parent: CgroupPath, name: string): CgroupPath {
     throw new Error(`not a cgroup name: ${JSON.stringify(name)} below ${parent}`);
   return path as CgroupPath;
 }
+
+/** Whether a path is that of a cgroup that Holdfast has not made: such paths begin with a slash, and the mount. */
+export const isForeign = (path: string): boolean => path.startsWith("/");
 
 export function parentPath(path: CgroupPath): CgroupPath {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 0)) as CgroupPath;
@@ -40,7 +46,7 @@ export function isInternal(name: string): boolean {
 }
 
 /** Whether a cgroup is one of a group's members; a workload's own cgroups may be called anything. */
-export const isMembersPath = (path: string): boolean => path.endsWith(`/${MEMBERS}`) && !path.includes("@");
+export const isMembersPath = (path: string): boolean => path.endsWith(`/${MEMBERS}`) && !path.includes("@") && !isForeign(path);
 
 /** Checks what a person gives as `--root`: a relative path of ordinary names, never the hierarchy's own root. */
 export function checkRoot(root: string): string | undefined {

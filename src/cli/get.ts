@@ -167,7 +167,12 @@ async function description(view: ObjectView, resource: Resource, root: string, l
       .map(([key, value]) => `${key}=${value}`)
       .join(", ") || "<none>",
   );
-  field("Cgroup", `${root}/${view.status.cgroup}`);
+  field("Cgroup", view.status.cgroup.startsWith("/") ? view.status.cgroup : `${root}/${view.status.cgroup}`);
+  if (view.status.governed)
+    section(
+      "Governs",
+      view.status.governed.map(({ cgroup, owner, route }) => `${cgroup}  of ${owner}, limits by ${route}`),
+    );
   field(
     "Drift",
     `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${age(view.status.drift.lastSeen)} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,

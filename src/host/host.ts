@@ -8,6 +8,7 @@ import type { Observed } from "../plan/observed.ts";
 import { type CgroupFiles, type CgroupHands, kernelFiles } from "./cgroupfs.ts";
 import { type ImageStore, Images } from "./images.ts";
 import { type KernelLog, openKernelLog } from "./kernelLog.ts";
+import { openLedger } from "./ledger.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
 import { type MemberRecords, memberRecords } from "./memberRecords.ts";
 import { type Attention, observe, type Scope } from "./observe.ts";
@@ -69,6 +70,8 @@ export class NoCgroups extends Error {}
 /** The root's name is that of a kernel file. */
 export class RootIsAFile extends Error {}
 
+const SPLIT = "with run --user,";
+
 /** Opens this machine, or the simulated one that the options name. `through`: who acts on it, if not this process. */
 export function openHost(options: HostOptions, through?: Privileged): Host {
   const { simulated } = options;
@@ -80,7 +83,10 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
   const found = simulated || process.platform === "linux" ? probe(files, options.root, simulated?.mountinfo) : undefined;
   // On a simulated machine everybody is root; and whoever has root act for it plans as root.
   const acting = found && (simulated || through) ? { ...found, uid: 0 } : found;
-  const base = acting && through ? { ...acting, noMembers: "with run --user, processes that Holdfast has not started are not moved" } : acting;
+  const base =
+    acting && through
+      ? { ...acting, noMembers: `${SPLIT} processes that Holdfast has not started are not moved`, noGoverning: `${SPLIT} cgroups of others are not governed` }
+      : acting;
   if (!base) throw new NoCgroups("no cgroup file system is mounted here (see mount -t cgroup2 none /sys/fs/cgroup)");
   const { core } = base.controllers;
   // Controllers of other roots have theirs.
@@ -92,6 +98,7 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
   const records = fileRecords(options.runDirectory, base.bootId);
   const tasks = new Tasks();
   const table = simulated ? EMPTY_TABLE : processTable(base.controllers);
+  const ledger = openLedger(options.imageDirectory, options.root);
   const members = memberRecords(options.runDirectory, base.bootId);
   const controller = (): number | undefined => (simulated ? undefined : controllerOfRoot(files, core, tree));
   return {
@@ -105,10 +112,11 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     table,
     members,
     options,
-    machine: (mentions) => (through?.lookUp ?? lookUp)(base, mentions),
+    machine: (mentions) => (through ? through.lookUp(base, mentions) : lookUp(base, options.root, mentions)),
     kernelLog: through?.kernelLog ?? openKernelLog,
-    observe: (machine, scope, attention) => observe({ files, tree, records, processes, tasks, images, table, members, controller }, machine, scope, attention),
-    perform: performer({ files, tree, processes, records, tasks, images, table, members }, base),
+    observe: (machine, scope, attention) =>
+      observe({ files, tree, records, processes, tasks, images, table, members, ledger, controller }, machine, scope, attention),
+    perform: performer({ files, tree, processes, records, tasks, images, table, members, ledger }, base),
     controller,
     lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),
     close: () => files.close(),

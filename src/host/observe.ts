@@ -1,12 +1,14 @@
 /** Knows how to see what is there: every cgroup below the root in every hierarchy, and the processes of workloads. */
+import { statSync } from "node:fs";
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import { entryIn, type FileEntry, type Machine } from "../cgroup/machine.ts";
-import { type CgroupPath, childPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import { type CgroupPath, childPath, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsBelow, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
+import type { Ledger } from "./ledger.ts";
 import type { MemberRecords } from "./memberRecords.ts";
 import { pidIn } from "./pidFile.ts";
 import type { Processes } from "./processes.ts";
@@ -25,6 +27,7 @@ export interface Observer {
   readonly images: ImageStore;
   readonly table: ProcessTable;
   readonly members: MemberRecords;
+  readonly ledger: Ledger;
   /** Pid of the controller at work. */
   readonly controller: () => number | undefined;
 }
@@ -45,8 +48,10 @@ export interface Attention {
 
 /** Looks at the whole tree, or at the cgroups in `scope` alone. */
 export function observe(observer: Observer, machine: Machine, scope?: Scope, attention?: Attention): Observed {
-  const { files, tree, records, tasks, images } = observer;
+  const { files, tree, records, tasks, images, ledger } = observer;
   const cgroups = new Map<string, Map<CgroupPath, ObservedCgroup>>();
+  // Those below the root are found by a walk; of the others only what is governed, or was, is anybody's business here.
+  const foreign = scope ? [] : new Set([...[...(attention?.cgroups.keys() ?? [])].filter(isForeign), ...[...ledger.all().values()].map(({ path }) => path)]);
   for (const hierarchy of machine.controllers.all) {
     const found = new Map<CgroupPath, ObservedCgroup>();
     cgroups.set(hierarchy.id, found);
@@ -57,7 +62,10 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     };
     if (scope) {
       for (const [path, hierarchies] of scope) if (!hierarchies || hierarchies.has(hierarchy.id)) look(path);
-    } else walk(files, tree, hierarchy, ROOT, look);
+    } else {
+      walk(files, tree, hierarchy, ROOT, look);
+      for (const path of foreign) look(path);
+    }
   }
   return {
     machine,
@@ -70,6 +78,8 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     isDoomed,
     image: (wanted) => images.state(wanted),
     processes: scope ? observer.table.known : observer.table.look,
+    ledger: ledger.all,
+    identity: (hierarchy, path) => identityOf(tree, machine, hierarchy, path),
     memberships: observer.members.all,
     pidIn,
     root: tree.root,
@@ -181,10 +191,17 @@ function observeReplicas(
     return known;
   };
   const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-  const ids = scope && new Set([...scope.keys()].map(nameOf).filter((name) => name.includes("@")));
+  const ids =
+    scope &&
+    new Set(
+      [...scope.keys()]
+        .filter((path) => !isForeign(path))
+        .map(nameOf)
+        .filter((name) => name.includes("@")),
+    );
   if (ids?.size !== 0) for (const attempt of processes.attempts(ids)) replica(attempt.replica).attempts.push(attempt);
   for (const id of ids ?? records.list()) replica(id);
-  const places = new Set<CgroupPath>([...(cgroups.get(core.id)?.keys() ?? [])].filter((path) => nameOf(path).includes("@")));
+  const places = new Set<CgroupPath>([...(cgroups.get(core.id)?.keys() ?? [])].filter((path) => nameOf(path).includes("@") && !isForeign(path)));
   // A look at one place of a workload is a look at all the places that it may be in: it must not be started twice.
   for (const { attempts, record } of replicas.values())
     for (const path of [...attempts.map(({ meta }) => meta?.path), record?.current?.path]) if (path) places.add(path as CgroupPath);
@@ -194,6 +211,13 @@ function observeReplicas(
     if (pids) replica(nameOf(path)).members.set(path, pids);
   }
   return replicas;
+}
+
+/** Another cgroup of the same name, after a reboot or in between, is another one. */
+function identityOf(tree: Tree, { controllers, bootId }: Machine, id: string, path: CgroupPath): string | undefined {
+  const hierarchy = controllers.all.find((one) => one.id === id);
+  const stat = hierarchy && statSync(tree.directory(hierarchy, path), { throwIfNoEntry: false, bigint: true });
+  return stat && `${bootId} ${stat.ino}`;
 }
 
 function numberIn(files: CgroupFiles, tree: Tree, machine: Machine, path: CgroupPath, controller: string, file: string): number | undefined {

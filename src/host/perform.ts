@@ -8,6 +8,7 @@ import { currentOfStart, metaOf } from "../plan/replica.ts";
 import { newAttempt, pidsIn } from "./attempts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
+import type { Ledger } from "./ledger.ts";
 import type { MemberRecords } from "./memberRecords.ts";
 import { memberPerformers } from "./members.ts";
 import { oomKills } from "./observe.ts";
@@ -15,6 +16,7 @@ import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
 import type { ProcessTable } from "./processTable.ts";
 import type { Records } from "./records.ts";
+import { setUnitProperties } from "./systemd.ts";
 import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
 
@@ -39,6 +41,7 @@ export interface Hands {
   readonly images: ImageStore;
   readonly table: ProcessTable;
   readonly members: MemberRecords;
+  readonly ledger: Ledger;
 }
 
 /** The performers of one machine, made once. */
@@ -53,7 +56,7 @@ function refused(what: string, file: string, error: unknown): Refusal {
 }
 
 function performers(hands: Hands, base: Base): PerAction<Promise<void> | void> {
-  const { files, tree, processes, records, tasks, images } = hands;
+  const { files, tree, processes, records, tasks, images, ledger } = hands;
   const byId = new Map(base.controllers.all.map((hierarchy) => [hierarchy.id, hierarchy]));
   const hierarchyOf = (id: string) => {
     const hierarchy = byId.get(id);
@@ -67,6 +70,30 @@ function performers(hands: Hands, base: Base): PerAction<Promise<void> | void> {
     } catch (error) {
       throw refused(`writing ${JSON.stringify(text)} to ${file}`, file, error);
     }
+  };
+  /** One write(2), and what the file reads then. */
+  const writeValue = (action: ActionOf<"write">): void => {
+    const file = `${directory(action)}/${action.file}`;
+    const entry = entryIn(base.tables.get(action.hierarchy) ?? [], action.file);
+    const elsewhere = entry?.file.readFrom;
+    let text: string | undefined;
+    try {
+      if (elsewhere === undefined) text = files.writeAndRead(file, action.text);
+      else {
+        files.write(file, action.text);
+        text = files.read(`${directory(action)}/${elsewhere}`);
+      }
+    } catch (error) {
+      throw refused(`writing ${JSON.stringify(action.text)} to ${file}`, file, error);
+    }
+    if (entry && text !== undefined) checkReadBack(file, action, entry, text);
+  };
+  /** What somebody else has written for us. */
+  const readBack = (action: ActionOf<"write">): void => {
+    const file = `${directory(action)}/${action.file}`;
+    const entry = entryIn(base.tables.get(action.hierarchy) ?? [], action.file);
+    const text = files.read(file);
+    if (entry && text !== undefined) checkReadBack(file, { ...action, text: action.governing?.assignments?.join(" ") ?? action.text }, entry, text);
   };
   const remember = ({ replica, record }: { replica: string; record: ReplicaRecord }): void => records.write(replica, record);
   /** Recorded first: a controller that ends in between leaves to the next one that it may not have been asked. */
@@ -88,22 +115,22 @@ function performers(hands: Hands, base: Base): PerAction<Promise<void> | void> {
       }
     },
     enable: (action) => write(`${directory(action)}/cgroup.subtree_control`, action.controllers.map((controller) => `+${controller}`).join(" ")),
+    ledger: ({ entry, keep }) => (keep ? ledger.put(keep) : ledger.drop(entry)),
     write: (action) => {
-      const file = `${directory(action)}/${action.file}`;
-      const table = base.tables.get(action.hierarchy) ?? [];
-      const entry = entryIn(table, action.file);
-      const elsewhere = entry?.file.readFrom;
-      let text: string | undefined;
-      try {
-        if (elsewhere === undefined) text = files.writeAndRead(file, action.text);
-        else {
-          files.write(file, action.text);
-          text = files.read(`${directory(action)}/${elsewhere}`);
-        }
-      } catch (error) {
-        throw refused(`writing ${JSON.stringify(action.text)} to ${file}`, file, error);
+      const { governing } = action;
+      // What was found is kept first: a controller that ends in between leaves nothing of which nobody knows what it was.
+      if (governing && !governing.over) ledger.put(governing.entry);
+      const settle = (): void => {
+        if (governing?.over) ledger.drop(governing.entry);
+      };
+      if (!governing?.unit || !governing.assignments) {
+        writeValue(action);
+        return settle();
       }
-      if (entry && text !== undefined) checkReadBack(file, action, entry, text);
+      return setUnitProperties(governing.unit, governing.assignments).then(() => {
+        readBack(action);
+        settle();
+      });
     },
     place: (action) => {
       const { core } = base.controllers;

@@ -9,11 +9,12 @@ import { findAccount } from "./accounts.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import { findDevice } from "./devices.ts";
 import { confinementFacts } from "./engine.ts";
+import { findCgroups } from "./findCgroups.ts";
 import { bootId } from "./procfs.ts";
 import { NotReadable, readRegular } from "./regular.ts";
 
 /** The lasting part of a machine: what does not depend on the manifests. */
-export type Base = Omit<Machine, "devices" | "envFiles" | "accounts" | "confinement">;
+export type Base = Omit<Machine, "governed" | "devices" | "envFiles" | "accounts" | "confinement">;
 
 const words = (text: string | undefined): string[] => (text ?? "").split(/\s+/).filter(Boolean);
 
@@ -29,6 +30,7 @@ export function probe(files: CgroupFiles, root: string, mountinfo = readFileSync
     bootId: bootId(),
     systemd: existsSync("/run/systemd/system"),
     noMembers: process.geteuid?.() === 0 ? undefined : "processes that it has not started can be moved only by a controller that is root",
+    noGoverning: process.geteuid?.() === 0 ? undefined : "cgroups of others can be governed only by a controller that is root",
     uid: process.geteuid?.() ?? 0,
   };
 }
@@ -71,9 +73,10 @@ function pageSize(): number {
 }
 
 /** Looks up what the manifests mention. */
-export function lookUp(base: Base, { devices, envFiles, accounts, seccompProfiles }: Mentions): Machine {
+export function lookUp(base: Base, root: string, { governed, devices, envFiles, accounts, seccompProfiles }: Mentions): Machine {
   return {
     ...base,
+    governed: new Map([...governed].map((glob) => [glob, findCgroups(base.controllers, root, glob).paths])),
     devices: new Map([...devices].map((name) => [name, findDevice(name)])),
     envFiles: new Map([...envFiles].map((file) => [file, envFile(file)])),
     accounts: new Map([...accounts].map((name) => [name, findAccount(name)])),

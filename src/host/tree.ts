@@ -1,6 +1,6 @@
 /** Knows where a cgroup of ours is in the file system. */
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, isForeign } from "../cgroup/path.ts";
 
 /** The place below every hierarchy that is Holdfast's: `--root`. */
 export class Tree {
@@ -12,6 +12,7 @@ export class Tree {
 
   /** `/sys/fs/cgroup/memory/holdfast/batch`. */
   directory(hierarchy: Pick<Hierarchy, "mount">, path: CgroupPath | string): string {
+    if (isForeign(path)) return `${hierarchy.mount}${path}`;
     return path === "" ? `${hierarchy.mount}/${this.root}` : `${hierarchy.mount}/${this.root}/${path}`;
   }
 
@@ -21,7 +22,9 @@ export class Tree {
       const root = this.directory(hierarchy, "");
       if (directory === root || directory.startsWith(`${root}/`)) return directory.slice(root.length + 1) as CgroupPath;
     }
-    throw new Error(`${directory} is not below ${this.root}`);
+    const mount = hierarchies.map((hierarchy) => hierarchy.mount).find((path) => directory.startsWith(`${path}/`));
+    if (mount === undefined) throw new Error(`${directory} is no cgroup`);
+    return directory.slice(mount.length) as CgroupPath;
   }
 
   /** The directories from the mount down to the root: all that must be made for it to exist. */

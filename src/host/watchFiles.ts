@@ -21,12 +21,13 @@ export function isBeingWritten(file: string): boolean {
   }
 }
 
-/** `changed`: after a change, once nothing has changed for a moment. */
-export function watchFiles(changed: () => void, calm = CALM): FileWatch {
+/** `changed`: after a change, once nothing has changed for a moment. `comings`: only what comes and goes is told, not what is written. */
+export function watchFiles(changed: () => void, calm = CALM, comings = false): FileWatch {
   const watchers = new Map<string, FSWatcher>();
   let names: ReadonlySet<string> = new Set();
   let timer: NodeJS.Timeout | undefined;
-  const heard = (_event: string, name: string | null): void => {
+  const heard = (event: string, name: string | null): void => {
+    if (comings && event !== "rename") return;
     // A link that is switched (`..data`) changes what is behind others.
     if (name !== null && !names.has(name) && !names.has("*") && !name.startsWith("..")) return;
     clearTimeout(timer);

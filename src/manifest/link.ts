@@ -77,11 +77,30 @@ export function link(files: readonly ReadFile[], previous: Manifests = NO_MANIFE
   for (let loose = true; loose; ) {
     problems.push(...breakCycles(resources, keepPrevious), ...tooLong(resources));
     const groups = settleReferences(resources, previous, brokenKeys, problems);
+    settleGoverned(resources, keepPrevious, problems);
     const workloads = settleDependencies(resources, previous, brokenKeys, problems);
     loose = groups || workloads;
   }
   problems.push(...looseEnds(broken, resources, declared, brokenKeys));
   return { resources, problems, held: problems.length > 0 };
+}
+
+/** Nothing can be inside of a group that governs a cgroup of somebody else's. */
+function settleGoverned(resources: Map<ObjectKey, Resource>, keepPrevious: (key: ObjectKey) => boolean, problems: Problem[]): void {
+  for (const resource of [...resources.values()]) {
+    const group = resource.parent === undefined ? undefined : groupOf(resources, resource.parent);
+    if (!group?.governs) continue;
+    const pointer = refField(resource);
+    problems.push({
+      reason: "InvalidValue",
+      object: resource.key,
+      pointer,
+      message: `expected a group with a cgroup of its own, and ${group.name} governs ${group.governs.paths.slice(1)}, which is somebody else's`,
+      ...locate(resource.origin, pointer),
+    });
+    resources.delete(resource.key);
+    if (keepPrevious(resource.key) && resources.get(resource.key)?.parent === resource.parent) resources.delete(resource.key);
+  }
 }
 
 /** References to nothing in documents that are broken anyway: all that is wrong with them is told at once. */

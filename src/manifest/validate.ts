@@ -6,6 +6,7 @@ import { type Parsed, parseBytes, parseDuration } from "../api/quantity.ts";
 import { type Kind, MEMBERS, type ObjectKey, type Origin, type Resource } from "../api/resource.ts";
 import type { LimitGroup, Workload, Limits as WrittenLimits } from "../api/schema.ts";
 import { API_VERSION, KINDS, pointerPart } from "../api/schemas.ts";
+import { governs } from "./governs.ts";
 import { locate } from "./locate.ts";
 import { members } from "./members.ts";
 import { runSpec } from "./runSpec.ts";
@@ -74,6 +75,7 @@ function limitGroup(manifest: LimitGroup, origin: Origin, report: Report): Resou
     ...common(manifest, spec, spec.parentRef?.name, origin, report),
     frozen: spec.frozen ?? false,
     members: members(spec.members ?? [], report),
+    governs: governs(spec, report),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Channel } from "./channel.ts";
 
 export function privileged(monitor: Channel, { logDirectory }: Pick<HostOptions, "logDirectory">): Privileged {
   return {
-    lookUp: (base) => ({ ...base, ...monitor.call("facts") }),
+    lookUp: (base) => ({ ...base, governed: new Map(), ...monitor.call("facts") }),
     hands: {
       write: (file, text) => monitor.call("write", file, text),
       writeAndRead: (file, text) => monitor.call("writeAndRead", file, text),

@@ -8,7 +8,17 @@ type Fields = Readonly<Record<string, unknown>>;
 const FIELDS: PerAction<Fields | undefined> = {
   create: ({ hierarchy, cause }) => ({ hierarchy, cause }),
   enable: ({ hierarchy, controllers, cause }) => ({ hierarchy, controllers, cause }),
-  write: ({ hierarchy, file, key, knob, from, to, cause }) => ({ hierarchy, file, ...(key === "" ? {} : { key }), field: knob, from, to, cause }),
+  write: ({ hierarchy, file, key, knob, from, to, cause, governing }) => ({
+    hierarchy,
+    file,
+    ...(key === "" ? {} : { key }),
+    field: knob,
+    from,
+    to,
+    cause,
+    ...(governing ? { found: governing.entry.found, route: governing.assignments ? "systemd" : "kernel", ...(governing.over ? { restored: true } : {}) } : {}),
+  }),
+  ledger: () => undefined,
   place: ({ hierarchy, pid, replica }) => ({ hierarchy, pid, replica }),
   join: ({ hierarchies, comm, seen, record: { pid, start, rule, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, rule, from, seen, cause }),
   leave: ({ hierarchies, comm, record: { pid, start, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, to: from, cause }),

@@ -5,6 +5,7 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import type { WantedImage } from "../oci/image.ts";
 import type { DesiredReplica } from "./desired.ts";
 import type { MemberRecord } from "./hostProcess.ts";
+import type { LedgerEntry } from "./ledger.ts";
 import type { ContainerMeta, Health, ReplicaRecord, Terminated } from "./observed.ts";
 import type { GaveUp, StartReason, StopReason } from "./reasons.ts";
 
@@ -30,7 +31,19 @@ interface Effects {
     /** False for a value that nobody declared: the kernel's default. */
     readonly declared: boolean;
     readonly cause: Cause;
+    /** In a cgroup of somebody else's. */
+    readonly governing?: {
+      readonly unit: string | undefined;
+      /** `MemoryMax=104857600`: it is set through systemd. Undefined: it is written to the kernel's file. */
+      readonly assignments: readonly string[] | undefined;
+      /** What is to be kept of it. */
+      readonly entry: LedgerEntry;
+      /** It is declared no more: nothing is to be kept then. */
+      readonly over: boolean;
+    };
   };
+  /** Keep something else of a value in a cgroup of somebody else's, or nothing any more. */
+  ledger: { readonly path: CgroupPath; readonly entry: LedgerEntry; readonly keep: LedgerEntry | undefined; readonly note: string | undefined };
   /** Put a main process back where it belongs. */
   place: { readonly path: CgroupPath; readonly hierarchy: string; readonly pid: number; readonly replica: string };
   /** Move a process of the host into the cgroup of a group's members. `seen`: where it is now. */
@@ -167,4 +180,5 @@ export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>([
   "conclude",
   "note",
   "enroll",
+  "ledger",
 ]);

@@ -26,6 +26,7 @@ export function amendDesired(desired: Desired, manifests: Manifests, edits: read
   const touched = new Map<CgroupPath, ReadonlyMap<string, ReadonlySet<string>>>();
   for (const { before: old, after: resource } of edits) {
     if (resource.kind !== "LimitGroup" || old.kind !== "LimitGroup" || old.frozen || resource.frozen) return undefined;
+    if (old.governs || resource.governs) return undefined;
     if (old.members.length > 0 || resource.members.length > 0) return undefined;
     const [was, is] = [spellLimits(old, machine), spellLimits(resource, machine)];
     const inherits = [...was.settings, ...is.settings].some(({ file }) => machine.inherited.has(file.name));

@@ -39,7 +39,7 @@ export function compare(
 ): Comparison {
   if (!observed) return compareNew(table, desired, inherited);
   // The root cgroup's own limits belong to whoever made it; only what it must hand down (v1 cpusets) is looked after.
-  const wholeTable = desired.owner !== undefined;
+  const wholeTable = desired.owner !== undefined && !desired.governed;
   let differences: Difference[] | undefined;
   let missing: FileEntry[] | undefined;
   for (let index = 0; index < table.length; index++) {
@@ -50,6 +50,12 @@ export function compare(
     const enabled = !observed.controllers || entry.controller === "" || observed.controllers.has(entry.controller);
     if (!enabled && !settings) continue;
     const text = observed.texts[index];
+    if (!enabled && desired.governed) {
+      // Whoever made the cgroup hands controllers down to it, or does not.
+      missing ??= [];
+      missing.push(entry);
+      continue;
+    }
     if (text === undefined) {
       if (settings && enabled) {
         missing ??= [];

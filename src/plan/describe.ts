@@ -15,10 +15,18 @@ const change = ({ knob, file, key, from, to }: ActionOf<"write">): string => {
   return `${knob}${device} ${shownValue(knob, file, from)} → ${shownValue(knob, file, to)}${where}`;
 };
 
+/** `, through systemd: nginx.service MemoryMax=104857600`. */
+export function routeWords({ unit, assignments, entry: { path }, over }: NonNullable<ActionOf<"write">["governing"]>): string {
+  const where = ` in ${path.slice(1)}${over ? ", as it was found" : ""}`;
+  if (assignments) return `${where}, through systemd (${assignments.join(" ")})`;
+  return unit === undefined ? where : `${where}, past systemd, which has no property for that`;
+}
+
 const WORDS: PerAction<string> = {
   create: ({ path, hierarchy, cause }) => `create the cgroup${isMembersPath(path) ? " of its members" : ""}${cause === "drift" ? " again" : ""} (${hierarchy})`,
   enable: ({ controllers }) => `hand down ${controllers.join(", ")}`,
-  write: (action) => `${change(action)}${action.declared ? "" : " (default)"}`,
+  write: (action) => `${change(action)}${action.governing ? routeWords(action.governing) : action.declared ? "" : " (default)"}`,
+  ledger: ({ keep, note, entry }) => note ?? `${keep ? "remember" : "forget"} what ${entry.knob} of ${entry.path.slice(1)} was`,
   place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
   join: ({ record: { pid }, comm, cause, seen }) =>
     `${cause === "drift" ? "move process" : "draw in process"} ${pid} (${comm}) ${cause === "drift" ? "back " : ""}from ${placesIn(seen)}`,

@@ -3,15 +3,16 @@ import type { LimitName } from "../api/limits.ts";
 import type { Problem } from "../api/problem.ts";
 import { type LimitGroupResource, MEMBERS, type ObjectKey, type Resource } from "../api/resource.ts";
 import { deviceHierarchy, endsSafely, UNIFIED } from "../cgroup/hierarchy.ts";
-import type { KernelFile } from "../cgroup/kernelFile.ts";
-import { FREEZER, type Setting } from "../cgroup/knobs.ts";
-import { type FileEntry, type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
+import { FREEZER } from "../cgroup/knobs.ts";
+import { type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
 import { locate } from "../manifest/locate.ts";
 import { commandOf } from "./command.ts";
 import { lackOf } from "./confine.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
+import { type Draft, hierarchyIn, Inheritance, Shared } from "./draft.ts";
+import { governedCgroups } from "./govern.ts";
 import { accountsOf } from "./identity.ts";
 import { accountsOfRule, unknownAccounts } from "./match.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
@@ -21,11 +22,13 @@ export function mentions(resources: Iterable<Resource>): Mentions {
   const devices = new Set<string>();
   const envFiles = new Set<string>();
   const accounts = new Set<string>();
+  const governed = new Set<string>();
   const seccompProfiles = new Set<string>();
   let confined = false;
   for (const resource of resources) {
     for (const device of Object.keys(resource.limits["io.max"] ?? {})) devices.add(device);
     if (resource.kind !== "Workload") {
+      if (resource.governs) governed.add(resource.governs.paths);
       for (const account of resource.members.flatMap(accountsOfRule)) accounts.add(account);
       continue;
     }
@@ -35,7 +38,7 @@ export function mentions(resources: Iterable<Resource>): Mentions {
     confined ||= confinement !== undefined;
     if (confinement?.seccomp.type === "Localhost") seccompProfiles.add(confinement.seccomp.file);
   }
-  return { devices, envFiles, accounts, seccompProfiles: confined ? seccompProfiles : undefined };
+  return { governed, devices, envFiles, accounts, seccompProfiles: confined ? seccompProfiles : undefined };
 }
 
 function blocked(resource: Resource, cgroup: CgroupPath, message: string): Problem {
@@ -46,18 +49,6 @@ function blocked(resource: Resource, cgroup: CgroupPath, message: string): Probl
 const BASELINE: readonly LimitName[] = ["memory.max", "pids.max", "cpu.max"];
 
 const NO_SAFE_END = "no mounted hierarchy can freeze processes: they could not be ended without the danger of meeting others";
-
-/** A cgroup being worked out. */
-interface Draft {
-  readonly path: CgroupPath;
-  readonly owner: Resource | undefined;
-  readonly frozen: boolean;
-  /** `hierarchy:controller` (controller "" for a bare directory) that this cgroup itself asks for. */
-  readonly own: Set<string>;
-  /** The same, with all that is needed below. */
-  readonly needs: Set<string>;
-  readonly settings: Map<string, ReadonlyMap<string, Setting>>;
-}
 
 export function desire(manifests: Manifests, machine: Machine): Desired {
   const problems: Problem[] = [...manifests.problems];
@@ -93,7 +84,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     drafts.set(path, made);
     return made;
   };
-  const leaves: LimitGroupResource[] = [];
+  const [leaves, governing]: [LimitGroupResource[], LimitGroupResource[]] = [[], []];
   const groupDraft = (name: string | undefined): Draft => {
     if (name === undefined) return rootDraft;
     const group = manifests.resources.get(`LimitGroup/${name}`) as Extract<Resource, { kind: "LimitGroup" }>;
@@ -103,6 +94,10 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
   };
 
   for (const resource of manifests.resources.values()) {
+    if (resource.kind === "LimitGroup" && resource.governs) {
+      governing.push(resource);
+      continue;
+    }
     if (resource.kind === "LimitGroup") {
       const group = groupDraft(resource.name);
       if (group.own.size === 0) group.own.add(`${core.id}:`);
@@ -162,6 +157,9 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
     const { owner, frozen, settings, needs } = made;
     cgroups.set(path, { path, owner, frozen, settings, hierarchies: shared.ids([...needs].map(hierarchyIn)), enable: enable.get(path) ?? NOTHING });
   }
+  const governed = governedCgroups(governing, machine);
+  problems.push(...governed.problems);
+  for (const cgroup of governed.cgroups) cgroups.set(cgroup.path, cgroup);
   const withPlaces = members.map(([path, group]) => ({ path, group, hierarchies: [...(cgroups.get(path)?.hierarchies ?? [])] }));
   return { cgroups, replicas, members: withPlaces, resources: manifests.resources, problems, held: manifests.held };
 }
@@ -187,55 +185,4 @@ const refusedMembers = (group: LimitGroupResource, message: string): Problem => 
   ...locate(group.origin, "/spec/members", "key"),
 });
 
-const hierarchyIn = (need: string): string => need.slice(0, need.indexOf(":"));
-
 const NOTHING: ReadonlySet<string> = new Set();
-
-/** Thousands of cgroups say the same few things: each is kept once. */
-class Shared {
-  private readonly settings = new Map<KernelFile, Map<string, ReadonlyMap<string, Setting>>>();
-  private readonly sets = new Map<string, ReadonlySet<string>>();
-
-  set(draft: Draft, setting: Setting): void {
-    const { file, key, value } = setting;
-    const before = draft.settings.get(file.name);
-    if (before) return void draft.settings.set(file.name, new Map(before).set(key, setting));
-    const known = this.settings.get(file) ?? new Map<string, ReadonlyMap<string, Setting>>();
-    this.settings.set(file, known);
-    const one = known.get(`${key} ${value}`) ?? new Map([[key, setting]]);
-    known.set(`${key} ${value}`, one);
-    draft.settings.set(file.name, one);
-  }
-
-  ids(all: readonly string[]): ReadonlySet<string> {
-    const name = [...new Set(all)].sort().join();
-    const known = this.sets.get(name) ?? new Set(all);
-    this.sets.set(name, known);
-    return known;
-  }
-}
-
-/** v1 gives a new cpuset nothing, and swappiness its parent's: what is not declared follows the parent. */
-class Inheritance {
-  private readonly known = new Map<string, string>();
-  private readonly files: readonly FileEntry[];
-  private readonly machine: Machine;
-
-  constructor(machine: Machine) {
-    this.machine = machine;
-    this.files = [...machine.tables.values()].flat().filter(({ file }) => machine.inherited.has(file.name));
-  }
-
-  /** Parents must come before their children. */
-  apply(draft: Draft, shared: Shared): void {
-    for (const { file } of this.files) {
-      const declared = draft.settings.get(file.name)?.get("")?.value;
-      const above = draft.path === ROOT ? this.machine.inherited.get(file.name) : this.known.get(`${file.name} ${parentPath(draft.path)}`);
-      const value = declared ?? above;
-      if (value === undefined) continue;
-      this.known.set(`${file.name} ${draft.path}`, value);
-      // Also where it needs no directory: there may be one from before.
-      if (declared === undefined) shared.set(draft, { file, key: "", value });
-    }
-  }
-}

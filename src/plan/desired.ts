@@ -2,6 +2,7 @@
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
+import type { Owner } from "../cgroup/owner.ts";
 import { type CgroupPath, replicaName } from "../cgroup/path.ts";
 import type { Container } from "../oci/config.ts";
 
@@ -15,8 +16,18 @@ export interface DesiredCgroup {
   readonly enable: ReadonlySet<string>;
   /** What is declared, and what must be inherited on v1: file name to key to setting. Everything else is at its default. */
   readonly settings: ReadonlyMap<string, ReadonlyMap<string, Setting>>;
+  /** It is somebody else's: only what is declared is compared and written. */
+  readonly governed?: Governed;
   /** True while it, or a group above it, is declared frozen: nothing can start inside. */
   readonly frozen: boolean;
+}
+
+interface Governed {
+  /** The systemd unit by which its limits are set; undefined: they are written to the kernel's files. */
+  readonly unit: string | undefined;
+  readonly owner: Owner | undefined;
+  /** Nothing is written, nor restored: two objects want it, or it is the kubelet's. */
+  readonly untouchable: boolean;
 }
 
 /** One copy of a workload. */

@@ -5,6 +5,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { WantedImage } from "../oci/image.ts";
 import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
+import type { LedgerEntry } from "./ledger.ts";
 import type { StopReason } from "./reasons.ts";
 
 /** One directory of one hierarchy. */
@@ -231,6 +232,10 @@ export interface Observed {
   readonly image: (wanted: WantedImage) => ImageState;
   /** The processes of the host, by pid; looked up where there are rules for them. */
   readonly processes: () => ReadonlyMap<number, ObservedProcess>;
+  /** What was found in cgroups of others before the first write. */
+  readonly ledger: () => ReadonlyMap<string, LedgerEntry>;
+  /** Which cgroup it is that has this path now; undefined: none. */
+  readonly identity: (hierarchy: string, path: CgroupPath) => string | undefined;
   readonly memberships: () => ReadonlyMap<number, MemberRecord>;
   /** The process that a file names, as far as its owner may name it. */
   readonly pidIn: (file: string) => number | undefined;

@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
-import { type CgroupPath, childPath, depthOf, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import { type CgroupPath, childPath, depthOf, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
 import type { Action, Cause, Target } from "./action.ts";
 import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
@@ -62,7 +62,7 @@ export function plan(inputs: Inputs): Plan {
     .sort((a, b) => a.depth - b.depth || (a.cgroup.path < b.cgroup.path ? -1 : 1))
     .map(({ cgroup }) => cgroup);
   const structure = creations(sorted, inputs, reported);
-  const writes = limitWrites(sorted, inputs, structure.absent, problems);
+  const writes = limitWrites(sorted, inputs, structure.absent, problems, inScope);
   reported.push(...writes.reported);
   const lives = replicas(inputs, inScope, structure.absent, problems);
   const members = membership(inputs, inScope, problems);
@@ -106,6 +106,7 @@ function creations(sorted: readonly DesiredCgroup[], inputs: Inputs, reported: A
   const actions: Action[] = [];
   const absent = new Set<string>();
   for (const { path, owner, hierarchies, enable } of sorted) {
+    if (isForeign(path)) continue;
     const key = owner?.key;
     for (const { id: hierarchy } of observed.machine.controllers.all) {
       if (!hierarchies.has(hierarchy)) continue;
@@ -148,7 +149,14 @@ function thaws({ desired, observed }: Inputs, inScope: InScope, busy: ReadonlySe
   const { file, frozen, thawed } = FREEZER[core.version];
   const table = observed.machine.tables.get(core.id) ?? [];
   return [...(observed.cgroups.get(core.id) ?? [])].flatMap(([path, { texts }]) => {
-    if (desired.cgroups.has(path) || !inScope(path) || belongsToWorkload(path, desired, busy) || scalarOf(table, texts, file.name) !== frozen) return [];
+    if (
+      desired.cgroups.has(path) ||
+      isForeign(path) ||
+      !inScope(path) ||
+      belongsToWorkload(path, desired, busy) ||
+      scalarOf(table, texts, file.name) !== frozen
+    )
+      return [];
     const action: Action = {
       type: "write",
       owner: undefined,
@@ -181,7 +189,7 @@ function prune(
   const undeclared = new Map<CgroupPath, string[]>();
   for (const [hierarchy, cgroups] of observed.cgroups) {
     for (const path of cgroups.keys()) {
-      if (desired.cgroups.has(path) || !inScope(path) || isInternal(path)) continue;
+      if (desired.cgroups.has(path) || !inScope(path) || isInternal(path) || isForeign(path)) continue;
       undeclared.set(path, [...(undeclared.get(path) ?? []), hierarchy]);
     }
   }

@@ -13,9 +13,11 @@ import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import { isLeftAlone, settingOf } from "./hold.ts";
+import { ledgerKey } from "./ledger.ts";
 import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
-import type { Inputs } from "./plan.ts";
+import type { Inputs, InScope } from "./plan.ts";
+import { restorations, routeOf } from "./restore.ts";
 
 /** A difference, and why it is there. */
 type Caused = Difference & { readonly cause: Cause };
@@ -50,18 +52,21 @@ export function limitWrites(
   inputs: Inputs,
   absent: ReadonlySet<string>,
   problems: Problem[],
+  inScope: InScope,
 ): { actions: Action[]; reported: Action[] } {
   const writes: PlacedWrite[] = [];
   const reported: Action[] = [];
   for (const cgroup of sorted) {
     for (const [hierarchy, table] of inputs.observed.machine.tables) {
       const seen = inputs.observed.cgroups.get(hierarchy)?.get(cgroup.path);
+      if (!seen && cgroup.governed) continue;
       if (!seen && (!cgroup.hierarchies.has(hierarchy) || absent.has(`${hierarchy}:${cgroup.path}`))) continue;
       if (seen && clean.get(seen) === cgroup) continue;
       directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, writes, reported, problems);
     }
   }
-  return { actions: inOrder(writes), reported };
+  const { writes: more, settled } = restorations(inputs, inScope);
+  return { actions: [...settled, ...inOrder([...writes, ...more])], reported };
 }
 
 /** One directory of one cgroup. */
@@ -82,7 +87,16 @@ function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: 
     if (seen) clean.set(seen, cgroup);
     return;
   }
-  for (const { file, knob } of missing) problems.push(unsupported(owner, path, knob, file.name, file.needs));
+  for (const { file, knob, controller } of missing)
+    problems.push(
+      cgroup.governed && !seen?.controllers?.has(controller) && seen?.controllers !== undefined
+        ? {
+            ...unsupported(owner, path, knob, file.name, ""),
+            message: `${path.slice(1)} has no ${controller} controller`,
+            hint: "its owner must hand it down, above",
+          }
+        : unsupported(owner, path, knob, file.name, file.needs),
+    );
   const wanted: Caused[] = [];
   for (const difference of differences) {
     // In a new directory everything is as new as the directory.
@@ -98,9 +112,19 @@ function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: 
   for (const { change, phase } of steps(withObstacles(wanted, table, cgroup, seen))) writes.push(placed(asAction(directory, change), phase));
 }
 
-function asAction({ cgroup: { path, owner }, hierarchy }: Directory, { file, knob, key, from, to, declared, cause }: Caused): ActionOf<"write"> {
+function asAction(directory: Directory, change: Caused): ActionOf<"write"> {
+  const { cgroup, hierarchy, inputs } = directory;
+  const { path, owner, governed } = cgroup;
+  const { file, knob, key, from, to, declared, cause } = change;
   const text = writeText({ file, key, value: to });
-  return { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
+  const action: ActionOf<"write"> = { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
+  if (!governed || owner?.kind !== "LimitGroup" || knob === "frozen") return action;
+  const identity = inputs.observed.identity(hierarchy, path) ?? "";
+  const policy = owner.governs?.deletionPolicy ?? "Restore";
+  const known = inputs.observed.ledger().get(ledgerKey({ hierarchy, path, file: file.name, key }));
+  const found = known?.identity === identity ? known.found : from;
+  const entry = { object: owner.key, path, hierarchy, file: file.name, key, knob, found, written: to, policy, identity };
+  return { ...action, governing: { ...routeOf(entry, governed.unit, owner.limits[knob]), entry, over: false } };
 }
 
 const COPIED = new Set(INHERITED_V1.flatMap(({ file, copied }) => (copied ? [file] : [])));

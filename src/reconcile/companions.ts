@@ -1,6 +1,7 @@
 /** Knows who works beside the loop: probes, ends that nothing tells of, hooks, logs, files beside the manifests. Each only gives hints. */
 import type { Machine } from "../cgroup/machine.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, isForeign } from "../cgroup/path.ts";
+import { findCgroups } from "../host/findCgroups.ts";
 import { imageKey } from "../host/images.ts";
 import { requestFolders } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
@@ -20,13 +21,15 @@ export interface Companion {
 
 interface Hints {
   readonly look: (path: CgroupPath) => void;
+  /** That cgroup may be another one of its name. */
+  readonly lookAfresh: (path: CgroupPath) => void;
   readonly factsChanged: () => void;
   readonly warn: (message: string) => void;
 }
 
 export function companionsOf(
   engine: Engine,
-  { look, factsChanged, warn }: Hints,
+  { look, lookAfresh, factsChanged, warn }: Hints,
 ): { readonly all: readonly Companion[]; readonly lives: Lives; readonly members: MemberWatch } {
   const { tasks, options } = engine.host;
   tasks.ended = look;
@@ -45,6 +48,7 @@ export function companionsOf(
       denials(engine, warn),
       filesBeside(engine, factsChanged),
       requests(options.runDirectory, factsChanged),
+      othersCgroups(engine, factsChanged, lookAfresh),
     ],
     lives,
     members,
@@ -90,6 +94,24 @@ function filesBeside(engine: Engine, changed: () => void): Companion {
   const watch = watchFiles(changed);
   const files = ({ envFiles, confinement }: Machine): string[] => [...envFiles.keys(), ...Object.keys(confinement?.seccompProfiles ?? {})];
   return { sync: () => watch.sync(new Set(files(engine.machine))), close: () => watch.close() };
+}
+
+/** Governed cgroups come and go with what they are for. */
+function othersCgroups(engine: Engine, factsChanged: () => void, lookAfresh: (path: CgroupPath) => void): Companion {
+  const changed = (): void => {
+    for (const path of engine.desired.cgroups.keys()) if (isForeign(path)) lookAfresh(path);
+    factsChanged();
+  };
+  const watch = watchFiles(changed, 0, true);
+  let known: Machine | undefined;
+  const sync = (): void => {
+    if (engine.machine === known) return;
+    known = engine.machine;
+    const { controllers, governed } = engine.machine;
+    const looked = [...governed.keys()].flatMap((glob) => findCgroups(controllers, engine.host.tree.root, glob).looked);
+    watch.sync(new Set(looked.map((directory) => `${directory}/*`)));
+  };
+  return { sync, close: () => watch.close() };
 }
 
 /** Requests are written in one piece: nothing needs to calm down. */

@@ -5,7 +5,7 @@ import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import { shownValue } from "../cgroup/show.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
-import { describe, exitWords } from "../plan/describe.ts";
+import { describe, exitWords, routeWords } from "../plan/describe.ts";
 import { sourceOf } from "../plan/source.ts";
 import { isMissingFile } from "./again.ts";
 import type { Outcome } from "./apply.ts";
@@ -125,7 +125,7 @@ function privilegedStart({ action, error, skipped }: Outcome, eventTime: string)
 /** `cpu.max 20%`: a limit as the manifest has it, or the default that it went back to. */
 function configured(action: ActionOf<"write">, resource: Resource | undefined): string {
   const value = declaredValue(action, resource) ?? `${/^\d/.test(action.key) ? `${action.key} ` : ""}${shownValue(action.knob, action.file, action.to)}`;
-  return `${action.knob} ${value}${action.declared ? "" : " (default)"}`;
+  return `${action.knob} ${value}${action.governing ? routeWords(action.governing) : action.declared ? "" : " (default)"}`;
 }
 
 /** The event of one outcome; undefined for bookkeeping that nobody wants to read about. */
@@ -147,11 +147,13 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
     case "write": {
       const { knob, file } = action;
       const [observed, desired] = [shownValue(knob, file, action.from), shownValue(knob, file, action.to)];
-      const note = `${knob} was ${observed}, is ${desired} again${file === knob ? "" : ` (${file})`}`;
+      const note = `${knob} was ${observed}, is ${desired} again${file === knob ? "" : ` (${file})`}${action.governing ? routeWords(action.governing) : ""}`;
       return event("Warning", "DriftRepaired", note, { field: knob, desired, observed, ...placeOf(action, resource) });
     }
     case "place":
       return event("Warning", "DriftRepaired", `process ${action.pid} had left its cgroup; moved it back (${action.hierarchy})`);
+    case "ledger":
+      return action.note === undefined ? undefined : event("Normal", "LeftAlone", action.note);
     case "join":
       return event(
         "Warning",
@@ -235,11 +237,6 @@ export function problemEvent(problem: Problem, eventTime: string): Event {
     note: `${field}${message}${hint ? ` (${hint})` : ""}`,
     source,
   };
-}
-
-/** The run directory cannot be written. */
-export function recordTroubleEvent(trouble: string, eventTime: string): Event {
-  return { eventTime, type: "Warning", reason: "RecordNotWritten", object: "Host", note: `${trouble}: how workloads end is known until this controller ends` };
 }
 
 /** What makes a problem the same one that was told before. */

@@ -19,6 +19,6 @@ export function factsFor(host: Host, { resources }: Manifests, before: Machine):
 }
 
 export function sameFacts(one: Machine, other: Machine): boolean {
-  const kinds = ["devices", "envFiles", "accounts"] as const;
+  const kinds = ["devices", "envFiles", "accounts", "governed"] as const;
   return kinds.every((kind) => same([...one[kind]], [...other[kind]])) && same(one.confinement, other.confinement);
 }

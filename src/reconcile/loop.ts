@@ -75,7 +75,15 @@ export class Loop {
       changed: (path, touched) => this.cgroupChanged(path, touched),
       exhausted: () => warn("the kernel's limit of inotify watches is reached (fs.inotify.max_user_watches): drift is found at resyncs only"),
     });
-    this.companions = companionsOf(engine, { look: (path) => this.look(path), factsChanged: () => this.factsChanged(), warn });
+    this.companions = companionsOf(engine, {
+      look: (path) => this.look(path),
+      lookAfresh: (path) => {
+        this.cgroupWatch?.rearm(path);
+        this.look(path);
+      },
+      factsChanged: () => this.factsChanged(),
+      warn,
+    });
     this.kick();
     await this.running;
     this.timers.every("resync", resync, () => {

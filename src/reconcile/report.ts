@@ -2,10 +2,10 @@
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource } from "../api/resource.ts";
 import { pointerParts } from "../api/schemas.ts";
-import { type Condition, condition, type DriftStatus, type MemberStatus, type MembersStatus, type ObjectStatus } from "../api/status.ts";
+import { type Condition, condition, type DriftStatus, type GovernedStatus, type MemberStatus, type MembersStatus, type ObjectStatus } from "../api/status.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
-import type { Desired } from "../plan/desired.ts";
+import type { Desired, DesiredCgroup } from "../plan/desired.ts";
 import type { Hold, Holds } from "../plan/hold.ts";
 import type { ObservedProcess } from "../plan/hostProcess.ts";
 import type { Membership } from "../plan/members.ts";
@@ -47,6 +47,7 @@ export interface Findings {
 
 /** Path of an object's cgroup below the root: `best-effort/batch`; for a workload that of its replicas' parent. */
 function cgroupOf(desired: Pick<Desired, "resources">, resource: Resource): string {
+  if (resource.kind === "LimitGroup" && resource.governs) return resource.governs.paths;
   const names: string[] = [resource.name];
   for (let parent = resource.parent; parent !== undefined; ) {
     names.unshift(parent);
@@ -77,6 +78,10 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
   const remaining = byObject(findings.remaining, ({ owner }) => owner);
   const reported = byObject(findings.reported, ({ owner }) => owner);
   const failures = byObject(findings.failures, ({ action }) => action.owner);
+  const governed = byObject(
+    [...findings.desired.cgroups.values()].filter((cgroup) => cgroup.governed),
+    ({ owner }) => owner?.key,
+  );
   const next = new Map<ObjectKey, Remembered>();
   for (const resource of findings.desired.resources.values()) {
     const { key } = resource;
@@ -104,6 +109,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       ...(drift ? { drift } : {}),
       ...workload,
       ...membersOf(findings.memberships.get(key)),
+      ...(resource.kind === "LimitGroup" && resource.governs ? { governed: governedOf(governed.get(key) ?? []) } : {}),
     };
     const { origin, annotations } = resource;
     next.set(key, { spec, generation, file: origin.file, line: origin.line, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), status });
@@ -123,6 +129,13 @@ function membersOf(found: Membership | undefined): { readonly members?: MembersS
   const left = refused.slice(0, MOST_LISTED).map(({ candidate, owner }) => ({ pid: candidate.pid, command: candidate.comm, owner: owner.words }));
   return { members: { ...counts, expected: list(expected), missing: list(missing), unexpected: list(unexpected), refused: left } };
 }
+
+const governedOf = (cgroups: readonly DesiredCgroup[]): GovernedStatus[] =>
+  cgroups.slice(0, MOST_LISTED).map(({ path, governed }) => ({
+    cgroup: path,
+    owner: governed?.owner?.words ?? "nobody",
+    route: governed?.untouchable ? "None" : governed?.unit === undefined ? "Kernel" : "Systemd",
+  }));
 
 /** `memory.high: ` where a problem is about a limit. */
 const fieldOf = ({ pointer }: Problem): string => (pointer.startsWith("/spec/limits/") ? `${pointerParts(pointer)[2]}: ` : "");

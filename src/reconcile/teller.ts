@@ -3,7 +3,7 @@ import type { ObjectKey } from "../api/resource.ts";
 import type { DriftStatus, Event } from "../api/status.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome } from "./apply.ts";
-import { eventOf, eventsOf, problemEvent, problemKey, type ResourceOf, recordTroubleEvent, reportedEvent } from "./events.ts";
+import { eventOf, eventsOf, problemEvent, problemKey, type ResourceOf, reportedEvent } from "./events.ts";
 import { Told } from "./told.ts";
 
 /** Events that tell of drift that was repaired. */
@@ -18,6 +18,11 @@ interface Options {
   readonly emit: (event: Event) => void;
   /** Why records cannot be written. */
   readonly trouble: () => string | undefined;
+}
+
+/** The run directory cannot be written. */
+function recordTroubleEvent(trouble: string, eventTime: string): Event {
+  return { eventTime, type: "Warning", reason: "RecordNotWritten", object: "Host", note: `${trouble}: how workloads end is known until this controller ends` };
 }
 
 export class Teller {

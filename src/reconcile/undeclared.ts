@@ -1,6 +1,6 @@
 /** Knows what stands below cgroups that nobody declares: they are not watched, and go together or not at all. */
 import type { Machine } from "../cgroup/machine.ts";
-import { type CgroupPath, childPath, isInternal } from "../cgroup/path.ts";
+import { type CgroupPath, childPath, isForeign, isInternal } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
 import type { Desired } from "../plan/desired.ts";
 
@@ -20,6 +20,6 @@ export function withAllBelow(
       add(childPath(path, name));
     }
   };
-  for (const path of asked) if (!cgroups.has(path)) add(path);
+  for (const path of asked) if (!cgroups.has(path) && !isForeign(path)) add(path);
   return scope;
 }

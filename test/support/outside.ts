@@ -26,9 +26,33 @@ export class Outside {
     for (const directory of this.directories) mkdirSync(directory);
   }
 
+  /** v2: lets the cgroups below have controllers. */
+  handDown(controllers: readonly string[]): void {
+    for (const directory of this.directories) {
+      if (!statSync(join(directory, "cgroup.subtree_control"), { throwIfNoEntry: false })) continue;
+      const offered = readFileSync(join(directory, "cgroup.controllers"), "utf8").trim().split(" ");
+      const text = controllers
+        .filter((name) => offered.includes(name))
+        .map((name) => `+${name}`)
+        .join(" ");
+      writeFileSync(join(directory, "cgroup.subtree_control"), text, { flag: "r+" });
+    }
+  }
+
   /** Another cgroup, below this one. */
   make(child: string): void {
     for (const directory of this.directories) mkdirSync(join(directory, child));
+  }
+
+  /** The directory of a controller, of that cgroup or one below it. */
+  directory(controller: string, child = ""): string {
+    const found = this.directories.find((directory) => directory.split("/").at(-2)?.split(",").includes(controller)) ?? this.directories[0] ?? "";
+    return join(found, child);
+  }
+
+  /** Takes one away. */
+  remove(child: string): void {
+    for (const directory of this.directories) rmdirSync(join(directory, child));
   }
 
   /** A program under a name of its own. */

@@ -1,0 +1,51 @@
+/** Knows which cgroups there are of a glob, in any hierarchy; none of Holdfast's own. */
+import { readdirSync, statSync } from "node:fs";
+import { globOf } from "../api/glob.ts";
+import type { Controllers } from "../cgroup/hierarchy.ts";
+
+interface Found {
+  /** `/system.slice/nginx.service`, sorted. */
+  readonly paths: readonly string[];
+  /** Directories in which one may come or go. */
+  readonly looked: readonly string[];
+}
+
+/** So many cgroups, and so deep, are looked at. */
+const [MOST, DEEPEST] = [10_000, 32];
+
+export function findCgroups({ all }: Pick<Controllers, "all">, root: string, glob: string): Found {
+  const paths = new Set<string>();
+  const looked = new Set<string>();
+  const parts = glob.split("/").slice(1);
+  for (const { mount } of all) {
+    const visit = (path: string, rest: readonly string[]): void => {
+      if (path === `/${root}` || paths.size >= MOST) return;
+      const [part, ...more] = rest;
+      if (part === undefined) {
+        paths.add(path);
+        return;
+      }
+      looked.add(`${mount}${path}`);
+      if (part === "**") {
+        if (more.length === 0 && path !== "") paths.add(path);
+        if (more.length > 0) visit(path, more);
+        if (path.split("/").length <= DEEPEST) for (const name of children(`${mount}${path}`)) visit(`${path}/${name}`, rest);
+      } else if (isLiteral(part)) {
+        if (statSync(`${mount}${path}/${part}`, { throwIfNoEntry: false })?.isDirectory()) visit(`${path}/${part}`, more);
+      } else for (const name of children(`${mount}${path}`)) if (globOf(part)(name)) visit(`${path}/${name}`, more);
+    };
+    visit("", parts);
+  }
+  return { paths: [...paths].sort(), looked: [...looked] };
+}
+
+/** No character of a glob's own. */
+const isLiteral = (part: string): boolean => !/[*?[\]{}()!+@\\|]/.test(part);
+
+function children(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  } catch {
+    return []; // gone meanwhile
+  }
+}

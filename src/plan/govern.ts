@@ -1,0 +1,107 @@
+/** Knows what is desired of cgroups that somebody else has made: the declared limits and nothing else, by the way that their owner's manager has for it. */
+import type { Problem, ProblemReason } from "../api/problem.ts";
+import { FORCE_ANNOTATION, type LimitGroupResource } from "../api/resource.ts";
+import type { Setting } from "../cgroup/knobs.ts";
+import type { Machine } from "../cgroup/machine.ts";
+import { ownerOf } from "../cgroup/owner.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import { lineOf, locate } from "../manifest/locate.ts";
+import type { DesiredCgroup } from "./desired.ts";
+import { spellLimits } from "./spell.ts";
+
+const FIELD = "/spec/cgroupPath";
+
+const problemOf = (reason: ProblemReason, resource: LimitGroupResource, message: string, hint?: string, cgroup?: string): Problem => ({
+  reason,
+  object: resource.key,
+  pointer: FIELD,
+  message,
+  ...locate(resource.origin, FIELD),
+  ...(hint === undefined ? {} : { hint }),
+  ...(cgroup === undefined ? {} : { cgroup }),
+});
+
+/** Cgroups of others by path; where two objects want one, neither has it, and it is left as it is. */
+export function governedCgroups(
+  groups: readonly LimitGroupResource[],
+  machine: Machine,
+): { readonly cgroups: readonly DesiredCgroup[]; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const wanted = new Map<string, LimitGroupResource[]>();
+  for (const group of groups) {
+    const { paths } = group.governs ?? { paths: "" };
+    if (machine.noGoverning !== undefined) {
+      problems.push(problemOf("GovernRefused", group, machine.noGoverning));
+      continue;
+    }
+    const found = machine.governed.get(paths) ?? [];
+    if (found.length === 0 && !/[*?[\]{}()!+@|]/.test(paths))
+      problems.push(problemOf("CgroupNotFound", group, `there is no cgroup ${paths.slice(1)} now`, "its limits are written when it comes"));
+    for (const path of found) wanted.set(path, [...(wanted.get(path) ?? []), group]);
+  }
+  const spelled = new Map(groups.map((group) => [group, spellLimits(group, asOffered(machine))]));
+  for (const { problems: more } of spelled.values()) problems.push(...more);
+  const cgroups: DesiredCgroup[] = [];
+  for (const [path, objects] of wanted) {
+    const [group] = objects;
+    if (!group) continue;
+    problems.push(...conflicts(path, objects));
+    const owner = ownerOf(path, machine.systemd);
+    const refused = owner?.kind === "kubelet" && group.annotations[FORCE_ANNOTATION] !== "true";
+    if (refused)
+      problems.push(
+        problemOf(
+          "GovernRefused",
+          group,
+          `${path.slice(1)} is the kubelet's, which writes its own limits again and again`,
+          `annotate ${FORCE_ANNOTATION}: "true" to write there all the same`,
+          path,
+        ),
+      );
+    const { needs = new Set<string>(), settings = [] } = spelled.get(group) ?? {};
+    const untouchable = refused || objects.length > 1;
+    cgroups.push({
+      path: path as CgroupPath,
+      owner: group,
+      hierarchies: new Set([...needs].map((need) => need.slice(0, need.indexOf(":")))),
+      enable: new Set(),
+      settings: untouchable ? new Map() : byFile(settings),
+      frozen: false,
+      governed: { unit: owner?.unit, owner, untouchable },
+    });
+  }
+  return { cgroups, problems };
+}
+
+function conflicts(path: string, objects: readonly LimitGroupResource[]): Problem[] {
+  if (objects.length < 2) return [];
+  return objects.map((group) => {
+    const others = objects.filter((other) => other !== group).map((other) => `${other.key} (${lineOf(other.origin, FIELD)})`);
+    return problemOf(
+      "Conflict",
+      group,
+      `${path.slice(1)} is governed by ${others.join(" and ")} as well`,
+      "until one of them lets go, nothing is written there",
+      path,
+    );
+  });
+}
+
+function byFile(settings: readonly Setting[]): DesiredCgroup["settings"] {
+  const files = new Map<string, Map<string, Setting>>();
+  for (const setting of settings) files.set(setting.file.name, (files.get(setting.file.name) ?? new Map<string, Setting>()).set(setting.key, setting));
+  return files;
+}
+
+const offered = new WeakMap<Machine, Machine>();
+
+/** What Holdfast's own root is handed down makes no difference elsewhere. */
+function asOffered(machine: Machine): Machine {
+  const { controllers } = machine;
+  const known = offered.get(machine) ?? {
+    ...machine,
+    controllers: { ...controllers, all: controllers.all.map((hierarchy) => ({ ...hierarchy, controllers: hierarchy.offered })) },
+  };
+  offered.set(machine, known);
+  return known;
+}
