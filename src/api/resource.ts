@@ -1,6 +1,6 @@
 /** Knows what a valid object is after reading: canonical limits, every default filled in, and where it was written. */
 import type { Confinement } from "./confinement.ts";
-import type { Limits } from "./limits.ts";
+import type { LimitName, Limits } from "./limits.ts";
 import type { Member } from "./schema.ts";
 
 /** Where a document stands: enough to find the line of any field again, without keeping a syntax tree. */
@@ -26,6 +26,8 @@ interface Common {
   readonly parent: string | undefined;
   readonly limits: Limits;
   readonly drift: "Repair" | "Report";
+  /** Limits of which drift is nobody's business. */
+  readonly ignore: ReadonlySet<LimitName>;
   /** The spec as it was written; two objects with equal specs are the same generation. */
   readonly spec: unknown;
   readonly origin: Origin;

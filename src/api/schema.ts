@@ -86,6 +86,12 @@ export interface LimitGroup {
     members?: Member[];
     /** What to do when the machine moved away from the manifest: put it back, or only tell. */
     drift?: "Repair" | "Report";
+    /**
+     * Limits that somebody else may set by hand or by a program: what differs there is neither told nor put back. One that is declared is written when it is new or changed.
+     *
+     * @maxItems 50
+     */
+    ignore?: string[];
   };
 }
 /** Name and labels, as in Kubernetes. */
@@ -202,6 +208,12 @@ export interface Workload {
     limits?: Limits;
     /** What to do when the machine moved away from the manifest: put it back, or only tell. */
     drift?: "Repair" | "Report";
+    /**
+     * Limits that somebody else may set by hand or by a program: what differs there is neither told nor put back. One that is declared is written when it is new or changed.
+     *
+     * @maxItems 50
+     */
+    ignore?: string[];
     /** How many copies run. Each has its own cgroup NAME@ORDINAL and finds its number in HOLDFAST_ORDINAL. */
     replicas?: number;
     /** How a change of what the processes are started with reaches the replicas: a few at a time, the highest ordinals first. */

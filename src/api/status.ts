@@ -56,6 +56,29 @@ export interface DriftStatus {
   readonly count: number;
   readonly lastSeen: string;
   readonly lastMessage: string;
+  /** By field; the 50 that were seen last. */
+  readonly fields?: readonly FieldDrift[];
+}
+
+export interface FieldDrift {
+  /** A limit, a cgroup that is missing, a process that is elsewhere, a process that ended. */
+  readonly kind: "Value" | "Structure" | "Membership" | "Process";
+  /** `memory.max`. */
+  readonly field: string;
+  readonly cgroup: string;
+  /** `file:line` of the manifest. */
+  readonly source?: string;
+  readonly desired: string;
+  readonly observed: string;
+  /** When it was last what it should be by Holdfast's hand, as far as that is known. */
+  readonly lastApplied?: string;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly count: number;
+  /** From the event that told of it or, where a look found it, since the look before: then it is that at the most. */
+  readonly detection?: { readonly by: "Event" | "Look"; readonly seconds: number };
+  /** It is left as it is (drift: Report, held, or contended). */
+  readonly open?: boolean;
 }
 
 /** A process of the host, as far as a group's rules concern it. */

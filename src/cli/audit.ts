@@ -3,6 +3,7 @@ import { problemLine } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import type { Action } from "../plan/action.ts";
 import { describe } from "../plan/describe.ts";
+import { recordOf } from "../reconcile/driftBook.ts";
 import { type Finding, junit, sarif } from "./auditReports.ts";
 import { type GlobalOptions, openEngine } from "./context.ts";
 import { actionJson, sourceIn, withoutAdoption } from "./diff.ts";
@@ -29,7 +30,8 @@ export function audit(options: AuditOptions, version: string): number {
     out(options.output === "junit" ? junit(engine.desired.resources.keys(), findings) : sarif(findings, version));
   } else if (options.output === "json") {
     const list = (actions: readonly Action[]): unknown[] => actions.map((action) => actionJson(action, source(action)));
-    out(JSON.stringify({ clean: drifted.length === 0, drift: list(drifted), pending: list(pending), problems: plan.problems }, null, 2));
+    const drift = drifted.map((action) => ({ ...actionJson(action, source(action)), record: recordOf(engine.teller.drift.objects, action) }));
+    out(JSON.stringify({ clean: drifted.length === 0, drift, pending: list(pending), problems: plan.problems }, null, 2));
   } else {
     if (drifted.length > 0) out(actionList(drifted, source));
     for (const problem of plan.problems) note(problemText(problem));

@@ -22,7 +22,7 @@ export function sourceIn(engine: Engine): (action: Action) => string | undefined
 }
 
 /** An action as JSON: what it is, in words and in fields. */
-export function actionJson(action: Action, source: string | undefined): unknown {
+export function actionJson(action: Action, source: string | undefined): object {
   const { owner, type, path } = action;
   const more =
     action.type === "write"
@@ -34,7 +34,7 @@ export function actionJson(action: Action, source: string | undefined): unknown 
 }
 
 /** What only Holdfast's own memory lacks is no difference between what is declared and what is. */
-const MEMORY: ReadonlySet<Action["type"]> = new Set<Action["type"]>(["adopt", "health", "note"]);
+const MEMORY: ReadonlySet<Action["type"]> = new Set<Action["type"]>(["adopt", "health", "note", "enroll", "ledger"]);
 
 export const withoutAdoption = (plan: Plan): Plan => ({ ...plan, actions: plan.actions.filter(({ type }) => !MEMORY.has(type)) });
 

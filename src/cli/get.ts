@@ -3,7 +3,7 @@
 import { LIMITS, type LimitName } from "../api/limits.ts";
 import { formatDuration } from "../api/quantity.ts";
 import type { Kind, ObjectKey, Resource } from "../api/resource.ts";
-import type { ContainerState, Event, MemberStatus, MembersStatus, ObjectView, ReplicaStatus } from "../api/status.ts";
+import type { ContainerState, Event, FieldDrift, MemberStatus, MembersStatus, ObjectView, ReplicaStatus } from "../api/status.ts";
 import { logFile } from "../host/logs.ts";
 import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
@@ -138,6 +138,16 @@ const stateText = (state: ContainerState): string => {
   return "Unknown";
 };
 
+/** The latest last. */
+const driftLines = (fields: readonly FieldDrift[]): string[] =>
+  fields.map(({ kind, field, desired, observed, count, firstSeen, lastSeen, detection, open }) => {
+    const soon =
+      detection === undefined
+        ? ""
+        : `, noticed ${detection.by === "Event" ? "after" : "within"} ${detection.seconds < 1 ? `${Math.round(detection.seconds * 1000)}ms` : `${Math.round(detection.seconds)}s`}`;
+    return `${kind.padEnd(11)} ${field}: ${observed}, not ${desired}; ${count} times, first ${age(firstSeen)} ago, last ${age(lastSeen)} ago${soon}${open ? "; open" : ""}`;
+  });
+
 /** A line for each process; of each kind some. */
 function memberLines(members: MembersStatus): string[] {
   const list = (found: readonly MemberStatus[], count: number, what: string): string[] => [
@@ -177,6 +187,7 @@ async function description(view: ObjectView, resource: Resource, root: string, l
     "Drift",
     `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${age(view.status.drift.lastSeen)} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,
   );
+  if (view.status.drift?.fields) section("Drifted", driftLines(view.status.drift.fields));
   section("Limits", limitsOf(resource).split(", "));
   if (view.status.members) section("Members", memberLines(view.status.members));
   if (resource.kind === "Workload") {

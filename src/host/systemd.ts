@@ -8,8 +8,9 @@ const PATIENCE = 25_000;
 export function setUnitProperties(unit: string, assignments: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     execFile("systemctl", ["set-property", "--runtime", "--", unit, ...assignments], { timeout: PATIENCE }, (error, _, stderr) => {
-      if (!error) return resolve();
-      const words = stderr.trim() || error.message;
+      const words = stderr.trim() || error?.message || "";
+      // A unit that is gone has no limits, and none to be given back.
+      if (!error || /\bnot (found|loaded)\b/.test(words)) return resolve();
       reject(Object.assign(new Error(`systemctl set-property ${unit} ${assignments.join(" ")}: ${words}`), { code: "ESYSTEMD" }));
     });
   });

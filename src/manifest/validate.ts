@@ -1,6 +1,6 @@
 /** Knows what makes a parsed document a valid object: its schema, the grammar of its limits, its defaults. */
 import { LimitGroup as validLimitGroup, Workload as validWorkload } from "../../generated/validators.js";
-import { contradiction, LIMITS, type LimitName, type Limits, type LimitValue } from "../api/limits.ts";
+import { contradiction, LIMIT_NAMES, LIMITS, type LimitName, type Limits, type LimitValue, OTHER_NAMES } from "../api/limits.ts";
 import type { Problem, ProblemReason, Report } from "../api/problem.ts";
 import { type Parsed, parseBytes, parseDuration } from "../api/quantity.ts";
 import { type Kind, MEMBERS, type ObjectKey, type Origin, type Resource } from "../api/resource.ts";
@@ -87,14 +87,25 @@ function workload(manifest: Workload, origin: Origin, report: Report): Resource 
 
 function common<K extends Kind>(
   manifest: { kind: K; metadata: LimitGroup["metadata"] },
-  spec: { limits?: WrittenLimits; drift?: "Repair" | "Report" },
+  spec: { limits?: WrittenLimits; drift?: "Repair" | "Report"; ignore?: readonly string[] },
   parent: string | undefined,
   origin: Origin,
   report: Report,
 ) {
   const { name, labels = {}, annotations = {} } = manifest.metadata;
   const key: ObjectKey = `${manifest.kind}/${name}`;
-  return { key, name, labels, annotations, parent, limits: limits(spec.limits ?? {}, report), drift: spec.drift ?? "Repair", spec, origin } as const;
+  return {
+    key,
+    name,
+    labels,
+    annotations,
+    parent,
+    limits: limits(spec.limits ?? {}, report),
+    drift: spec.drift ?? "Repair",
+    ignore: ignored(spec.ignore ?? [], report),
+    spec,
+    origin,
+  } as const;
 }
 
 /** All problems come at once: where the schema found some, the grammar of the limits that it found nothing wrong with is checked too. */
@@ -117,6 +128,13 @@ function wellFormedAmounts(value: object, found: readonly Problem[], report: Rep
   };
   for (const field of ["initial", "max", "resetAfter"]) check(`/spec/backoff/${field}`, spec?.backoff?.[field], parseDuration);
   check("/spec/logs/maxSize", spec?.logs?.["maxSize"], parseBytes);
+}
+
+function ignored(names: readonly string[], report: Report): ReadonlySet<LimitName> {
+  for (const [index, name] of names.entries())
+    if (!Object.hasOwn(LIMITS, name))
+      report("InvalidValue", `/spec/ignore/${index}`, `expected the name of a limit, found ${shown(name)}`, OTHER_NAMES[name] ?? suggest(name, LIMIT_NAMES));
+  return new Set(names as LimitName[]);
 }
 
 function limits(written: WrittenLimits, report: Report): Limits {

@@ -17,7 +17,7 @@ import { ledgerKey } from "./ledger.ts";
 import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
 import type { Inputs, InScope } from "./plan.ts";
-import { restorations, routeOf } from "./restore.ts";
+import { identityIn, restorations, routeOf } from "./restore.ts";
 
 /** A difference, and why it is there. */
 type Caused = Difference & { readonly cause: Cause };
@@ -102,6 +102,7 @@ function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: 
     // In a new directory everything is as new as the directory.
     const cause = seen ? causeOf(inputs.applied, cgroup, difference.file.name, difference.key) : causeOfMissing(inputs.applied, owner, path, hierarchy);
     const change: Caused = { ...difference, cause };
+    if (change.knob !== "frozen" && owner?.ignore.has(change.knob) && (cause === "drift" || !change.declared)) continue;
     const blocked = seen && shrinkBlocked(owner, path, change, inputs);
     const fought = (inputs.contended?.get(path)?.get(settingOf({ hierarchy, file: change.file.name, key: change.key })) ?? 0) > inputs.now;
     if ((cause === "drift" && (fought || isLeftAlone(owner, inputs))) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
@@ -119,12 +120,13 @@ function asAction(directory: Directory, change: Caused): ActionOf<"write"> {
   const text = writeText({ file, key, value: to });
   const action: ActionOf<"write"> = { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
   if (!governed || owner?.kind !== "LimitGroup" || knob === "frozen") return action;
-  const identity = inputs.observed.identity(hierarchy, path) ?? "";
+  const route = routeOf({ knob, file: file.name }, governed.unit, owner.limits[knob]);
+  const identity = identityIn(inputs.observed, hierarchy, path, route.assignments && governed.unit) ?? "";
   const policy = owner.governs?.deletionPolicy ?? "Restore";
   const known = inputs.observed.ledger().get(ledgerKey({ hierarchy, path, file: file.name, key }));
   const found = known?.identity === identity ? known.found : from;
   const entry = { object: owner.key, path, hierarchy, file: file.name, key, knob, found, written: to, policy, identity };
-  return { ...action, governing: { ...routeOf(entry, governed.unit, owner.limits[knob]), entry, over: false } };
+  return { ...action, governing: { ...route, entry, over: false } };
 }
 
 const COPIED = new Set(INHERITED_V1.flatMap(({ file, copied }) => (copied ? [file] : [])));

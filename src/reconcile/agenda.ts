@@ -2,7 +2,15 @@
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Attention, Touch } from "../host/observe.ts";
 
+/** What events have told: the files that were touched, and when that was (ms since the epoch). */
+export interface Hints {
+  readonly touched?: Attention["touched"];
+  readonly times?: ReadonlyMap<CgroupPath, number>;
+}
+
 export class Agenda {
+  /** When an event first told of each, ms since the epoch. */
+  private times = new Map<CgroupPath, number>();
   private cgroups = new Map<CgroupPath, Touch | undefined>();
 
   get size(): number {
@@ -30,10 +38,16 @@ export class Agenda {
     for (const [path, files] of touched) this.cgroups.set(path, this.cgroups.has(path) ? undefined : files);
   }
 
+  /** An event told of it: the first one counts. */
+  told(path: CgroupPath, now: number): void {
+    if (!this.times.has(path)) this.times.set(path, now);
+  }
+
   /** All of it; from here on it is empty. */
-  take(): NonNullable<Attention["touched"]> {
-    const taken = this.cgroups;
+  take(): { readonly touched: NonNullable<Attention["touched"]>; readonly times: ReadonlyMap<CgroupPath, number> } {
+    const taken = { touched: this.cgroups, times: this.times };
     this.cgroups = new Map();
+    this.times = new Map();
     return taken;
   }
 }

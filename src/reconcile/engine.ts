@@ -15,10 +15,12 @@ import type { Findings } from "../plan/health.ts";
 import { withoutHeld } from "../plan/hold.ts";
 import { type Plan, plan } from "../plan/plan.ts";
 import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
+import type { Hints } from "./agenda.ts";
 import { apply, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
 import { Contention } from "./contention.ts";
+import { Notice } from "./driftBook.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
@@ -68,6 +70,7 @@ export class Engine {
   private readonly everywhere = new Set<CgroupPath>();
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), memberships: undefined, wakes: new Map() };
   readonly teller: Teller;
+  private readonly notice = new Notice();
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
 
@@ -79,9 +82,9 @@ export class Engine {
     this.desired = { cgroups: new Map(), replicas: new Map(), members: [], resources: new Map(), problems: [], held: true };
     this.applied = new Map(state.applied);
     this.remembered = new Map(state.objects);
-    this.teller = new Teller({ events: state.events, emit, trouble: () => host.records.trouble() });
+    const drift = [...this.remembered].flatMap(([key, { status }]) => (status.drift ? [[key, status.drift] as const] : []));
+    this.teller = new Teller({ events: state.events, drift, emit, trouble: () => host.records.trouble() });
     this.asked = new Asked(host.options.runDirectory, (event) => this.tell(event));
-    for (const [key, { status }] of this.remembered) if (status.drift) this.teller.drift.set(key, status.drift);
   }
 
   /** Tells what is no outcome of a plan. */
@@ -124,6 +127,7 @@ export class Engine {
 
   /** What is worth a look, at a glance; `turn` counts the glances. */
   glance(turn: number): Set<CgroupPath> {
+    this.notice.look(Date.now());
     return glance(this.host, this.machine, this.desired, this.lastPlan, this.failures.keys(), turn);
   }
 
@@ -137,10 +141,10 @@ export class Engine {
     return plan({ desired, observed, applied, findings, restartAfter, holds, contended: this.contention.waits, now: Date.now(), scope });
   }
 
-  /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. `touched`: what an event told. */
-  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true, touched?: Attention["touched"]): Promise<Convergence> {
-    const all: Outcome[] = [];
-    const refused: Action[] = [];
+  /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
+  async converge(scope?: ReadonlySet<CgroupPath>, goOn = (): boolean => true, { touched, times }: Hints = {}): Promise<Convergence> {
+    this.notice.events = times;
+    const [all, refused]: [Outcome[], Action[]] = [[], []];
     const wakes = new Map<CgroupPath, number>();
     for (let [round, asked] = [1, scope]; ; round++) {
       const looked = asked && withAllBelow(this.host, this.machine, this.desired, asked);
@@ -170,7 +174,7 @@ export class Engine {
     this.seen.note(decided, this.desired);
     this.hears.audit?.(outcomes, resourceOf);
     this.asked.tellHolds(Date.now());
-    this.teller.tell(this.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf);
+    this.teller.tell(this.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf, this.notice);
     this.contention.note(outcomes);
     this.settle(decided, outcomes, scope);
   }
@@ -220,7 +224,7 @@ export class Engine {
         restartAfter: this.asked.restartAfter,
         holds: this.asked.holds,
         contended: this.contention.known,
-        drift: this.teller.drift,
+        drift: this.teller.drift.objects,
         now: new Date().toISOString(),
       },
       this.remembered,

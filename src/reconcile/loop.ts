@@ -104,6 +104,7 @@ export class Loop {
   }
 
   private cgroupChanged(path: CgroupPath, touched?: { hierarchy: string; name: string }): void {
+    this.agenda.told(path, Date.now());
     const wait = this.pace.wait(path, Date.now());
     if (wait > 0) this.timers.at(`pace ${path}`, Date.now() + wait, () => this.look(path));
     else this.look(path, touched);
@@ -147,12 +148,12 @@ export class Loop {
     const changed = await this.readManifests();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
     if (changed && this.agenda.size === 0) this.agenda.add(ROOT);
-    const touched = this.agenda.take();
+    const { touched, times } = this.agenda.take();
     const scope = this.everything ? undefined : new Set(touched.keys());
     this.everything = false;
     if (scope?.size === 0) return;
     const news = engine.teller.news;
-    const convergence = await engine.converge(scope, () => !this.stopped, scope && touched);
+    const convergence = await engine.converge(scope, () => !this.stopped, scope ? { touched, times } : {});
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;

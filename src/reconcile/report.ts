@@ -12,6 +12,7 @@ import type { Membership } from "../plan/members.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import type { ReplicaState } from "../plan/question.ts";
 import type { Outcome } from "./apply.ts";
+import { openFields, withOpen } from "./driftBook.ts";
 import { type WorkloadStatus, workloadReady, workloadStatus } from "./workloadStatus.ts";
 
 /** What is remembered of an object between reports; all of it can be lost without harm. */
@@ -106,7 +107,7 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       observedGeneration: generation,
       conditions: conditionsOf(resource, state, before?.status.conditions),
       cgroup: `${cgroupOf(findings.desired, resource)}${resource.kind === "Workload" ? "@*" : ""}`,
-      ...(drift ? { drift } : {}),
+      ...(drift ? { drift: withOpen(drift, openFields(state.reported)) } : {}),
       ...workload,
       ...membersOf(findings.memberships.get(key)),
       ...(resource.kind === "LimitGroup" && resource.governs ? { governed: governedOf(governed.get(key) ?? []) } : {}),

@@ -3,11 +3,10 @@ import type { ObjectKey } from "../api/resource.ts";
 import type { DriftStatus, Event } from "../api/status.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome } from "./apply.ts";
+import { DriftBook, type Notice } from "./driftBook.ts";
 import { eventOf, eventsOf, problemEvent, problemKey, type ResourceOf, reportedEvent } from "./events.ts";
 import { Told } from "./told.ts";
 
-/** Events that tell of drift that was repaired. */
-const DRIFT_REASONS = new Set(["DriftRepaired", "Recreated"]);
 /** The trouble of a run directory that cannot be written is told once, whichever file it is. */
 const NOT_WRITTEN = "RecordNotWritten";
 /** Events that are kept for `describe`. */
@@ -15,6 +14,7 @@ export const KEPT_EVENTS = 500;
 
 interface Options {
   readonly events: readonly Event[];
+  readonly drift: Iterable<readonly [ObjectKey, DriftStatus]>;
   readonly emit: (event: Event) => void;
   /** Why records cannot be written. */
   readonly trouble: () => string | undefined;
@@ -29,12 +29,13 @@ export class Teller {
   events: Event[];
   /** Number of events so far: when it grows, there is something to save. */
   news = 0;
-  readonly drift = new Map<ObjectKey, DriftStatus>();
+  readonly drift: DriftBook;
   private readonly told = new Told();
   private readonly options: Options;
 
   constructor(options: Options) {
     this.options = options;
+    this.drift = new DriftBook(options.drift);
     this.events = [...options.events];
   }
 
@@ -47,18 +48,20 @@ export class Teller {
   }
 
   /** What came of a plan. */
-  tell(decided: Plan, outcomes: readonly Outcome[], resourceOf: ResourceOf): void {
-    const time = new Date().toISOString();
+  tell(decided: Plan, outcomes: readonly Outcome[], resourceOf: ResourceOf, notice: Notice): void {
+    const now = Date.now();
+    const time = new Date(now).toISOString();
     for (const { event, outcome } of eventsOf(outcomes, resourceOf, time)) {
       const { action, error } = outcome;
       if (!error || this.told.first(`${action.path} ${event.note}`)) this.add(event);
-      if (action.owner && !error && DRIFT_REASONS.has(event.reason)) this.countDrift(action.owner, event);
+      if (!error) this.drift.note(action, resourceOf(action), event.note, now, notice);
+      if (!error && action.type === "write" && action.owner) this.drift.wrote(action.owner, time);
     }
     for (const action of decided.reported) {
       const event = reportedEvent(action, resourceOf(action), time);
       if (!this.told.first(`${action.path} ${event.note}`)) continue;
       this.add(event);
-      if (action.owner) this.countDrift(action.owner, event);
+      this.drift.note(action, resourceOf(action), event.note, now, notice);
     }
     for (const problem of decided.problems) {
       const event = problemEvent(problem, time);
@@ -66,10 +69,6 @@ export class Teller {
     }
     const trouble = this.options.trouble();
     if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.add(recordTroubleEvent(trouble, time));
-  }
-
-  private countDrift(key: ObjectKey, { eventTime, note }: Event): void {
-    this.drift.set(key, { count: (this.drift.get(key)?.count ?? 0) + 1, lastSeen: eventTime, lastMessage: note });
   }
 
   /** What is no problem any more may be told again later. */

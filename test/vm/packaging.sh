@@ -109,6 +109,45 @@ check 'daemon-reload leaves the limit' has_limit
 check 'daemon-reload leaves the controllers handed down' [ "$(controllers)" = "$before" ]
 check 'daemon-reload leaves the workload' same_pid
 
+# A unit of somebody else's is governed through systemd, and what systemd makes of it behind our back is noticed.
+if [ "$unified" = /sys/fs/cgroup ]; then
+  systemd-run --quiet --unit=victim --property=MemoryMax=96M --property=Restart=always sleep 54321
+  victim=/sys/fs/cgroup/system.slice/victim.service
+  reads() { [ "$(cat "$victim/$1")" = "$2" ]; }
+  shows() { [ "$(systemctl show victim -p "$1" --value)" = "$2" ]; }
+  told() { journalctl --no-pager -u holdfast -o cat | grep -q "$1"; }
+  tasks=$(cat $victim/pids.max)
+  cat >/etc/holdfast/manifests/victim.yaml <<'YAML'
+apiVersion: holdfast.dev/v1alpha1
+kind: LimitGroup
+metadata: { name: victim }
+spec:
+  cgroupPath: system.slice/victim.service
+  limits: { memory.max: 64Mi, pids.max: 40, cpu.max.burst: 0, cpu.max: 25% }
+YAML
+  until_true 'a governed unit has its limit in the kernel' reads memory.max 67108864
+  until_true 'and systemd knows it as its own' shows MemoryMax 67108864
+  until_true 'the CPU quota as well' reads cpu.max '25000 100000'
+  until_true 'the plan tells the way' told 'through systemd (MemoryMax=67108864)'
+  systemctl set-property --runtime victim MemoryMax=32M
+  until_true 'what somebody sets through systemd is drift, and repaired' shows MemoryMax 67108864
+  mkdir -p /run/systemd/system.control/victim.service.d
+  printf '[Service]\nTasksMax=7\n' >/run/systemd/system.control/victim.service.d/99-tasks.conf
+  systemctl daemon-reload
+  until_true 'a daemon-reload that resets a value is noticed' told 'pids.max was 7, is 40 again'
+  until_true 'and repaired' reads pids.max 40
+  rm /run/systemd/system.control/victim.service.d/99-tasks.conf
+  systemctl daemon-reload
+  systemctl restart victim
+  until_true 'a unit that is started again has its limits' reads memory.max 67108864
+  rm /etc/holdfast/manifests/victim.yaml
+  until_true 'when the manifest goes, what was found comes back' shows MemoryMax 100663296
+  until_true 'in the kernel too' reads memory.max 100663296
+  until_true 'and for tasks' reads pids.max "$tasks"
+  check 'nobody has ended it' systemctl is-active victim
+  systemctl stop victim
+fi
+
 systemctl stop holdfast
 check 'systemctl stop: the controller is gone' controller_is inactive
 check 'systemctl stop: the workload runs on' same_pid
