@@ -1,5 +1,6 @@
 /** Knows how to touch cgroup files: few system calls, one write(2) a value, descriptors kept open for a controller that looks often. */
 import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { isGone, Reader } from "./reader.ts";
 
 /** The only ways in which the rest of the program touches a cgroup tree. */
@@ -22,6 +23,8 @@ export interface CgroupFiles {
   write(file: string, text: string): void;
   /** One write(2), and what the file reads afterwards. */
   writeAndRead(file: string, text: string): string;
+  /** Asks the kernel for memory of a cgroup; it gives what it can (memory.reclaim, Linux 5.19). */
+  reclaim(directory: string, bytes: number): Promise<void>;
   makeDirectory(directory: string): void;
   removeDirectory(directory: string): void;
   /** Names of the child cgroups; undefined when the directory does not exist. */
@@ -190,6 +193,8 @@ export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
       noteWrite(file);
       return writeAndRead(file, text);
     },
+    // Without the hands to do it, memory.high alone does the same more slowly.
+    reclaim: (directory, bytes) => (hands ? Promise.resolve() : writeFile(`${directory}/memory.reclaim`, String(bytes), { flag: "r+" }).catch(() => {})),
     makeDirectory: (directory) => {
       forgetChildren(directory);
       makeDirectory(directory);

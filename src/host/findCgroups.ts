@@ -36,7 +36,9 @@ export function findCgroups({ all }: Pick<Controllers, "all">, root: string, glo
     };
     visit("", parts);
   }
-  return { paths: [...paths].sort(), looked: [...looked] };
+  // Whatever way led there: what a glob means is said in one place.
+  const fits = globOf(glob.slice(1));
+  return { paths: [...paths].filter((path) => fits(path.slice(1))).sort(), looked: [...looked] };
 }
 
 /** No character of a glob's own. */

@@ -115,6 +115,7 @@ function performers(hands: Hands, base: Base): PerAction<Promise<void> | void> {
       }
     },
     enable: (action) => write(`${directory(action)}/cgroup.subtree_control`, action.controllers.map((controller) => `+${controller}`).join(" ")),
+    reclaim: (action) => files.reclaim(directory(action), action.bytes),
     ledger: ({ entry, keep }) => (keep ? ledger.put(keep) : ledger.drop(entry)),
     write: (action) => {
       const { governing } = action;

@@ -151,6 +151,7 @@ function simulatedFiles(version: 1 | 2, mountOf: MountOf): CgroupFiles {
       write(path, text);
       return plain.read(path) ?? "";
     },
+    reclaim: () => Promise.resolve(),
     makeDirectory,
     removeDirectory: (directory) => {
       if ((plain.children(directory) ?? []).length > 0) throw error("EBUSY", directory);

@@ -19,6 +19,7 @@ const FIELDS: PerAction<Fields | undefined> = {
     ...(governing ? { found: governing.entry.found, route: governing.assignments ? "systemd" : "kernel", ...(governing.over ? { restored: true } : {}) } : {}),
   }),
   ledger: () => undefined,
+  reclaim: ({ hierarchy, bytes }) => ({ hierarchy, bytes }),
   place: ({ hierarchy, pid, replica }) => ({ hierarchy, pid, replica }),
   join: ({ hierarchies, comm, seen, record: { pid, start, rule, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, rule, from, seen, cause }),
   leave: ({ hierarchies, comm, record: { pid, start, from }, cause }) => ({ hierarchies, pid, startTicks: start, comm, to: from, cause }),

@@ -42,6 +42,8 @@ interface Effects {
       readonly over: boolean;
     };
   };
+  /** Have the kernel reclaim memory of a cgroup; less than all of it is no failure. */
+  reclaim: { readonly path: CgroupPath; readonly hierarchy: string; readonly bytes: number };
   /** Keep something else of a value in a cgroup of somebody else's, or nothing any more. */
   ledger: { readonly path: CgroupPath; readonly entry: LedgerEntry; readonly keep: LedgerEntry | undefined; readonly note: string | undefined };
   /** Put a main process back where it belongs. */
@@ -181,4 +183,5 @@ export const BOOKKEEPING: ReadonlySet<ActionType> = new Set<ActionType>([
   "note",
   "enroll",
   "ledger",
+  "reclaim",
 ]);

@@ -1,5 +1,6 @@
 /** Knows how to say an action in words: one line for people, the same in the plan, the log and the events. */
 
+import { formatBytes } from "../api/quantity.ts";
 import { isMembersPath } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
 import type { Action, ActionOf, PerAction } from "./action.ts";
@@ -26,6 +27,7 @@ const WORDS: PerAction<string> = {
   create: ({ path, hierarchy, cause }) => `create the cgroup${isMembersPath(path) ? " of its members" : ""}${cause === "drift" ? " again" : ""} (${hierarchy})`,
   enable: ({ controllers }) => `hand down ${controllers.join(", ")}`,
   write: (action) => `${change(action)}${action.governing ? routeWords(action.governing) : action.declared ? "" : " (default)"}`,
+  reclaim: ({ bytes }) => `have the kernel reclaim ${formatBytes(String(bytes))}`,
   ledger: ({ keep, note, entry }) => note ?? `${keep ? "remember" : "forget"} what ${entry.knob} of ${entry.path.slice(1)} was`,
   place: ({ pid, hierarchy }) => `move process ${pid} back (${hierarchy})`,
   join: ({ record: { pid }, comm, cause, seen }) =>

@@ -14,6 +14,7 @@ import { type Membership, membership } from "./members.ts";
 import type { Observed } from "./observed.ts";
 import type { ReplicaState } from "./question.ts";
 import { replicas } from "./replicas.ts";
+import type { Shrinks } from "./shrink.ts";
 import { limitWrites, notHandedDown } from "./writes.ts";
 
 export interface Plan {
@@ -41,6 +42,7 @@ export interface Inputs {
   readonly restartAfter?: ReadonlyMap<string, number>;
   readonly holds?: Holds;
   readonly contended?: Contended;
+  readonly shrinks?: Shrinks;
   /** Only these cgroups were observed; undefined: all. */
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }
@@ -89,7 +91,7 @@ export function plan(inputs: Inputs): Plan {
     states: lives.states,
     targets: lives.targets,
     memberships: members.memberships,
-    wakes: new Map([...endsOfHolds(sorted, inputs), ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
+    wakes: new Map([...endsOfHolds(sorted, inputs), ...writes.wakes, ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
   };
 }
 

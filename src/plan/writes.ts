@@ -1,7 +1,6 @@
 /** Knows which limits must be written, in what order, and which must not be: reported drift, shrinks that would kill. */
 import type { Problem } from "../api/problem.ts";
-import { formatBytes } from "../api/quantity.ts";
-import { FORCE_ANNOTATION, type Resource } from "../api/resource.ts";
+import type { Resource } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
 import { INHERITED_V1, writeText } from "../cgroup/knobs.ts";
 import { entryIn, type FileEntry } from "../cgroup/machine.ts";
@@ -18,6 +17,7 @@ import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
 import type { Inputs, InScope } from "./plan.ts";
 import { identityIn, restorations, routeOf } from "./restore.ts";
+import { highMeanwhile, shrinkOf } from "./shrink.ts";
 
 /** A difference, and why it is there. */
 type Caused = Difference & { readonly cause: Cause };
@@ -53,20 +53,29 @@ export function limitWrites(
   absent: ReadonlySet<string>,
   problems: Problem[],
   inScope: InScope,
-): { actions: Action[]; reported: Action[] } {
-  const writes: PlacedWrite[] = [];
-  const reported: Action[] = [];
+): { actions: Action[]; reported: Action[]; wakes: ReadonlyMap<CgroupPath, number> } {
+  const found: Found = { writes: [], reported: [], problems, actions: [], wakes: new Map() };
   for (const cgroup of sorted) {
     for (const [hierarchy, table] of inputs.observed.machine.tables) {
       const seen = inputs.observed.cgroups.get(hierarchy)?.get(cgroup.path);
       if (!seen && cgroup.governed) continue;
       if (!seen && (!cgroup.hierarchies.has(hierarchy) || absent.has(`${hierarchy}:${cgroup.path}`))) continue;
       if (seen && clean.get(seen) === cgroup) continue;
-      directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, writes, reported, problems);
+      directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, found);
     }
   }
   const { writes: more, settled } = restorations(inputs, inScope);
-  return { actions: [...settled, ...inOrder([...writes, ...more])], reported };
+  return { actions: [...settled, ...inOrder([...found.writes, ...more]), ...found.actions], reported: found.reported, wakes: found.wakes };
+}
+
+/** What comes of all of them. */
+interface Found {
+  readonly writes: PlacedWrite[];
+  readonly reported: Action[];
+  readonly problems: Problem[];
+  /** What else is done, after all writes. */
+  readonly actions: Action[];
+  readonly wakes: Map<CgroupPath, number>;
 }
 
 /** One directory of one cgroup. */
@@ -79,7 +88,8 @@ interface Directory {
   readonly absent: ReadonlySet<string>;
 }
 
-function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: Action[], problems: Problem[]): void {
+function directoryWrites(directory: Directory, found: Found): void {
+  const { writes, reported, problems } = found;
   const { cgroup, hierarchy, table, seen, inputs, absent } = directory;
   const { path, owner } = cgroup;
   const { differences, missing } = compare(table, cgroup, seen, (file) => (seen ? undefined : copiedValue(inputs, hierarchy, table, path, file)));
@@ -98,16 +108,37 @@ function directoryWrites(directory: Directory, writes: PlacedWrite[], reported: 
         : unsupported(owner, path, knob, file.name, file.needs),
     );
   const wanted: Caused[] = [];
+  const causeOfOne = ({ file, key }: Difference): Cause =>
+    seen ? causeOf(inputs.applied, cgroup, file.name, key) : causeOfMissing(inputs.applied, owner, path, hierarchy);
+  const leftAlone = isLeftAlone(owner, inputs);
+  const shrink =
+    seen &&
+    differences
+      .filter((difference) => causeOfOne(difference) === "pending" || !leftAlone)
+      .map((difference) => shrinkOf(cgroup, hierarchy, difference, inputs))
+      .find((one) => one !== undefined);
+  const shrinking = inputs.shrinks?.has(path) ?? false;
+  // It fits now: memory.max comes first, and memory.high goes back at the next look.
+  const waits = shrinking && !shrink && differences.some(({ file }) => file.usage !== undefined);
+  const high = seen && (shrink || waits) ? highMeanwhile(table, seen, cgroup, shrink, waits) : undefined;
+  if (shrink) {
+    problems.push(shrink.problem);
+    found.actions.push(...shrink.actions);
+  }
+  if (shrink || waits) found.wakes.set(path, shrink?.wake ?? inputs.now);
+  if (typeof high === "object") wanted.push({ ...high, cause: "pending" });
   for (const difference of differences) {
+    if (high !== undefined && difference.knob === "memory.high") continue;
+    if (shrink && difference.file.usage !== undefined) continue;
     // In a new directory everything is as new as the directory.
-    const cause = seen ? causeOf(inputs.applied, cgroup, difference.file.name, difference.key) : causeOfMissing(inputs.applied, owner, path, hierarchy);
+    const because = causeOfOne(difference);
+    // What Holdfast has lowered for a while is nobody's drift.
+    const cause = shrinking && difference.knob === "memory.high" ? "pending" : because;
     const change: Caused = { ...difference, cause };
     if (change.knob !== "frozen" && owner?.ignore.has(change.knob) && (cause === "drift" || !change.declared)) continue;
-    const blocked = seen && shrinkBlocked(owner, path, change, inputs);
     const fought = (inputs.contended?.get(path)?.get(settingOf({ hierarchy, file: change.file.name, key: change.key })) ?? 0) > inputs.now;
-    if ((cause === "drift" && (fought || isLeftAlone(owner, inputs))) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
+    if ((cause === "drift" && (fought || leftAlone)) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
       reported.push(asAction(directory, change));
-    else if (blocked) problems.push(blocked);
     else wanted.push(change);
   }
   for (const { change, phase } of steps(withObstacles(wanted, table, cgroup, seen))) writes.push(placed(asAction(directory, change), phase));
@@ -172,25 +203,5 @@ function unsupported(owner: Resource | undefined, cgroup: CgroupPath, knob: stri
     ...place,
     ...(owner ? { object: owner.key } : {}),
     ...(needs ? { hint: `needs ${needs}` } : {}),
-  };
-}
-
-/**
- * cgroup v2 takes a memory.max below what is in use and kills until it fits (cgroup-v2.rst): that is never done by
- * mistake. v1 refuses such a write by itself.
- */
-function shrinkBlocked(owner: Resource | undefined, path: CgroupPath, { file, knob, to }: Difference, { observed }: Inputs): Problem | undefined {
-  if (!owner || file.usage === undefined || to === "max" || owner.annotations[FORCE_ANNOTATION] === "true") return undefined;
-  const current = observed.memoryCurrent(path);
-  if (current === undefined || current <= Number(to)) return undefined;
-  const pointer = pointerOf(knob);
-  return {
-    reason: "Blocked",
-    cgroup: path,
-    object: owner.key,
-    pointer,
-    message: `${formatBytes(to)} is below the ${Math.ceil(current / 1048576)}Mi in use: the kernel would kill processes`,
-    hint: `wait, free memory, or annotate ${FORCE_ANNOTATION}: "true"`,
-    ...locate(owner.origin, pointer, "key"),
   };
 }

@@ -1,6 +1,7 @@
 /** Knows how to carry out a plan: in order, each refusal collected, nothing done that depends on what was refused. */
 import type { Refusal } from "../host/perform.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
+import type { Plan } from "../plan/plan.ts";
 
 export interface Outcome {
   readonly action: Action;
@@ -8,6 +9,12 @@ export interface Outcome {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   /** Not tried, because something that it depends on was refused, or because the controller ends. */
   readonly skipped?: boolean;
+}
+
+export interface Convergence {
+  readonly outcomes: readonly Outcome[];
+  /** What is left: its actions were refused, its problems stand, its time is the earliest of all rounds. */
+  readonly plan: Plan;
 }
 
 /** How many workloads start at the same time: enough to hide each one's few milliseconds of waiting. */

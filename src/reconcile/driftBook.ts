@@ -26,7 +26,7 @@ export class Notice {
 type Found = Pick<FieldDrift, "kind" | "field" | "cgroup" | "desired" | "observed">;
 
 /** What of an action is drift that it repairs, or tells; undefined: it is none. */
-export function driftIn(action: Action): Found | undefined {
+function driftIn(action: Action): Found | undefined {
   const { path: cgroup } = action;
   switch (action.type) {
     case "write": {

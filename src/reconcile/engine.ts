@@ -14,9 +14,10 @@ import type { Desired } from "../plan/desired.ts";
 import type { Findings } from "../plan/health.ts";
 import { withoutHeld } from "../plan/hold.ts";
 import { type Plan, plan } from "../plan/plan.ts";
+import { noteShrinks } from "../plan/shrink.ts";
 import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
 import type { Hints } from "./agenda.ts";
-import { apply, type Outcome } from "./apply.ts";
+import { apply, type Convergence, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
 import { Contention } from "./contention.ts";
@@ -46,12 +47,6 @@ export interface EngineOptions {
   readonly approve?: (plan: Plan) => void;
 }
 
-export interface Convergence {
-  readonly outcomes: readonly Outcome[];
-  /** What is left: its actions were refused, its problems stand, its time is the earliest of all rounds. */
-  readonly plan: Plan;
-}
-
 export class Engine {
   readonly host: Host;
   machine: Machine;
@@ -71,6 +66,8 @@ export class Engine {
   private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), memberships: undefined, wakes: new Map() };
   readonly teller: Teller;
   private readonly notice = new Notice();
+  /** Cgroups whose memory.max does not fit, since when. */
+  private readonly shrinks = new Map<CgroupPath, number>();
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
 
@@ -138,7 +135,7 @@ export class Engine {
     const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, touched });
     const { desired, applied, findings } = this;
     const { restartAfter, holds } = this.asked;
-    return plan({ desired, observed, applied, findings, restartAfter, holds, contended: this.contention.waits, now: Date.now(), scope });
+    return plan({ desired, observed, applied, findings, restartAfter, holds, contended: this.contention.waits, shrinks: this.shrinks, now: Date.now(), scope });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
@@ -190,6 +187,7 @@ export class Engine {
       outcomes.filter(({ error, skipped }) => error || skipped),
       ({ action }) => action.path,
     );
+    noteShrinks(this.shrinks, decided, scope, Date.now());
     const blocked = new Set(decided.problems.flatMap(({ reason, cgroup }) => (reason === "Blocked" && cgroup !== undefined ? [cgroup] : [])));
     for (const path of scope ?? new Set([...this.failures.keys(), ...failed.keys()])) {
       const refused = failed.get(path)?.filter(({ error }) => error);

@@ -3,8 +3,9 @@ import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { ManifestDirectory } from "../host/manifestFiles.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
 import { Agenda } from "./agenda.ts";
+import type { Convergence } from "./apply.ts";
 import { companionsOf } from "./companions.ts";
-import type { Convergence, Engine } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { ManifestFeed } from "./feed.ts";
 import type { ManifestSet } from "./manifests.ts";
 import { Pace } from "./pace.ts";
@@ -234,10 +235,7 @@ export class Loop {
   /** Cgroups of workloads that were started, declared or not. */
   private runningPaths(): CgroupPath[] {
     const { records } = this.options.engine.host;
-    return records.list().flatMap((id) => {
-      const path = records.read(id)?.current?.path;
-      return path === undefined ? [] : [path as CgroupPath];
-    });
+    return records.list().flatMap((id) => (records.read(id)?.current?.path as CgroupPath | undefined) ?? []);
   }
 
   private save(): void {

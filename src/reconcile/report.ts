@@ -154,10 +154,16 @@ interface ObjectFindings {
 }
 
 /** Reasons of the controller's that a mere look cannot find out. */
-const LASTING = new Set(["WriteRefused", "StartFailed"]);
+const LASTING = new Set(["WriteRefused", "StartFailed", "Blocked"]);
 
 /** What the controller has written down last. */
 const contendedBefore = (before: Remembered | undefined): string | undefined => before?.status.conditions.find(({ type }) => type === "Contended")?.message;
+
+/** memory.max that does not fit is the same trouble whether Holdfast or the kernel says so. */
+function reasonOf({ action, error }: Outcome): string {
+  if (action.type === "write" && action.knob === "memory.max" && error?.code === "EBUSY") return "Blocked";
+  return action.type === "start" ? "StartFailed" : "WriteRefused";
+}
 
 function conditionsOf(resource: Resource, found: ObjectFindings, previous: readonly Condition[] | undefined): Condition[] {
   const { generation: observedGeneration, now, problems, failures, remaining, hold, contended } = found;
@@ -173,12 +179,7 @@ function conditionsOf(resource: Resource, found: ObjectFindings, previous: reado
   );
   if (failure?.error)
     conditions.push(
-      make(
-        "Ready",
-        "False",
-        failure.action.type === "start" ? "StartFailed" : "WriteRefused",
-        `${failure.error.message}${failure.error.hint ? ` (${failure.error.hint})` : ""}${more(failures.length)}`,
-      ),
+      make("Ready", "False", reasonOf(failure), `${failure.error.message}${failure.error.hint ? ` (${failure.error.hint})` : ""}${more(failures.length)}`),
     );
   else if (problem)
     conditions.push(

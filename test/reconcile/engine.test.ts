@@ -33,10 +33,47 @@ test("a look at one replica says nothing about another: what was refused there s
   writeFileSync(join(simulation.directory("memory", "w@0"), "memory.current"), "0");
   expect(simulation.engine.plan().actions).toMatchObject([{ type: "write", path: "w@0", cause: "pending" }]);
   await simulation.engine.converge(only("w@0"));
+  await simulation.engine.converge(only("w@0"));
   expect(ready()).toMatchObject({ status: "True" });
   // What stood there is drift when it moves.
   writeFileSync(join(simulation.directory("memory", "w@1"), "memory.max"), "4096");
   expect(simulation.engine.plan().actions).toMatchObject([{ type: "write", path: "w@1", cause: "drift" }]);
+});
+
+test("memory.max gets below what is in use by way of memory.high, which goes back once it fits; and never in a cgroup of somebody else's", async () => {
+  simulation = simulate(2);
+  const memory = (path: string): string[] => ["memory.max", "memory.high"].map((file) => read("memory", path, file));
+  const use = (path: string, mebibytes: number): void =>
+    writeFileSync(join(simulation.directory("memory", path), "memory.current"), String(mebibytes * 2 ** 20));
+  const [many, few] = [String(200 * 2 ** 20), String(100 * 2 ** 20)];
+  simulation.load(group("g", "{limits: {memory.max: 200Mi}}"));
+  await simulation.converge();
+  use("g", 150);
+  simulation.load(group("g", "{limits: {memory.max: 100Mi}}"));
+  const plan = await simulation.converge();
+  expect(memory("g")).toEqual([many, few]);
+  expect(plan.problems).toMatchObject([{ reason: "Blocked", message: expect.stringContaining("memory.high is lowered first") }]);
+  const [wake] = plan.wakes.values();
+  expect((wake ?? 0) - Date.now()).toBeLessThan(1500);
+  // Looked at again it is asked again for memory, and nothing else is done.
+  expect(linesOf(simulation.engine.plan().actions)).toEqual(["LimitGroup/g: have the kernel reclaim 50Mi"]);
+  use("g", 90);
+  // memory.max first: until it stands, memory.high keeps the group from growing.
+  await simulation.engine.converge(only("g"));
+  expect(memory("g")).toEqual([few, few]);
+  await simulation.engine.converge(only("g"));
+  expect(memory("g")).toEqual([few, "max"]);
+  expect(simulation.events.filter(({ reason }) => reason === "DriftRepaired")).toEqual([]);
+  expect(linesOf(simulation.engine.plan().actions)).toEqual([]);
+  // Raised again meanwhile, it is as if nothing had been.
+  use("g", 150);
+  simulation.load(group("g", "{limits: {memory.max: 120Mi, memory.high: 110Mi}}"));
+  await simulation.converge();
+  expect(memory("g")).toEqual([few, String(110 * 2 ** 20)]);
+  simulation.load(group("g", "{limits: {memory.max: 200Mi}}"));
+  await simulation.converge();
+  await simulation.converge();
+  expect(memory("g")).toEqual([many, "max"]);
 });
 
 test("a limit that is taken out of the manifest is taken back also in a hierarchy that nothing needs any more", async () => {

@@ -1,0 +1,57 @@
+/** memory.max below what is in use: nobody is killed; what can be reclaimed is, and what cannot is told. */
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { workload } from "../support/manifests.ts";
+
+(whyNotLive === undefined ? describe : describe.skip)("a smaller memory.max", () => {
+  let live: Live;
+  beforeEach(() => {
+    live = new Live();
+  });
+  afterEach(() => live.close());
+
+  const file = (): string => (live.version("memory") === 1 ? "memory.limit_in_bytes" : "memory.max");
+  const usage = (): number => Number(live.read("memory", "w@0", live.version("memory") === 1 ? "memory.usage_in_bytes" : "memory.current"));
+  const ready = () => live.view("w").status.conditions.find(({ type }) => type === "Ready");
+  /** A program that holds so much memory of its own, and says when it has it; bounded by the limit that it starts under. */
+  const holder = (mebibytes: number, limit: string): string =>
+    workload(
+      "w",
+      `{limits: {memory.max: ${limit}, memory.swap.max: 0}, command: [python3, -c, "import time\\nheld = bytearray(${mebibytes} << 20)\\nprint('held', flush=True)\\ntime.sleep(1000)"]}`,
+    );
+  /** One that has read a file, which the kernel can let go of. */
+  const reader = (limit: string): string =>
+    workload(
+      "w",
+      `{limits: {memory.max: ${limit}, memory.swap.max: 0}, command: [sh, -c, "dd if=/dev/zero of=${live.directory}/big bs=1M count=60 conv=fsync 2>&1; cat ${live.directory}/big >/dev/null; echo read; sleep 1000"]}`,
+    );
+
+  test("what can be reclaimed is: the limit comes, memory.high goes back, and the process lives on", async () => {
+    await live.started(reader("200Mi"));
+    await until("it has read", () => live.log("w").includes("read"), 30_000);
+    const pid = live.pid("w");
+    // /tmp may be memory itself, which nothing lets go of.
+    if (usage() < 40 << 20) return;
+    live.write(reader("30Mi"));
+    await until("the limit is in force", () => live.read("memory", "w@0", file()) === String(30 << 20) || ready()?.reason === "Blocked", 60_000);
+    if (live.version("memory") === 2) await until("memory.high is back", () => live.read("memory", "w@0", "memory.high") === "max", 60_000);
+    expect(live.pid("w")).toBe(pid);
+  });
+
+  test("what cannot is told as Blocked, killed is nobody; and a limit that fits again is written", async () => {
+    const { told } = await live.started(holder(80, "200Mi"));
+    await until("it holds its memory", () => live.log("w").includes("held"), 30_000);
+    const pid = live.pid("w");
+    live.write(holder(80, "40Mi"));
+    await until("that is told", () => ready()?.reason === "Blocked", 30_000);
+    await sleep(1500);
+    expect(live.read("memory", "w@0", file())).toBe(String(200 << 20));
+    expect(live.pid("w")).toBe(pid);
+    if (live.version("memory") === 2) expect(live.read("memory", "w@0", "memory.high")).toBe(String(40 << 20));
+    live.write(holder(80, "120Mi"));
+    await until("what fits is written", () => live.read("memory", "w@0", file()) === String(120 << 20));
+    if (live.version("memory") === 2) await until("memory.high is back", () => live.read("memory", "w@0", "memory.high") === "max");
+    expect(live.pid("w")).toBe(pid);
+    expect(told("OOMKilled", "DriftRepaired")).toEqual([]);
+  });
+});
