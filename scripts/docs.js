@@ -122,7 +122,7 @@ function help({ buildProgram }, verb) {
   return text.trim().split("\n");
 }
 
-const SHARED = ["-f, --filename", "--root", "--run-dir", "--log-dir", "--no-color", "-v, --verbose"];
+const SHARED = ["-f, --filename", "--root", "--run-dir", "--log-dir", "--trust", "--manifest-key", "--no-color", "-v, --verbose"];
 const isShared = (line) => SHARED.some((start) => line.startsWith(`  ${start}`));
 const asText = (lines) => `\`\`\`text\n${lines.join("\n")}\n\`\`\``;
 

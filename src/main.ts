@@ -8,6 +8,8 @@ const SHARED_OPTIONS: readonly Option[] = [
   new Option("--cgroup-root <cgroup>", "the same as --root").hideHelp(),
   new Option("--run-dir <directory>", "where status and records are kept (default: /run/holdfast/ROOT)"),
   new Option("--log-dir <directory>", "where workloads' logs go (default: /var/log/holdfast)"),
+  new Option("--trust <whom>", "owner: as root, follow only manifests that nobody else can change; any: all").choices(["owner", "any"]).default("owner"),
+  new Option("--manifest-key <file>", "follow only manifests that are signed by this key (minisign's, or an ssh-ed25519 one)"),
   new Option("--no-color", "no colours, also on a terminal"),
   new Option("-v, --verbose", "say more about errors"),
 ];

@@ -3,6 +3,8 @@
 /** CamelCase reasons, as in Kubernetes conditions. */
 export type ProblemReason =
   | "FileUnreadable"
+  | "FileUntrusted"
+  | "SignatureRefused"
   | "FileTooLarge"
   | "NotText"
   | "YAMLSyntax"

@@ -1,11 +1,15 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
+import type { ManifestSource } from "../host/guardedManifests.ts";
+import { GuardedManifests } from "../host/guardedManifests.ts";
 import { type Host, type HostOptions, NoCgroups, openHost, type Privileged, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { readSigningKey } from "../host/seal.ts";
 import { isShared } from "../host/share.ts";
+import type { Trusted } from "../host/trust.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
@@ -23,6 +27,8 @@ export interface GlobalOptions {
   readonly color?: boolean;
   readonly verbose?: boolean;
   readonly ephemeral?: boolean;
+  readonly trust?: "owner" | "any";
+  readonly manifestKey?: string;
 }
 
 /** A mistake of the person at the keyboard: said in one line, without a stack. */
@@ -81,16 +87,38 @@ export function manifestDirectory(options: GlobalOptions, runDirectory?: string)
   return options.filename ?? (runDirectory === undefined ? undefined : loadController(runDirectory)?.directory) ?? "manifests";
 }
 
+/** Which manifests are followed. */
+type Guarding = Pick<GlobalOptions, "trust" | "manifestKey" | "ephemeral">;
+
 /** Reads the manifests once. */
-export function readManifests(path: string, forcePrune = false, before?: LastInForce): ManifestSet {
+export function readManifests(path: string, options: Guarding, forcePrune = false, before?: LastInForce): ManifestSet {
   const set = new ManifestSet(path, { forcePrune, before });
-  set.update(new ManifestDirectory(resolve(path)).scan().contents);
+  set.update(manifestSource(resolve(path), options).scan().contents);
   return set;
+}
+
+/** The manifest directory, as far as it may be followed. */
+export function manifestSource(path: string, { trust, manifestKey, ephemeral }: Guarding): ManifestSource {
+  const directory = new ManifestDirectory(path);
+  const trusted = process.geteuid?.() === 0 && trust !== "any" && !ephemeral ? whoMayChange() : undefined;
+  if (!trusted && manifestKey === undefined) return directory;
+  try {
+    return new GuardedManifests(directory, { trusted, key: manifestKey === undefined ? undefined : readSigningKey(manifestKey) });
+  } catch (error) {
+    throw new UsageError(`--manifest-key: ${manifestKey} ${(error as Error).message}`);
+  }
+}
+
+/** Root; whoever became root to start this (sudo(8)); and whoever owns the program, who could as well change that. */
+function whoMayChange(): Trusted {
+  const sudo = [process.env["SUDO_UID"], process.env["SUDO_GID"]].map((id) => (/^\d+$/.test(id ?? "") ? [Number(id)] : []));
+  const program = statSync(process.argv[1] ?? "", { throwIfNoEntry: false });
+  return { uids: new Set([0, ...(sudo[0] ?? []), program?.uid ?? 0]), gids: new Set([0, ...(sudo[1] ?? []), program?.gid ?? 0]) };
 }
 
 /** The workload that a person means: `web` or `workload/web`. */
 export function workloadNamed(written: string, options: GlobalOptions, places: Places): WorkloadResource {
-  const { resources } = readManifests(manifestDirectory(options, places.runDirectory)).manifests;
+  const { resources } = readManifests(manifestDirectory(options, places.runDirectory), options).manifests;
   const name = written.replace(/^(?:workloads?|wl)\//i, "");
   const workload = resources.get(`Workload/${name}`);
   if (workload?.kind === "Workload") return workload;
@@ -138,7 +166,7 @@ export function openEngine(
   try {
     const directory = manifestDirectory(options, places.runDirectory);
     const state = loadState(places.runDirectory);
-    const set = readManifests(directory, forcePrune, lastInForce(state));
+    const set = readManifests(directory, options, forcePrune, lastInForce(state));
     const engine = new Engine({ host, state, ...rest });
     engine.load(set.manifests);
     return { engine, set, directory, host, unlock };

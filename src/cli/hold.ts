@@ -40,7 +40,7 @@ export function hold(written: string, options: HoldOptions): number {
 
 /** `batch`, where only one kind has it; `lg/batch`. */
 function objectNamed(written: string, options: GlobalOptions, runDirectory: string): ObjectKey {
-  const { resources } = readManifests(manifestDirectory(options, runDirectory)).manifests;
+  const { resources } = readManifests(manifestDirectory(options, runDirectory), options).manifests;
   const [kind, name] = written.includes("/") ? [parseTarget(written, undefined).kind, written.slice(written.indexOf("/") + 1)] : [undefined, written];
   const found = [...resources.keys()].filter((key) => key.endsWith(`/${name}`) && (kind === undefined || key.startsWith(`${kind}/`)));
   if (found.length > 1) throw new UsageError(`${written}: there is more than one (${found.join(", ")}): write lg/${name} or wl/${name}`);

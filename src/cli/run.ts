@@ -7,7 +7,6 @@ import { isInternal } from "../cgroup/path.ts";
 import { engineDirectory } from "../host/bundle.ts";
 import { type Host, openSimulatedHost, type Privileged, whyNotWritable } from "../host/host.ts";
 import { closeInherited } from "../host/inherited.ts";
-import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { Channel } from "../monitor/channel.ts";
 import { privileged } from "../monitor/privileged.ts";
 import { auditorOf } from "../reconcile/auditor.ts";
@@ -16,7 +15,7 @@ import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
-import { type GlobalOptions, manifestDirectory, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
+import { type GlobalOptions, manifestDirectory, manifestSource, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
 import { plural } from "./print.ts";
 import { type Teller, tellerFor } from "./teller.ts";
 
@@ -77,7 +76,7 @@ export async function run(options: RunOptions): Promise<number> {
   const loop = new Loop({
     engine,
     set,
-    directory: new ManifestDirectory(resolve(directory)),
+    directory: manifestSource(resolve(directory), options),
     resync: resync.ok / 1000,
     warn: teller.warn,
     save: () => {

@@ -1,7 +1,7 @@
 /** Knows `holdfast run --user`: two processes, one that keeps root and does little, and one that does everything else without it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { auditFiles } from "../host/auditLog.ts";
 import { engineDirectory } from "../host/bundle.ts";
@@ -15,7 +15,7 @@ import { Monitor } from "../monitor/monitor.ts";
 import { parseBy } from "../monitor/parser.ts";
 import { serve, tellLater } from "../monitor/serve.ts";
 import { lockOrExplain } from "./apply.ts";
-import { openKernel, type Places, UsageError } from "./context.ts";
+import { manifestSource, openKernel, type Places, UsageError } from "./context.ts";
 import { COLOUR, colour } from "./print.ts";
 import { relay } from "./relay.ts";
 import type { RunOptions } from "./run.ts";
@@ -50,7 +50,8 @@ export async function runSplit(options: SplitOptions, places: Places, directory:
     await host.images.clean();
     const declared = new Declared({
       host,
-      directory,
+      // Who may change them is asked of that user, below.
+      files: manifestSource(directory, { ...options, trust: "any" }),
       user,
       ownDirectory: join(engine, "monitor"),
       parse: parseBy(() => unprivileged(nobodyElse(), [...program, "parse-manifests"]), asked.signal),
@@ -82,13 +83,14 @@ function checked({ user: name, ephemeral, simulate }: SplitOptions, { root, imag
   return user;
 }
 
-function wordsFor({ resync, logFormat, prune, verbose }: SplitOptions, places: Places, directory: string): string[] {
+function wordsFor({ resync, logFormat, prune, verbose, manifestKey }: SplitOptions, places: Places, directory: string): string[] {
   const { root, runDirectory, logDirectory, imageDirectory } = places;
   return [
     ...["run", "--monitored", "--filename", directory, "--root", root, "--resync", resync],
     ...["--run-dir", runDirectory, "--log-dir", logDirectory, "--image-dir", imageDirectory],
     ...["--log-format", logFormat ?? (process.stdout.isTTY ? "text" : "json")],
     ...(prune === undefined ? [] : ["--prune", prune]),
+    ...(manifestKey === undefined ? [] : ["--manifest-key", resolve(manifestKey)]),
     ...(verbose ? ["--verbose"] : []),
   ];
 }

@@ -3,6 +3,7 @@ import { lstatSync, type FSWatcher as NodeWatcher, type Stats, statSync, watch a
 import { basename, dirname, join, resolve } from "node:path";
 import { FSWatcher } from "chokidar";
 import { isManifestName, leadsToDirectory } from "./manifestFiles.ts";
+import { isSealName } from "./seal.ts";
 
 export interface ManifestWatch {
   /** Watches afresh when the directory is another one than before (removed and made again, a link that was switched); true then. */
@@ -65,6 +66,7 @@ export function watchManifests(directory: string, changed: (file: string | undef
       if (name === null) return changed(undefined);
       const file = join((details as { watchedPath: string }).watchedPath, name);
       if (isManifestName(name)) return changed(file);
+      if (isSealName(name)) return changed(undefined);
       const lead = mayLead(file, name);
       // Directories that come, go or are switched are rare: then all are watched afresh, before the next look.
       if (lead === "directory" || made.listed.has(file)) watched = STALE;

@@ -4,8 +4,9 @@
  */
 import { join } from "node:path";
 import type { EnvFileFact, Machine } from "../cgroup/machine.ts";
+import type { ManifestSource } from "../host/guardedManifests.ts";
 import type { Host } from "../host/host.ts";
-import { type Look, ManifestDirectory } from "../host/manifestFiles.ts";
+import type { Look } from "../host/manifestFiles.ts";
 import { readJson, replaceFile } from "../host/records.ts";
 import { type User, whyUntrusted } from "../host/trust.ts";
 import { type FileContent, type ReadFile, readDocument } from "../manifest/read.ts";
@@ -20,7 +21,7 @@ import { type Allowed, commandsOf } from "./permit.ts";
 interface Options {
   readonly host: Host;
   /** The manifest directory, or file. */
-  readonly directory: string;
+  readonly files: ManifestSource;
   /** Where the monitor keeps what is its own. */
   readonly ownDirectory: string;
   /** Who must not be able to change manifests. */
@@ -38,7 +39,7 @@ export class Declared {
   /** The commands of hooks and probes that were ever declared for a workload: what runs may be of an earlier revision. */
   readonly commands = new Map<string, Map<string, Allowed>>();
   private readonly options: Options;
-  private readonly files: ManifestDirectory;
+  private readonly files: ManifestSource;
   private readonly set: ManifestSet;
   private readonly parsed = new WeakMap<FileContent, ParsedFile>();
   private readonly told = new Set<string>();
@@ -46,12 +47,12 @@ export class Declared {
   private looked = 0;
 
   constructor(options: Options) {
-    const { host, directory, ownDirectory } = options;
+    const { host, files, ownDirectory } = options;
     this.options = options;
-    this.files = new ManifestDirectory(directory);
+    this.files = files;
     this.memory = join(ownDirectory, "declared.json");
     const before = this.before();
-    this.set = new ManifestSet(directory, { before, read: (content, previous) => this.read(content, previous) });
+    this.set = new ManifestSet(files.path, { before, read: (content, previous) => this.read(content, previous) });
     this.machine = host.machine(mentions([]));
     // A workload that was taken out while nobody was at work has its preStop hook all the same.
     this.remember(before.load().resources);

@@ -1,7 +1,8 @@
 /** Knows which manifest files are to be read again, and what must be looked at for what they say now. */
 import { resolve } from "node:path";
 import type { CgroupPath } from "../cgroup/path.ts";
-import type { Look, ManifestDirectory } from "../host/manifestFiles.ts";
+import type { ManifestSource } from "../host/guardedManifests.ts";
+import type { Look } from "../host/manifestFiles.ts";
 import type { Attention } from "../host/observe.ts";
 import { type ManifestWatch, watchManifests } from "../host/watchManifests.ts";
 import { changedPaths } from "./changes.ts";
@@ -13,7 +14,7 @@ export type News = { readonly touched: NonNullable<Attention["touched"]> } | { r
 
 interface Options {
   readonly engine: Engine;
-  readonly directory: ManifestDirectory;
+  readonly directory: ManifestSource;
   readonly set: ManifestSet;
   /** There is something to read. */
   readonly due: () => void;

@@ -1,6 +1,6 @@
 /** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
-import type { ManifestDirectory } from "../host/manifestFiles.ts";
+import type { ManifestSource } from "../host/guardedManifests.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
 import { Agenda } from "./agenda.ts";
 import type { Convergence } from "./apply.ts";
@@ -13,7 +13,7 @@ import { Timers } from "./timers.ts";
 
 export interface LoopOptions {
   readonly engine: Engine;
-  readonly directory: ManifestDirectory;
+  readonly directory: ManifestSource;
   readonly set: ManifestSet;
   /** Between full looks, ms. */
   readonly resync: number;

@@ -14,10 +14,10 @@ import { workload } from "../support/manifests.ts";
   const usage = (): number => Number(live.read("memory", "w@0", live.version("memory") === 1 ? "memory.usage_in_bytes" : "memory.current"));
   const ready = () => live.view("w").status.conditions.find(({ type }) => type === "Ready");
   /** A program that holds so much memory of its own, and says when it has it; bounded by the limit that it starts under. */
-  const holder = (mebibytes: number, limit: string): string =>
+  const holder = (limit: string): string =>
     workload(
       "w",
-      `{limits: {memory.max: ${limit}, memory.swap.max: 0}, command: [python3, -c, "import time\\nheld = bytearray(${mebibytes} << 20)\\nprint('held', flush=True)\\ntime.sleep(1000)"]}`,
+      `{limits: {memory.max: ${limit}, memory.swap.max: 0}, command: [${process.execPath}, -e, "const held = Buffer.alloc(120 << 20, 1); console.log('held'); setInterval(() => held.length, 1e6)"]}`,
     );
   /** One that has read a file, which the kernel can let go of. */
   const reader = (limit: string): string =>
@@ -39,17 +39,17 @@ import { workload } from "../support/manifests.ts";
   });
 
   test("what cannot is told as Blocked, killed is nobody; and a limit that fits again is written", async () => {
-    const { told } = await live.started(holder(80, "200Mi"));
+    const { told } = await live.started(holder("250Mi"));
     await until("it holds its memory", () => live.log("w").includes("held"), 30_000);
     const pid = live.pid("w");
-    live.write(holder(80, "40Mi"));
+    live.write(holder("100Mi"));
     await until("that is told", () => ready()?.reason === "Blocked", 30_000);
     await sleep(1500);
-    expect(live.read("memory", "w@0", file())).toBe(String(200 << 20));
+    expect(live.read("memory", "w@0", file())).toBe(String(250 << 20));
     expect(live.pid("w")).toBe(pid);
-    if (live.version("memory") === 2) expect(live.read("memory", "w@0", "memory.high")).toBe(String(40 << 20));
-    live.write(holder(80, "120Mi"));
-    await until("what fits is written", () => live.read("memory", "w@0", file()) === String(120 << 20));
+    if (live.version("memory") === 2) expect(live.read("memory", "w@0", "memory.high")).toBe(String(100 << 20));
+    live.write(holder("220Mi"));
+    await until("what fits is written", () => live.read("memory", "w@0", file()) === String(220 << 20));
     if (live.version("memory") === 2) await until("memory.high is back", () => live.read("memory", "w@0", "memory.high") === "max");
     expect(live.pid("w")).toBe(pid);
     expect(told("OOMKilled", "DriftRepaired")).toEqual([]);

@@ -94,7 +94,7 @@ export class Outside {
 
 function removed(directory: string): boolean {
   try {
-    for (const name of spawnSync("find", [directory, "-mindepth", "1", "-type", "d"], { encoding: "utf8" }).stdout.split("\n").filter(Boolean)) {
+    for (const name of spawnSync("find", [directory, "-mindepth", "1", "-depth", "-type", "d"], { encoding: "utf8" }).stdout.split("\n").filter(Boolean)) {
       for (const pid of readFileSync(join(name, "cgroup.procs"), "utf8").split("\n").filter(Boolean)) process.kill(Number(pid), "SIGKILL");
       rmdirSync(name);
     }

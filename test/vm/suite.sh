@@ -13,6 +13,6 @@ echo 'export default { testEnvironment: "node", transform: {}, testMatch: ["**/*
 for mode in "${@:-v2}"; do
   echo "== live tests on cgroup $mode"
   # Emulated, a second is short: fewer kills and hostile calls, and a disk of its own for the I/O tests.
-  bash test/vm/vm.sh run -m "$mode" -t 2400 -- \
+  bash test/vm/vm.sh run -m "$mode" -t 3300 -- \
     'export HOLDFAST_TEST_CONFINED=required HOLDFAST_TEST_DISK=/dev/disk-io HOLDFAST_TEST_KILLS=12 HOLDFAST_TEST_CALLS=1000 HOLDFAST_TEST_LINES=50000 HOLDFAST_TEST_PATIENCE=6; cd /work && node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js -i -c dist/vm/jest.config.js --rootDir dist/vm --cacheDirectory /tmp/jest'
 done
