@@ -13,7 +13,11 @@ const schemaFile = (name) => JSON.parse(readFileSync(join(top, "schemas", name),
 async function fromSources() {
   const main = join(top, "src", "main.ts");
   const { outputFiles } = await build({
-    stdin: { contents: 'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/main.ts";', resolveDir: top },
+    stdin: {
+      contents:
+        'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/main.ts"; export { CHECKS } from "./src/audit/checks.ts";',
+      resolveDir: top,
+    },
     bundle: true,
     write: false,
     format: "esm",
@@ -141,6 +145,11 @@ async function blocks() {
     if (what === "definition") return definition(argument);
     if (what === "limits") return limits();
     if (what === "knobs") return knobs(sources);
+    if (what === "checks")
+      return table(
+        ["Check", "docker-bench", "Weight", "A process fails that"],
+        sources.CHECKS.map(({ id, dockerBench = "", weight, title }) => `| ${code(id)} | ${dockerBench} | ${weight} | ${title} |`),
+      );
     if (what === "options") return sharedOptions(sources);
     if (what === "usage") return usage(sources, argument);
     throw new Error(`no generated block ${name}`);

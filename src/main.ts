@@ -79,13 +79,14 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
   verb(
     "audit [what]",
-    "Tell what drifted: where the machine moved away from what was applied. Opens nothing for writing.\nverify-log: whether the audit log is what was written.\nExit code: 0 clean, 1 drift (or a flaw), 2 error.",
-    ["audit", "audit -f manifests -o json", "audit verify-log"],
+    "Tell what drifted, who looks after what on this host, and how far each process is confined. Opens nothing for writing.\nverify-log: whether the audit log is what was written.\nExit code: 0 clean, 1 drift (or a flaw), 2 error.",
+    ["audit", "audit -f manifests -o json", "audit -o html >audit.html", "audit --max-exposure 5", "audit verify-log"],
   )
-    .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json", "junit", "sarif"]).default("text"))
+    .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json", "junit", "sarif", "html"]).default("text"))
+    .option("--max-exposure <score>", "processes of Holdfast's with a higher score, of 0 to 10, are findings")
     .option("--head <hash>", "verify-log: the hash of a line that must be there (default: the last one that the run directory knows of)")
     .action(async (what: string | undefined, options) => {
-      if (what === undefined) return done((await import("./cli/audit.ts")).audit(options, version()));
+      if (what === undefined) return done(await (await import("./cli/audit.ts")).audit(options, version()));
       if (what !== "verify-log") throw new InvalidArgumentError(`audit: expected verify-log, found ${what}`);
       done((await import("./cli/verifyLog.ts")).verify(options));
     });

@@ -2,7 +2,7 @@
 import type { ObjectKey } from "../api/resource.ts";
 
 export interface Finding {
-  readonly rule: "drift" | "pending" | "problem";
+  readonly rule: "drift" | "pending" | "problem" | "exposure";
   readonly object: ObjectKey | undefined;
   /** For people, in one line. */
   readonly message: string;
@@ -13,6 +13,7 @@ export interface Finding {
 const RULES: Readonly<Record<Finding["rule"], { readonly level: "error" | "warning" | "note"; readonly text: string }>> = {
   drift: { level: "error", text: "The machine moved away from what was applied." },
   pending: { level: "note", text: "The manifests ask for something that was not applied yet." },
+  exposure: { level: "error", text: "A process of Holdfast's is more exposed than it may be." },
   problem: { level: "warning", text: "Something is wrong with a manifest, or this host cannot do it." },
 };
 
