@@ -21,6 +21,8 @@ export type ProblemReason =
   | "ConfinementUnavailable"
   | "ImageRefused"
   | "Blocked"
+  | "PressureHeld"
+  | "Reverted"
   | "WriteRefused"
   | "MemberRefused"
   | "GovernRefused"

@@ -8,7 +8,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { IdMapping, Image } from "../api/confinement.ts";
 import { type Descriptor, type ImageDefaults, type ImageManifest, ImageRefused, layerType, parseJson, REF_NAME, type WantedImage } from "../oci/image.ts";
-import type { ImageState } from "../plan/observed.ts";
+import type { ImageState } from "../plan/imageState.ts";
 import { layoutOfArchive } from "./archive.ts";
 import { entriesOf } from "./bundle.ts";
 import { CONFIG, copyBlob, copyHashed, hashBlob, MANIFEST, readBlob, readIndex, readManifest, writeBlob, writeIndex } from "./layout.ts";

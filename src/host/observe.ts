@@ -84,6 +84,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     pidIn,
     root: tree.root,
     holdfast: () => new Set([process.pid, observer.controller() ?? process.pid]),
+    memoryPressure: (path) => memoryPressure(files, tree, machine, path),
     memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],
@@ -218,6 +219,14 @@ function identityOf(tree: Tree, { controllers, bootId }: Machine, id: string, pa
   const hierarchy = controllers.all.find((one) => one.id === id);
   const stat = hierarchy && statSync(tree.directory(hierarchy, path), { throwIfNoEntry: false, bigint: true });
   return stat && `${bootId} ${stat.ino}`;
+}
+
+/** PSI is told for cgroups of v2, whatever controllers those have. */
+function memoryPressure(files: CgroupFiles, tree: Tree, { controllers: { all } }: Machine, path: CgroupPath): number | undefined {
+  const unified = all.find(({ version }) => version === 2);
+  const text = (unified && files.read(`${tree.directory(unified, path)}/memory.pressure`)) ?? files.read("/proc/pressure/memory");
+  const found = /^full avg10=([\d.]+)/m.exec(text ?? "")?.[1];
+  return found === undefined ? undefined : Number(found);
 }
 
 function numberIn(files: CgroupFiles, tree: Tree, machine: Machine, path: CgroupPath, controller: string, file: string): number | undefined {

@@ -2,7 +2,8 @@
 import { deserialize, serialize } from "node:v8";
 import type { Machine } from "../cgroup/machine.ts";
 import type { Result } from "../host/result.ts";
-import type { ImageState, ObservedAttempt } from "../plan/observed.ts";
+import type { ImageState } from "../plan/imageState.ts";
+import type { ObservedAttempt } from "../plan/observed.ts";
 
 /** What is on the machine of what manifests mention. */
 type Facts = Pick<Machine, "devices" | "envFiles" | "accounts" | "confinement">;

@@ -1,9 +1,9 @@
 /** Knows where each process of the host belongs and came from: by a rule, by what was written down of it, or by the process that it comes from. */
 import { type CgroupPath, isMembersPath } from "../cgroup/path.ts";
+import type { Inputs } from "./decision.ts";
 import type { DesiredMembers } from "./desired.ts";
 import type { CgroupsOfProcess, MemberRecord, ObservedProcess } from "./hostProcess.ts";
 import { firstRule, type Refused, type Rules, rulesOf, whoKeeps } from "./memberRules.ts";
-import type { Inputs } from "./plan.ts";
 
 /** Where a process shall be. */
 interface Target {

@@ -9,9 +9,9 @@ import { type CgroupPath, isMembersPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
 import { Census } from "./census.ts";
+import type { Inputs, InScope } from "./decision.ts";
 import { isLeftAlone } from "./hold.ts";
 import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
-import type { Inputs, InScope } from "./plan.ts";
 
 /** What a look has found of a group's members. */
 export interface Membership {

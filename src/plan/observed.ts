@@ -5,6 +5,7 @@ import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { WantedImage } from "../oci/image.ts";
 import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
+import type { ImageState } from "./imageState.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { StopReason } from "./reasons.ts";
 
@@ -41,16 +42,6 @@ export interface AttemptMeta {
   readonly inits?: readonly string[];
   /** Its bundle, and what made a container of it (host/container.ts). */
   readonly container?: ContainerMeta;
-}
-
-/** What has become of an image. */
-export interface ImageState {
-  /** The name of it among those that are unpacked. */
-  readonly key: string;
-  /** It can be started from, as it is declared now. */
-  readonly ready: boolean;
-  /** When it was looked at last (ms since the epoch), and what was wrong with it. */
-  readonly refused?: { readonly at: number; readonly message: string };
 }
 
 /** What it takes to find a container again. */
@@ -229,6 +220,8 @@ export interface Observed {
   readonly isDoomed: (pid: number) => boolean;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */
   readonly memoryCurrent: (path: CgroupPath) => number | undefined;
+  /** Percent of the last ten seconds in which all of its processes waited for memory: of the cgroup or, where that is not told, of the host. */
+  readonly memoryPressure: (path: CgroupPath) => number | undefined;
   readonly image: (wanted: WantedImage) => ImageState;
   /** The processes of the host, by pid; looked up where there are rules for them. */
   readonly processes: () => ReadonlyMap<number, ObservedProcess>;

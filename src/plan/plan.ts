@@ -1,57 +1,21 @@
 /** Knows the decision: desired and observed in, actions in a safe order out. One walk, pure; every verb asks here. */
 import type { Problem } from "../api/problem.ts";
-import type { ObjectKey } from "../api/resource.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
 import { type CgroupPath, childPath, depthOf, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
-import type { Action, Cause, Target } from "./action.ts";
-import { type Applied, causeOfEnabling, causeOfMissing } from "./applied.ts";
+import type { Action, Cause } from "./action.ts";
+import { causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
+import type { Inputs, InScope, Plan } from "./decision.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
-import type { Findings } from "./health.ts";
-import { type Contended, type Holds, holdOn, isLeftAlone } from "./hold.ts";
-import { type Membership, membership } from "./members.ts";
-import type { Observed } from "./observed.ts";
-import type { ReplicaState } from "./question.ts";
+import { holdOn, isLeftAlone } from "./hold.ts";
+import { membership } from "./members.ts";
+import { BAKE_LOOK } from "./pressure.ts";
 import { replicas } from "./replicas.ts";
-import type { Shrinks } from "./shrink.ts";
 import { limitWrites, notHandedDown } from "./writes.ts";
-
-export interface Plan {
-  readonly actions: readonly Action[];
-  /** What drifted of objects with `drift: Report`: told, not touched. */
-  readonly reported: readonly Action[];
-  readonly problems: readonly Problem[];
-  readonly states: ReadonlyMap<string, ReplicaState>;
-  /** By replica. */
-  readonly targets: ReadonlyMap<string, Target>;
-  /** By object; undefined where the look was not at members. */
-  readonly memberships: ReadonlyMap<ObjectKey, Membership> | undefined;
-  /** When time alone will change the plan (a back-off, a grace period), by the cgroup to look at; ms since the epoch. */
-  readonly wakes: ReadonlyMap<CgroupPath, number>;
-}
-
-export interface Inputs {
-  readonly desired: Desired;
-  readonly observed: Observed;
-  readonly applied: Applied;
-  readonly now: number;
-  /** What probes have found, by replica. */
-  readonly findings?: ReadonlyMap<string, Findings>;
-  /** Workloads that somebody asked to restart, and when; ms since the epoch. */
-  readonly restartAfter?: ReadonlyMap<string, number>;
-  readonly holds?: Holds;
-  readonly contended?: Contended;
-  readonly shrinks?: Shrinks;
-  /** Only these cgroups were observed; undefined: all. */
-  readonly scope?: ReadonlySet<CgroupPath> | undefined;
-}
 
 /** When to look again at an undeclared cgroup in which something is left, ms: nothing tells when that goes. */
 const EMPTIES = 1000;
-
-/** True for paths within the scope. */
-export type InScope = (path: CgroupPath) => boolean;
 
 export function plan(inputs: Inputs): Plan {
   const { desired, scope } = inputs;
@@ -66,6 +30,7 @@ export function plan(inputs: Inputs): Plan {
   const structure = creations(sorted, inputs, reported);
   const writes = limitWrites(sorted, inputs, structure.absent, problems, inScope);
   reported.push(...writes.reported);
+  const bakes = [...(inputs.bakes ?? [])].filter(([path, { until }]) => inScope(path) && until > inputs.now);
   const lives = replicas(inputs, inScope, structure.absent, problems);
   const members = membership(inputs, inScope, problems);
   reported.push(...members.reported);
@@ -91,7 +56,15 @@ export function plan(inputs: Inputs): Plan {
     states: lives.states,
     targets: lives.targets,
     memberships: members.memberships,
-    wakes: new Map([...endsOfHolds(sorted, inputs), ...writes.wakes, ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const), ...lives.wakes]),
+    tightened: writes.tightened,
+    jumped: bakes.filter(([path, { kills }]) => inputs.observed.oomKills(path) > kills).map(([path]) => path),
+    wakes: new Map([
+      ...endsOfHolds(sorted, inputs),
+      ...writes.wakes,
+      ...bakes.map(([path]) => [path, inputs.now + BAKE_LOOK] as const),
+      ...[...kept].map((path) => [path, inputs.now + EMPTIES] as const),
+      ...lives.wakes,
+    ]),
   };
 }
 

@@ -4,9 +4,9 @@ import { entryIn } from "../cgroup/machine.ts";
 import { ownerOf } from "../cgroup/owner.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action, ActionOf } from "./action.ts";
+import type { Inputs, InScope } from "./decision.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { type PlacedWrite, placed } from "./order.ts";
-import type { Inputs, InScope } from "./plan.ts";
 import { unitProperties } from "./unitProperty.ts";
 
 type Governing = NonNullable<ActionOf<"write">["governing"]>;

@@ -10,9 +10,9 @@ import type { CgroupPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
 import { type Difference, scalarOf } from "./compare.ts";
+import type { Inputs } from "./decision.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { ObservedCgroup } from "./observed.ts";
-import type { Inputs } from "./plan.ts";
 
 /** Cgroups whose memory.max does not fit, and since when (ms since the epoch). */
 export type Shrinks = ReadonlyMap<CgroupPath, number>;

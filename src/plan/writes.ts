@@ -10,12 +10,13 @@ import { locate } from "../manifest/locate.ts";
 import type { Action, ActionOf, Cause } from "./action.ts";
 import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
+import type { Inputs, InScope } from "./decision.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import { isLeftAlone, settingOf } from "./hold.ts";
 import { ledgerKey } from "./ledger.ts";
 import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
-import type { Inputs, InScope } from "./plan.ts";
+import { BAKE_LOOK, heldByPressure, PRESSURE_LOOK, takesMemory } from "./pressure.ts";
 import { identityIn, restorations, routeOf } from "./restore.ts";
 import { highMeanwhile, shrinkOf } from "./shrink.ts";
 
@@ -53,8 +54,8 @@ export function limitWrites(
   absent: ReadonlySet<string>,
   problems: Problem[],
   inScope: InScope,
-): { actions: Action[]; reported: Action[]; wakes: ReadonlyMap<CgroupPath, number> } {
-  const found: Found = { writes: [], reported: [], problems, actions: [], wakes: new Map() };
+): { actions: Action[]; reported: Action[]; wakes: Found["wakes"]; tightened: Found["tightened"] } {
+  const found: Found = { writes: [], reported: [], problems, actions: [], wakes: new Map(), tightened: new Map() };
   for (const cgroup of sorted) {
     for (const [hierarchy, table] of inputs.observed.machine.tables) {
       const seen = inputs.observed.cgroups.get(hierarchy)?.get(cgroup.path);
@@ -65,7 +66,12 @@ export function limitWrites(
     }
   }
   const { writes: more, settled } = restorations(inputs, inScope);
-  return { actions: [...settled, ...inOrder([...found.writes, ...more]), ...found.actions], reported: found.reported, wakes: found.wakes };
+  return {
+    actions: [...settled, ...inOrder([...found.writes, ...more]), ...found.actions],
+    reported: found.reported,
+    wakes: found.wakes,
+    tightened: found.tightened,
+  };
 }
 
 /** What comes of all of them. */
@@ -76,6 +82,8 @@ interface Found {
   /** What else is done, after all writes. */
   readonly actions: Action[];
   readonly wakes: Map<CgroupPath, number>;
+  /** Cgroups that get less memory, and how many of their processes were killed until now. */
+  readonly tightened: Map<CgroupPath, number>;
 }
 
 /** One directory of one cgroup. */
@@ -139,7 +147,19 @@ function directoryWrites(directory: Directory, found: Found): void {
     const fought = (inputs.contended?.get(path)?.get(settingOf({ hierarchy, file: change.file.name, key: change.key })) ?? 0) > inputs.now;
     if ((cause === "drift" && (fought || leftAlone)) || (absent.size > 0 && isKeptFrom(path, change, table, absent)))
       reported.push(asAction(directory, change));
-    else wanted.push(change);
+    else {
+      const held = seen && heldByPressure(cgroup, change, inputs);
+      if (held) {
+        problems.push(held);
+        found.wakes.set(path, inputs.now + PRESSURE_LOOK);
+        continue;
+      }
+      if (seen && change.knob === "memory.max" && takesMemory(change)) {
+        found.tightened.set(path, inputs.observed.oomKills(path));
+        found.wakes.set(path, inputs.now + BAKE_LOOK);
+      }
+      wanted.push(change);
+    }
   }
   for (const { change, phase } of steps(withObstacles(wanted, table, cgroup, seen))) writes.push(placed(asAction(directory, change), phase));
 }

@@ -1,7 +1,7 @@
 /** Knows how to carry out a plan: in order, each refusal collected, nothing done that depends on what was refused. */
 import type { Refusal } from "../host/perform.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/decision.ts";
 
 export interface Outcome {
   readonly action: Action;

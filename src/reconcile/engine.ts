@@ -8,26 +8,27 @@ import type { Attention } from "../host/observe.ts";
 import type { Edit, Manifests } from "../manifest/link.ts";
 import { type Action, BOOKKEEPING } from "../plan/action.ts";
 import { amendDesired } from "../plan/amend.ts";
-import { type AppliedObject, appliedNow, appliedObjects } from "../plan/applied.ts";
+import { type Applied, appliedObjects } from "../plan/applied.ts";
+import { NO_PLAN, type Plan } from "../plan/decision.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Findings } from "../plan/health.ts";
 import { withoutHeld } from "../plan/hold.ts";
-import { type Plan, plan } from "../plan/plan.ts";
-import { noteShrinks } from "../plan/shrink.ts";
+import { plan } from "../plan/plan.ts";
 import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
 import type { Hints } from "./agenda.ts";
 import { apply, type Convergence, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
 import type { Auditor } from "./auditor.ts";
-import { Contention } from "./contention.ts";
 import { Notice } from "./driftBook.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
-import { byObject, type Remembered, report } from "./report.ts";
+import { type Remembered, report } from "./report.ts";
+import { Restraints } from "./restraints.ts";
 import { Seen } from "./seen.ts";
 import { standing } from "./standing.ts";
+import { Standings } from "./standings.ts";
 import { loadState, type State, saveState } from "./state.ts";
 import { KEPT_EVENTS, Teller } from "./teller.ts";
 import { withAllBelow } from "./undeclared.ts";
@@ -51,23 +52,18 @@ export class Engine {
   readonly host: Host;
   machine: Machine;
   desired: Desired;
-  applied: Map<ObjectKey, AppliedObject>;
-  /** What is applied of each object once it is converged. */
-  private goal = new Map<ObjectKey, AppliedObject>();
   /** What probes have found, by replica; kept by whoever runs them. */
   findings: ReadonlyMap<string, Findings> = new Map();
   private readonly asked: Asked;
-  private readonly contention = new Contention((event) => this.tell(event));
   private remembered: Map<ObjectKey, Remembered>;
   readonly seen = new Seen();
-  private readonly failures = new Map<string, readonly Outcome[]>();
   /** Cgroups that are not desired any more in a hierarchy where they were: they may have limits there. */
   private readonly everywhere = new Set<CgroupPath>();
-  private lastPlan: Plan = { actions: [], reported: [], problems: [], states: new Map(), targets: new Map(), memberships: undefined, wakes: new Map() };
+  private lastPlan: Plan = NO_PLAN;
   readonly teller: Teller;
+  private readonly restraints: Restraints;
+  private readonly standings: Standings;
   private readonly notice = new Notice();
-  /** Cgroups whose memory.max does not fit, since when. */
-  private readonly shrinks = new Map<CgroupPath, number>();
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
 
@@ -77,11 +73,16 @@ export class Engine {
     this.approve = approve;
     this.machine = host.machine(mentions([]));
     this.desired = { cgroups: new Map(), replicas: new Map(), members: [], resources: new Map(), problems: [], held: true };
-    this.applied = new Map(state.applied);
     this.remembered = new Map(state.objects);
     const drift = [...this.remembered].flatMap(([key, { status }]) => (status.drift ? [[key, status.drift] as const] : []));
     this.teller = new Teller({ events: state.events, drift, emit, trouble: () => host.records.trouble() });
+    this.restraints = new Restraints(state.reverted ?? [], (event) => this.tell(event));
+    this.standings = new Standings(state.applied);
     this.asked = new Asked(host.options.runDirectory, (event) => this.tell(event));
+  }
+
+  get applied(): Applied {
+    return this.standings.applied;
   }
 
   /** Tells what is no outcome of a plan. */
@@ -96,7 +97,7 @@ export class Engine {
     this.desired = desire(manifests, this.machine);
     for (const [path, { hierarchies }] of before.cgroups)
       if ([...hierarchies].some((id) => this.desired.cgroups.get(path)?.hierarchies.has(id) === false)) this.everywhere.add(path);
-    this.goal = appliedObjects(this.desired.resources.keys(), this.desired.cgroups.values());
+    this.standings.goal = appliedObjects(this.desired.resources.keys(), this.desired.cgroups.values());
   }
 
   /** Takes an edit of some objects into force the short way; what it concerns, or undefined when it is not that simple. */
@@ -105,7 +106,7 @@ export class Engine {
     if (!amended) return undefined;
     this.desired = amended.desired;
     const keys = edits.map(({ after }) => after.key);
-    for (const [key, object] of appliedObjects(keys, amended.cgroups)) this.goal.set(key, object);
+    for (const [key, object] of appliedObjects(keys, amended.cgroups)) this.standings.goal.set(key, object);
     return amended.touched;
   }
 
@@ -125,7 +126,7 @@ export class Engine {
   /** What is worth a look, at a glance; `turn` counts the glances. */
   glance(turn: number): Set<CgroupPath> {
     this.notice.look(Date.now());
-    return glance(this.host, this.machine, this.desired, this.lastPlan, this.failures.keys(), turn);
+    return glance(this.host, this.machine, this.desired, this.lastPlan, this.standings.failures.keys(), turn);
   }
 
   /** Looks and decides; touches nothing. */
@@ -133,9 +134,11 @@ export class Engine {
     // A cgroup is looked at where it is desired; what else may be there under its name, a full look finds.
     const where = scope && new Map([...scope].map((path) => [path, this.everywhere.has(path) ? undefined : this.desired.cgroups.get(path)?.hierarchies]));
     const observed = this.host.observe(this.machine, where, { cgroups: this.desired.cgroups, touched });
-    const { desired, applied, findings } = this;
+    const { applied, findings } = this;
+    const desired = this.restraints.bakes.patch(this.desired);
     const { restartAfter, holds } = this.asked;
-    return plan({ desired, observed, applied, findings, restartAfter, holds, contended: this.contention.waits, shrinks: this.shrinks, now: Date.now(), scope });
+    const rest = { ...this.restraints.inputs, restartAfter, holds, findings, now: Date.now() };
+    return plan({ desired, observed, applied, scope, ...rest });
   }
 
   /** Looks, decides and acts until nothing is left to do but wait, or until it shall not `goOn`. */
@@ -171,34 +174,14 @@ export class Engine {
     this.seen.note(decided, this.desired);
     this.hears.audit?.(outcomes, resourceOf);
     this.asked.tellHolds(Date.now());
-    this.teller.tell(this.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf, this.notice);
-    this.contention.note(outcomes);
-    this.settle(decided, outcomes, scope);
+    this.teller.tell(this.restraints.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf, this.notice);
+    this.restraints.note(decided, outcomes, scope);
+    this.standings.settle(decided, outcomes, scope, this.desired);
   }
 
   /** Called at a resync: what is no problem any more may be told again later. */
   forgetTold(): void {
-    this.teller.forget(this.lastPlan, [...this.failures.values()].flat());
-  }
-
-  /** A cgroup whose limits all stand is converged: from now on a difference is drift. */
-  private settle(decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void {
-    const failed = byObject(
-      outcomes.filter(({ error, skipped }) => error || skipped),
-      ({ action }) => action.path,
-    );
-    noteShrinks(this.shrinks, decided, scope, Date.now());
-    const blocked = new Set(decided.problems.flatMap(({ reason, cgroup }) => (reason === "Blocked" && cgroup !== undefined ? [cgroup] : [])));
-    for (const path of scope ?? new Set([...this.failures.keys(), ...failed.keys()])) {
-      const refused = failed.get(path)?.filter(({ error }) => error);
-      if (refused?.length) this.failures.set(path, refused);
-      else this.failures.delete(path);
-    }
-    const stands = (path: string): boolean => (scope as ReadonlySet<string> | undefined)?.has(path) !== false && !failed.has(path) && !blocked.has(path);
-    const owners = scope ? [...scope].flatMap((path) => this.desired.cgroups.get(path)?.owner?.key ?? []) : this.desired.resources.keys();
-    for (const key of new Set(owners)) this.applied.set(key, appliedNow(this.applied.get(key), this.goal.get(key) ?? {}, stands));
-    if (this.desired.held || scope) return;
-    for (const key of this.applied.keys()) if (!this.desired.resources.has(key)) this.applied.delete(key);
+    this.teller.forget(this.lastPlan, this.standings.refused);
   }
 
   /** The spec with which an object was last in force; undefined when it is new. */
@@ -215,13 +198,13 @@ export class Engine {
         problems: this.lastPlan.problems,
         remaining,
         reported: this.lastPlan.reported,
-        failures: [...this.failures.values()].flat(),
+        failures: this.standings.refused,
         states: this.seen.states,
         memberships: this.seen.memberships,
         records: (replica) => this.host.records.read(replica),
         restartAfter: this.asked.restartAfter,
         holds: this.asked.holds,
-        contended: this.contention.known,
+        contended: this.restraints.contention.known,
         drift: this.teller.drift.objects,
         now: new Date().toISOString(),
       },
@@ -243,6 +226,11 @@ export class Engine {
   /** Writes the status file, replacing it as a whole. */
   save(): void {
     this.host.records.restore();
-    saveState(this.host.options.runDirectory, { applied: [...this.applied], objects: [...this.status()], events: this.teller.events.slice(-KEPT_EVENTS) });
+    saveState(this.host.options.runDirectory, {
+      applied: [...this.applied],
+      objects: [...this.status()],
+      events: this.teller.events.slice(-KEPT_EVENTS),
+      reverted: this.restraints.bakes.all,
+    });
   }
 }

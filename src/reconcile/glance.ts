@@ -2,8 +2,8 @@
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Host } from "../host/host.ts";
+import type { Plan } from "../plan/decision.ts";
 import type { Desired } from "../plan/desired.ts";
-import type { Plan } from "../plan/plan.ts";
 
 /** Number of directories that are desired, over all hierarchies; counted once. */
 const counts = new WeakMap<Desired["cgroups"], number>();

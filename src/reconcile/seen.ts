@@ -1,9 +1,9 @@
 /** Knows what replicas were doing when they were looked at last, who was a member of what, and what their probes are to ask. */
 import type { ObjectKey } from "../api/resource.ts";
 import type { Target } from "../plan/action.ts";
+import type { Plan } from "../plan/decision.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Membership } from "../plan/members.ts";
-import type { Plan } from "../plan/plan.ts";
 import type { ReplicaState } from "../plan/question.ts";
 
 export class Seen {

@@ -1,8 +1,8 @@
 /** Knows what still stands after a look at some cgroups: it says nothing about the others. */
 import type { ObjectKey } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import type { Plan } from "../plan/decision.ts";
 import type { Desired } from "../plan/desired.ts";
-import type { Plan } from "../plan/plan.ts";
 
 /** The new findings of the cgroups in scope, with what was found before elsewhere. */
 export function standing(before: Plan, decided: Plan, scope: ReadonlySet<CgroupPath>, desired: Desired): Plan {

@@ -7,6 +7,7 @@ import { readJson, replaceFile } from "../host/records.ts";
 import { type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import { validate } from "../manifest/validate.ts";
 import type { AppliedObject } from "../plan/applied.ts";
+import type { Reverted } from "./bakes.ts";
 import type { LastInForce } from "./manifests.ts";
 import type { Remembered } from "./report.ts";
 
@@ -25,6 +26,8 @@ export interface State {
   readonly applied: readonly (readonly [ObjectKey, AppliedObject])[];
   readonly objects: readonly (readonly [ObjectKey, Remembered])[];
   readonly events: readonly Event[];
+  /** Limits that were taken back. */
+  readonly reverted?: readonly Reverted[];
 }
 
 const FORMAT = 1;

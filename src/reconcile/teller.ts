@@ -1,7 +1,7 @@
 /** Knows what is worth telling of a pass: every change and failure once, what lasts not again before it was gone. */
 import type { ObjectKey } from "../api/resource.ts";
 import type { DriftStatus, Event } from "../api/status.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/decision.ts";
 import type { Outcome } from "./apply.ts";
 import { DriftBook, type Notice } from "./driftBook.ts";
 import { eventOf, eventsOf, problemEvent, problemKey, type ResourceOf, reportedEvent } from "./events.ts";

@@ -1,4 +1,5 @@
 /** memory.max below what is in use: nobody is killed; what can be reclaimed is, and what cannot is told. */
+import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { workload } from "../support/manifests.ts";
@@ -53,5 +54,24 @@ import { workload } from "../support/manifests.ts";
     if (live.version("memory") === 2) await until("memory.high is back", () => live.read("memory", "w@0", "memory.high") === "max");
     expect(live.pid("w")).toBe(pid);
     expect(told("OOMKilled", "DriftRepaired")).toEqual([]);
+  });
+
+  test("a smaller limit under which a process is killed is taken back, within its first minute", async () => {
+    const trigger = `${live.directory}/grow`;
+    // Grows once, when it is told to: far beyond the smaller limit, and not beyond the larger.
+    const script = `const fs = require('fs'); const held = []; console.log('up'); setInterval(() => { if (!fs.existsSync('${trigger}')) return; fs.unlinkSync('${trigger}'); for (let i = 0; i < 14; i++) held.push(Buffer.alloc(10 << 20, 1)); }, 50)`;
+    const grower = (limit: string): string =>
+      workload("w", `{limits: {memory.max: ${limit}, memory.swap.max: 0}, backoff: {initial: 0s, max: 0s}, command: [${process.execPath}, -e, "${script}"]}`);
+    const { told } = await live.started(grower("300Mi"));
+    await until("it runs", () => live.log("w").includes("up"), 30_000);
+    live.write(grower("100Mi"));
+    await until("the smaller limit is in force", () => live.read("memory", "w@0", file()) === String(100 << 20), 40_000);
+    writeFileSync(trigger, "");
+    await until("it was killed", () => told("OOMKilled").length > 0, 8_000);
+    await until("the larger limit is back", () => live.read("memory", "w@0", file()) === String(300 << 20), 8_000);
+    expect(told("Reverted")[0]).toContain("processes were killed within 60s after memory.max went from 300Mi to 100Mi: 300Mi is back");
+    await until("that is its status", () => ready()?.reason === "Reverted");
+    live.write(grower("200Mi"));
+    await until("the manifest says something else", () => live.read("memory", "w@0", file()) === String(200 << 20), 30_000);
   });
 });

@@ -2,11 +2,11 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { Member } from "../../src/api/schema.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
+import type { Inputs } from "../../src/plan/decision.ts";
 import type { Desired, DesiredMembers } from "../../src/plan/desired.ts";
 import type { MemberRecord, ObservedProcess } from "../../src/plan/hostProcess.ts";
 import { membership } from "../../src/plan/members.ts";
 import type { Observed } from "../../src/plan/observed.ts";
-import type { Inputs } from "../../src/plan/plan.ts";
 import { canonical } from "../../src/plan/same.ts";
 import { group, manifestsOf } from "../support/manifests.ts";
 

@@ -7,7 +7,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { Plan } from "../../src/plan/decision.ts";
 import { linesOf, type Simulation, simulate } from "../support/simulated.ts";
 
 const stories = readdirSync("test/scenarios", { withFileTypes: true })

@@ -7,7 +7,7 @@ import type { Event, ObjectView } from "../../src/api/status.ts";
 import { parseMounts } from "../../src/cgroup/hierarchy.ts";
 import { type Host, openHost, whyNotWritable } from "../../src/host/host.ts";
 import { ManifestDirectory } from "../../src/host/manifestFiles.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { Plan } from "../../src/plan/decision.ts";
 import { Engine } from "../../src/reconcile/engine.ts";
 import { ManifestSet } from "../../src/reconcile/manifests.ts";
 

@@ -3,8 +3,8 @@
 import type { Event } from "../../src/api/status.ts";
 import { openSimulatedHost } from "../../src/host/host.ts";
 import type { Action } from "../../src/plan/action.ts";
+import type { Plan } from "../../src/plan/decision.ts";
 import { subject, describe as words } from "../../src/plan/describe.ts";
-import type { Plan } from "../../src/plan/plan.ts";
 import { Engine } from "../../src/reconcile/engine.ts";
 import { manifestsOf } from "./manifests.ts";
 

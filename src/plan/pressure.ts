@@ -1,0 +1,48 @@
+/** Knows when memory is too scarce for a limit of it to get smaller: then that waits, for it would be paid for with processes. */
+import type { Problem } from "../api/problem.ts";
+import { FORCE_ANNOTATION } from "../api/resource.ts";
+import { pointerPart } from "../api/schemas.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import { locate } from "../manifest/locate.ts";
+import type { Difference } from "./compare.ts";
+import type { Inputs } from "./decision.ts";
+import type { DesiredCgroup } from "./desired.ts";
+
+/** Percent of the last ten seconds in which everything waited for memory (PSI, "full avg10"; Documentation/accounting/psi.rst): from here on it is bad. */
+const BAD = 20;
+/** When to look again, ms. */
+export const PRESSURE_LOOK = 5000;
+
+const MEMORY: ReadonlySet<string> = new Set(["memory.max", "memory.high", "memory.swap.max"]);
+
+/** Whether a change gives a group less memory. */
+export const takesMemory = ({ file, knob, from, to }: Difference): boolean => MEMORY.has(knob) && from !== to && !file.widens(from, to);
+
+/** Why a change must wait; undefined: it need not. */
+export function heldByPressure({ owner, path }: DesiredCgroup, change: Difference, { observed, shrinks }: Inputs): Problem | undefined {
+  // What a smaller memory.high has brought about itself is no reason to stop halfway.
+  if (!owner || !takesMemory(change) || owner.annotations[FORCE_ANNOTATION] === "true" || shrinks?.has(path)) return undefined;
+  const pressure = observed.memoryPressure(path);
+  if (pressure === undefined || pressure < BAD) return undefined;
+  const pointer = `/spec/limits/${pointerPart(change.knob)}`;
+  return {
+    reason: "PressureHeld",
+    object: owner.key,
+    cgroup: path,
+    pointer,
+    message: `memory is scarce (all of the group's processes wait for it ${BAD} % of the time and more): a smaller ${change.knob} waits until that is over`,
+    hint: `annotate ${FORCE_ANNOTATION}: "true" to have it at once`,
+    ...locate(owner.origin, pointer, "key"),
+  };
+}
+
+/** A smaller memory.max that is being watched: until when (ms since the epoch), and how many processes had been killed before. */
+export interface Bake {
+  readonly until: number;
+  readonly kills: number;
+}
+
+export type Bakes = ReadonlyMap<CgroupPath, Bake>;
+
+/** Between two looks at a cgroup that is being watched, ms. */
+export const BAKE_LOOK = 2000;
