@@ -129,6 +129,28 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .option("--reason <words>", "why, for whoever finds it")
     .option("--end", "end the hold now")
     .action(async (name, options) => done((await import("./cli/hold.ts")).hold(name, options)));
+  verb(
+    "import <source> [args...]",
+    "Print manifests made from what there is: cgconfig FILE, cgrules FILE, unit FILE..., docker run FLAGS..., compose FILE, cgroup PATH.\nExit code: 0 printed, 1 nothing, or something that needs mending.",
+    [
+      "import cgconfig /etc/cgconfig.conf",
+      "import --rules /etc/cgrules.conf --users alice,bob cgconfig /etc/cgconfig.conf",
+      "import unit /etc/systemd/system/web.service",
+      "import docker run --memory 200m --cpus 0.5 nginx",
+      "import compose compose.yaml",
+      "import cgroup system.slice/web.service",
+    ],
+  )
+    .addOption(
+      new Option("--as <how>", "own: cgroups of Holdfast's (default of cgconfig); governed: those that are there (default of cgroup)").choices([
+        "own",
+        "governed",
+      ]),
+    )
+    .option("--rules <file>", "cgconfig: rules that lead into the groups (cgrules.conf)")
+    .option("--users <names>", "for whom templates become groups, where a rule names nobody")
+    .passThroughOptions()
+    .action(async (source, args, options) => done(await (await import("./cli/import.ts")).importManifests(source, args, options)));
   image(program, done);
   // What the monitor starts, for itself alone.
   program.command("parse-manifests", { hidden: true }).action(async () => done(await (await import("./cli/parseManifests.ts")).parseManifests()));
