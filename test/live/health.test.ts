@@ -90,7 +90,7 @@ import { group, workload } from "../support/manifests.ts";
     writeFileSync(file("where"), "", { mode: 0o666 });
     writeFileSync(file("who"), "", { mode: 0o666 });
     for (const name of ["where", "who"]) (await import("node:fs")).chmodSync(file(name), 0o666);
-    (await import("node:fs")).chmodSync(live.directory, 0o777);
+    (await import("node:fs")).chmodSync(live.directory, 0o1777);
     const { told } = await live.started(
       workload("w", `{command: [sleep, '300'], user: nobody, limits: {pids.max: 50}, readinessProbe: {exec: {command: ${probe}}, periodSeconds: 1}}`),
     );
