@@ -11,11 +11,11 @@ const schemaFile = (name) => JSON.parse(readFileSync(join(top, "schemas", name),
 
 /** What the tables are made of, from the sources as they are now (dist/ may be older). */
 async function fromSources() {
-  const main = join(top, "src", "main.ts");
+  const main = join(top, "src", "program.ts");
   const { outputFiles } = await build({
     stdin: {
       contents:
-        'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/main.ts"; export { CHECKS } from "./src/audit/checks.ts";',
+        'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/program.ts"; export { CHECKS } from "./src/audit/checks.ts";',
       resolveDir: top,
     },
     bundle: true,

@@ -46,7 +46,7 @@ test("each package and each of Node's effectful modules has its home", () => {
     pino: ["src/cli/teller.ts"],
     picocolors: ["src/cli/print.ts"],
     "cli-table3": ["src/cli/print.ts"],
-    commander: ["src/main.ts"],
+    commander: ["src/main.ts", "src/program.ts"],
     "@bomb.sh/tab/commander": ["src/main.ts"],
   };
   const used = new Map<string, string[]>();

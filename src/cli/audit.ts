@@ -1,5 +1,4 @@
 /** Knows `holdfast audit`: has the machine moved away from what was applied? Opens nothing for writing. */
-import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { problemLine } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
@@ -37,7 +36,7 @@ export async function audit(options: AuditOptions, version: string): Promise<num
       source: source(action),
       record: recordOf(engine.teller.drift.objects, action),
     });
-    const about = { host: hostname(), time: new Date().toISOString(), version, root: engine.host.tree.root, directory: resolve(directory) };
+    const about = { host: engine.host.name, time: new Date().toISOString(), version, root: engine.host.tree.root, directory: resolve(directory) };
     const { problems } = plan;
     out(
       (await import("./auditHtml.ts")).auditPage({

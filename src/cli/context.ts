@@ -1,5 +1,5 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
@@ -9,11 +9,13 @@ import { type Host, type HostOptions, NoCgroups, openHost, type Privileged, Root
 import { ManifestDirectory } from "../host/manifestFiles.ts";
 import { readSigningKey } from "../host/seal.ts";
 import { isShared } from "../host/share.ts";
+import { decodeSnapshot, type HostSnapshot } from "../host/snapshot.ts";
+import { openSnapshot } from "../host/snapshotHost.ts";
 import type { Trusted } from "../host/trust.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { Engine } from "../reconcile/engine.ts";
 import { type LastInForce, ManifestSet } from "../reconcile/manifests.ts";
-import { lastInForce, loadController, loadState } from "../reconcile/state.ts";
+import { lastInForce, loadController, loadState, type State } from "../reconcile/state.ts";
 
 /** The options that stand before or behind every verb. */
 export interface GlobalOptions {
@@ -29,6 +31,8 @@ export interface GlobalOptions {
   readonly ephemeral?: boolean;
   readonly trust?: "owner" | "any";
   readonly manifestKey?: string;
+  /** A file of capture's, in place of this machine. */
+  readonly snapshot?: string;
 }
 
 /** A mistake of the person at the keyboard: said in one line, without a stack. */
@@ -129,6 +133,24 @@ export function workloadNamed(written: string, options: GlobalOptions, places: P
   throw new UsageError(`Workload ${name} not found${hint ? ` (${hint})` : ""}`);
 }
 
+/** Manifests against a host that was captured: no root, and nothing of this machine. */
+function openOnSnapshot(options: GlobalOptions, file: string): Opened {
+  let host: Host;
+  let snapshot: HostSnapshot;
+  try {
+    snapshot = decodeSnapshot(readFileSync(file, "utf8"));
+    host = openSnapshot(snapshot);
+  } catch (error) {
+    throw new UsageError(`--snapshot: ${file}: ${(error as Error).message}`, 2);
+  }
+  const directory = options.filename ?? "manifests";
+  const set = readManifests(directory, { ...options, trust: "any" });
+  const applied = snapshot.applied as State["applied"];
+  const engine = new Engine({ host, state: { applied, objects: [], events: [] } });
+  engine.load(set.manifests);
+  return { engine, set, directory, host, unlock: () => {} };
+}
+
 export function openKernel(places: HostOptions, through?: Privileged): Host {
   try {
     return openHost(places, through);
@@ -160,6 +182,7 @@ export function openEngine(
     ...rest
   }: Omit<ConstructorParameters<typeof Engine>[0], "host"> & { forcePrune?: boolean; lock?: (host: Host) => () => void } = {},
 ): Opened {
+  if (options.snapshot !== undefined) return openOnSnapshot(options, options.snapshot);
   const places = placesOf(options);
   const host = openKernel(places);
   const unlock = lock?.(host) ?? ((): void => {});

@@ -29,6 +29,8 @@ export interface CgroupFiles {
   removeDirectory(directory: string): void;
   /** Names of the child cgroups; undefined when the directory does not exist. */
   children(directory: string): readonly string[] | undefined;
+  /** Which directory it is: another of its name has another number. Undefined: there is none. */
+  inode(directory: string): string | undefined;
   /** Lets go of what was kept open. */
   close(): void;
 }
@@ -210,6 +212,7 @@ export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
       if (kept) kept.children = children;
       return children;
     },
+    inode: (directory) => statSync(directory, { throwIfNoEntry: false, bigint: true })?.ino.toString(),
     close: () => {
       for (const [path, kept] of cgroups) drop(path, kept);
     },

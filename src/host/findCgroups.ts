@@ -1,5 +1,5 @@
 /** Knows which cgroups there are of a glob, in any hierarchy; none of Holdfast's own. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { globOf } from "../api/glob.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 
@@ -13,7 +13,12 @@ interface Found {
 /** So many cgroups, and so deep, are looked at. */
 const [MOST, DEEPEST] = [10_000, 32];
 
-export function findCgroups({ all }: Pick<Controllers, "all">, root: string, glob: string): Found {
+export function findCgroups(
+  { all }: Pick<Controllers, "all">,
+  root: string,
+  glob: string,
+  list: (directory: string) => readonly string[] | undefined = children,
+): Found {
   const paths = new Set<string>();
   const looked = new Set<string>();
   const parts = glob.split("/").slice(1);
@@ -29,10 +34,10 @@ export function findCgroups({ all }: Pick<Controllers, "all">, root: string, glo
       if (part === "**") {
         if (more.length === 0 && path !== "") paths.add(path);
         if (more.length > 0) visit(path, more);
-        if (path.split("/").length <= DEEPEST) for (const name of children(`${mount}${path}`)) visit(`${path}/${name}`, rest);
+        if (path.split("/").length <= DEEPEST) for (const name of list(`${mount}${path}`) ?? []) visit(`${path}/${name}`, rest);
       } else if (isLiteral(part)) {
-        if (statSync(`${mount}${path}/${part}`, { throwIfNoEntry: false })?.isDirectory()) visit(`${path}/${part}`, more);
-      } else for (const name of children(`${mount}${path}`)) if (globOf(part)(name)) visit(`${path}/${name}`, more);
+        if (list(`${mount}${path}/${part}`)) visit(`${path}/${part}`, more);
+      } else for (const name of list(`${mount}${path}`) ?? []) if (globOf(part)(name)) visit(`${path}/${name}`, more);
     };
     visit("", parts);
   }
@@ -44,10 +49,10 @@ export function findCgroups({ all }: Pick<Controllers, "all">, root: string, glo
 /** No character of a glob's own. */
 const isLiteral = (part: string): boolean => !/[*?[\]{}()!+@\\|]/.test(part);
 
-function children(directory: string): string[] {
+function children(directory: string): string[] | undefined {
   try {
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
   } catch {
-    return []; // gone meanwhile
+    return undefined; // there is none
   }
 }

@@ -1,5 +1,6 @@
 /** Knows one machine as the rest of the program uses it: facts, sight and hands, real or simulated. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
@@ -7,15 +8,18 @@ import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
 import { type CgroupFiles, type CgroupHands, kernelFiles } from "./cgroupfs.ts";
 import { type ImageStore, Images } from "./images.ts";
+import { inspect } from "./inspect.ts";
 import { type KernelLog, openKernelLog } from "./kernelLog.ts";
-import { openLedger } from "./ledger.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
 import { controllerOfRoot, takeLock } from "./lock.ts";
 import { type MemberRecords, memberRecords } from "./memberRecords.ts";
 import { type Attention, observe, type Scope } from "./observe.ts";
 import { performer } from "./perform.ts";
+import { pidIn } from "./pidFile.ts";
 import { type Base, lookUp, probe } from "./probe.ts";
 import { kernelProcesses, type Processes } from "./processes.ts";
 import { EMPTY_TABLE, type ProcessTable, processTable } from "./processTable.ts";
+import { isDoomed } from "./procfs.ts";
 import { fileRecords, type Records } from "./records.ts";
 import { type SimulatedMachine, simulatedMachine, simulatedProcesses } from "./simulated.ts";
 import { Tasks } from "./tasks.ts";
@@ -53,10 +57,15 @@ export interface Host {
   readonly images: ImageStore;
   readonly table: ProcessTable;
   readonly members: MemberRecords;
+  readonly ledger: Ledger;
+  /** The host's name. */
+  readonly name: string;
   readonly options: HostOptions;
   machine(mentions: Mentions): Machine;
   /** Listens to the kernel, from that time on (ms since the epoch). Throws where that is not allowed. */
   kernelLog(since?: number): KernelLog;
+  /** How far a process is confined. */
+  inspect: typeof inspect;
   /** Looks at everything, or at some cgroups in the hierarchies that each is desired in. */
   observe(machine: Machine, scope?: Scope, attention?: Attention): Observed;
   perform(action: Action): Promise<void> | void;
@@ -111,11 +120,14 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     images,
     table,
     members,
+    ledger,
+    name: hostname(),
+    inspect,
     options,
     machine: (mentions) => (through ? through.lookUp(base, mentions) : lookUp(base, options.root, mentions)),
     kernelLog: through?.kernelLog ?? openKernelLog,
     observe: (machine, scope, attention) =>
-      observe({ files, tree, records, processes, tasks, images, table, members, ledger, controller }, machine, scope, attention),
+      observe({ files, tree, records, processes, tasks, images, table, members, ledger, controller, isDoomed, pidIn }, machine, scope, attention),
     perform: performer({ files, tree, processes, records, tasks, images, table, members, ledger }, base),
     controller,
     lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),

@@ -1,5 +1,4 @@
 /** Knows how to see what is there: every cgroup below the root in every hierarchy, and the processes of workloads. */
-import { statSync } from "node:fs";
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import { entryIn, type FileEntry, type Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
@@ -10,10 +9,8 @@ import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MemberRecords } from "./memberRecords.ts";
-import { pidIn } from "./pidFile.ts";
 import type { Processes } from "./processes.ts";
 import type { ProcessTable } from "./processTable.ts";
-import { isDoomed } from "./procfs.ts";
 import type { Records } from "./records.ts";
 import type { Tasks } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
@@ -28,6 +25,8 @@ export interface Observer {
   readonly table: ProcessTable;
   readonly members: MemberRecords;
   readonly ledger: Ledger;
+  readonly isDoomed: (pid: number) => boolean;
+  readonly pidIn: (file: string) => number | undefined;
   /** Pid of the controller at work. */
   readonly controller: () => number | undefined;
 }
@@ -75,13 +74,13 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     remembered: records.list,
     task: tasks.state,
     oomKills: (path) => oomKills(files, tree, machine, path),
-    isDoomed,
+    isDoomed: observer.isDoomed,
     image: (wanted) => images.state(wanted),
     processes: scope ? observer.table.known : observer.table.look,
     ledger: ledger.all,
-    identity: (hierarchy, path) => identityOf(tree, machine, hierarchy, path),
+    identity: (hierarchy, path) => identityOf(files, tree, machine, hierarchy, path),
     memberships: observer.members.all,
-    pidIn,
+    pidIn: observer.pidIn,
     root: tree.root,
     holdfast: () => new Set([process.pid, observer.controller() ?? process.pid]),
     memoryPressure: (path) => memoryPressure(files, tree, machine, path),
@@ -215,10 +214,10 @@ function observeReplicas(
 }
 
 /** Another cgroup of the same name, after a reboot or in between, is another one. */
-function identityOf(tree: Tree, { controllers, bootId }: Machine, id: string, path: CgroupPath): string | undefined {
+function identityOf(files: CgroupFiles, tree: Tree, { controllers, bootId }: Machine, id: string, path: CgroupPath): string | undefined {
   const hierarchy = controllers.all.find((one) => one.id === id);
-  const stat = hierarchy && statSync(tree.directory(hierarchy, path), { throwIfNoEntry: false, bigint: true });
-  return stat && `${bootId} ${stat.ino}`;
+  const inode = hierarchy && files.inode(tree.directory(hierarchy, path));
+  return inode && `${bootId} ${inode}`;
 }
 
 /** PSI is told for cgroups of v2, whatever controllers those have. */

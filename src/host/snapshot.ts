@@ -1,0 +1,172 @@
+/** Knows a host as one file: all that a look needs to be had again elsewhere, without root. No secrets: no variables, no arguments of commands, no contents of files that manifests name. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import type { ProcessFacts } from "../audit/facts.ts";
+import type { AccountFact, DeviceFact, Machine } from "../cgroup/machine.ts";
+import type { AppliedObject } from "../plan/applied.ts";
+import type { MemberRecord, ObservedProcess } from "../plan/hostProcess.ts";
+import type { LedgerEntry } from "../plan/ledger.ts";
+import type { ObservedAttempt, ReplicaRecord } from "../plan/observed.ts";
+import { findAccount } from "./accounts.ts";
+import { findDevice } from "./devices.ts";
+import { confinementFacts } from "./engine.ts";
+import type { Host } from "./host.ts";
+import { inspect } from "./inspect.ts";
+import { readJson } from "./records.ts";
+
+export interface HostSnapshot {
+  readonly format: 1;
+  readonly version: string;
+  readonly time: string;
+  readonly hostname: string;
+  readonly root: string;
+  /** The cgroup mounts, as /proc/self/mountinfo has them. */
+  readonly mountinfo: string;
+  readonly base: Pick<Machine, "pageSize" | "bootId" | "systemd">;
+  /** Texts of cgroup files, by path. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly directories: Readonly<Record<string, { readonly children: readonly string[]; readonly inode: string }>>;
+  readonly processes: readonly CapturedProcess[];
+  readonly attempts: readonly ObservedAttempt[];
+  readonly records: readonly (readonly [string, ReplicaRecord])[];
+  readonly memberships: readonly MemberRecord[];
+  readonly ledger: readonly LedgerEntry[];
+  readonly applied: readonly (readonly [string, AppliedObject])[];
+  readonly accounts: readonly (readonly [string, AccountFact])[];
+  readonly devices: readonly (readonly [string, DeviceFact])[];
+  readonly confinement: Machine["confinement"];
+  readonly images: readonly string[];
+}
+
+/** Of the command line only the program is there. */
+interface CapturedProcess extends Omit<ObservedProcess, "exe" | "commandLine"> {
+  readonly exe: string | undefined;
+  readonly facts: ProcessFacts;
+}
+
+/** Files beside those of the tables that a look reads. */
+const MORE = [
+  "cgroup.controllers",
+  "cgroup.subtree_control",
+  "cgroup.procs",
+  "cgroup.events",
+  "memory.current",
+  "memory.events",
+  "memory.oom_control",
+  "memory.pressure",
+];
+const EFFECTIVE = ["cpuset.cpus.effective", "cpuset.mems.effective"];
+
+/** What the host is now. */
+export function capture(host: Host, version: string): HostSnapshot {
+  const { base, files, tree, records, members, images, options } = host;
+  const [texts, directories]: [Record<string, string>, Record<string, { children: string[]; inode: string }>] = [{}, {}];
+  const keep = (file: string): void => {
+    const text = attempt(() => files.read(file));
+    if (text !== undefined) texts[file] = text;
+  };
+  keep("/proc/pressure/memory");
+  for (const { id, mount } of base.controllers.all) {
+    const names = [...new Set([...MORE, ...EFFECTIVE, ...(base.tables.get(id) ?? []).flatMap(({ file }) => [file.name, file.readFrom ?? file.name])])];
+    const visit = (directory: string): void => {
+      const inode = attempt(() => String(statSync(directory, { bigint: true }).ino));
+      if (inode === undefined) return;
+      const children = attempt(() => readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))) ?? [];
+      directories[directory] = { children, inode };
+      for (const name of names) keep(`${directory}/${name}`);
+      for (const child of children) visit(`${directory}/${child}`);
+    };
+    visit(mount);
+  }
+  const { tables: _, controllers, inherited: __, ...facts } = base;
+  const processes = [...host.table.look().values()].map(
+    ({ exe, commandLine, ...process }): CapturedProcess => ({
+      ...process,
+      exe: exe(),
+      facts: { ...inspect(process.pid, process.comm, {}, undefined), commandLine: commandLine().split(" ")[0] },
+    }),
+  );
+  return {
+    format: 1,
+    version,
+    time: new Date().toISOString(),
+    hostname: hostname(),
+    root: tree.root,
+    mountinfo: readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .filter((line) => / - cgroup2? /.test(line))
+      .join("\n"),
+    base: { pageSize: facts.pageSize, bootId: facts.bootId, systemd: facts.systemd },
+    files: texts,
+    directories,
+    processes,
+    // The programs that a workload is started through, without their words: variables may be among them.
+    attempts: host.processes.attempts().map(({ meta, ...attempt }) => ({
+      ...attempt,
+      meta: meta && { ...meta, ...(meta.wrap ? { wrap: meta.wrap.map(([tool = ""]) => [tool]) } : {}) },
+    })),
+    records: records.list().flatMap((id) => {
+      const record = records.read(id);
+      return record ? [[id, withoutSecrets(record)] as const] : [];
+    }),
+    memberships: [...members.all().values()],
+    ledger: [...host.ledger.all().values()],
+    applied: (readJson(`${options.runDirectory}/status.json`) as { applied?: HostSnapshot["applied"] } | undefined)?.applied ?? [],
+    accounts: accountsNow(),
+    devices: disksNow().map((name) => [name, findDevice(name)] as const),
+    confinement: confinementFacts(controllers, new Set()),
+    images: images.list(),
+  };
+}
+
+/** Hooks and probes have commands and headers. */
+const withoutSecrets = ({ current, before: _, ...record }: ReplicaRecord): ReplicaRecord => {
+  if (!current) return record;
+  const { probes: __, preStop: ___, ...rest } = current;
+  return { ...record, current: rest };
+};
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+const namesIn = (database: string): string[] =>
+  (attempt(() => readFileSync(`/etc/${database}`, "utf8")) ?? "").split("\n").flatMap((line) => (line.includes(":") ? [line.slice(0, line.indexOf(":"))] : []));
+
+const accountsNow = (): [string, AccountFact][] =>
+  [...namesIn("passwd").map((name) => `user:${name}`), ...namesIn("group").map((name) => `group:${name}`)].map((mention) => [mention, findAccount(mention)]);
+
+/** Disks by their nodes and numbers. */
+const disksNow = (): string[] =>
+  (attempt(() => readdirSync("/sys/block")) ?? []).flatMap((name) => {
+    const number = attempt(() => readFileSync(`/sys/block/${name}/dev`, "utf8").trim());
+    return [`/dev/${name.replaceAll("!", "/")}`, ...(number === undefined ? [] : [number])];
+  });
+
+/** What JSON has no word for: maps, sets, large numbers and infinity. */
+export const encodeSnapshot = (snapshot: HostSnapshot): string =>
+  JSON.stringify(snapshot, (_, value: unknown) => {
+    if (value instanceof Map) return { $map: [...value] };
+    if (value instanceof Set) return { $set: [...value] };
+    if (typeof value === "bigint") return { $bigint: String(value) };
+    return value === Number.POSITIVE_INFINITY ? { $infinity: true } : value;
+  });
+
+/** Throws where the text is no snapshot. */
+export function decodeSnapshot(text: string): HostSnapshot {
+  const found = JSON.parse(text, (_, value: unknown) => {
+    if (typeof value !== "object" || value === null) return value;
+    const { $map, $set, $bigint, $infinity } = value as Record<string, unknown>;
+    if (Array.isArray($map)) return new Map($map as [unknown, unknown][]);
+    if (Array.isArray($set)) return new Set($set as unknown[]);
+    if (typeof $bigint === "string") return BigInt($bigint);
+    return $infinity === true ? Number.POSITIVE_INFINITY : value;
+  }) as Partial<HostSnapshot> | null;
+  if (found?.format !== 1 || typeof found.files !== "object" || typeof found.directories !== "object" || !Array.isArray(found.processes))
+    throw new Error("it is no snapshot of holdfast capture");
+  return found as HostSnapshot;
+}
