@@ -24,6 +24,7 @@ import { fileRecords, type Records } from "./records.ts";
 import { type SimulatedMachine, simulatedMachine, simulatedProcesses } from "./simulated.ts";
 import { Tasks } from "./tasks.ts";
 import { Tree } from "./tree.ts";
+import { NO_WRITERS, openWriters, type Writers } from "./writers.ts";
 
 export interface HostOptions {
   readonly root: string;
@@ -58,6 +59,7 @@ export interface Host {
   readonly table: ProcessTable;
   readonly members: MemberRecords;
   readonly ledger: Ledger;
+  readonly writers: Writers;
   /** The host's name. */
   readonly name: string;
   readonly options: HostOptions;
@@ -108,6 +110,7 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
   const tasks = new Tasks();
   const table = simulated ? EMPTY_TABLE : processTable(base.controllers);
   const ledger = openLedger(options.imageDirectory, options.root);
+  const writers = simulated || base.uid !== 0 || through ? NO_WRITERS : openWriters();
   const members = memberRecords(options.runDirectory, base.bootId);
   const controller = (): number | undefined => (simulated ? undefined : controllerOfRoot(files, core, tree));
   return {
@@ -121,6 +124,7 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     table,
     members,
     ledger,
+    writers,
     name: hostname(),
     inspect,
     options,
@@ -131,7 +135,10 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     perform: performer({ files, tree, processes, records, tasks, images, table, members, ledger }, base),
     controller,
     lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),
-    close: () => files.close(),
+    close: () => {
+      files.close();
+      writers.close();
+    },
   };
 }
 

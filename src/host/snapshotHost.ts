@@ -11,6 +11,7 @@ import { probe } from "./probe.ts";
 import type { HostSnapshot } from "./snapshot.ts";
 import { Tasks } from "./tasks.ts";
 import { Tree } from "./tree.ts";
+import { NO_WRITERS } from "./writers.ts";
 
 const never = (): never => {
   throw new Error("a snapshot of a host can only be looked at");
@@ -108,6 +109,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
   return {
     ...{ base, tree, files, processes: doing, records: remembered, tasks, images, table, members, ledger: entries, machine },
     name: snapshot.hostname,
+    writers: NO_WRITERS,
     options: { root: snapshot.root, runDirectory: none, logDirectory: none, imageDirectory: none },
     inspect: (pid, comm, limited, inRootCgroup) => {
       const facts = snapshot.processes.find((process) => process.pid === pid)?.facts;

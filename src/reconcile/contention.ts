@@ -3,7 +3,7 @@
  */
 import type { ObjectKey } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, isForeign } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
 import { type Contended, settingOf } from "../plan/hold.ts";
@@ -29,14 +29,28 @@ interface Bout {
 /** How long a bout goes on by itself after its last repair, ms. */
 const lasts = ({ delay }: Bout): number => delay + (delay > 0 ? PEACE : GAP);
 
+export interface Suspects {
+  watch(action: ActionOf<"write">): void;
+  /** `process 4211 (senpai), probably of the systemd unit x.service`. */
+  nameOf(action: ActionOf<"write">): string | undefined;
+  forget(action: ActionOf<"write">): void;
+}
+
+/** From so many repairs on it is listened who writes. */
+const SUSPICIOUS = 3;
+
 export class Contention {
   private readonly bouts = new Map<CgroupPath, Map<string, Bout>>();
   /** Whether anything was done, so that it would be known here. */
   private active = false;
   private readonly tell: (event: Omit<Event, "eventTime">) => void;
 
-  constructor(tell: (event: Omit<Event, "eventTime">) => void) {
+  /** Tells who writes a value, as far as that can be known. */
+  private readonly suspects: Suspects;
+
+  constructor(tell: (event: Omit<Event, "eventTime">) => void, suspects: Suspects) {
     this.tell = tell;
+    this.suspects = suspects;
   }
 
   /** Takes what was repaired, and what was written for another reason: a new value begins in peace. */
@@ -48,7 +62,11 @@ export class Contention {
       else this.repaired(action.owner, action, now);
     }
     for (const [path, bouts] of this.bouts) {
-      for (const [setting, bout] of bouts) if (now - bout.last > lasts(bout)) bouts.delete(setting);
+      for (const [setting, bout] of bouts) {
+        if (now - bout.last <= lasts(bout)) continue;
+        bouts.delete(setting);
+        this.suspects.forget(bout.action);
+      }
       if (bouts.size === 0) this.bouts.delete(path);
     }
   }
@@ -62,7 +80,8 @@ export class Contention {
     const delay = fought ? Math.min(LONGEST, before?.delay ? before.delay * FACTOR : FIRST) : 0;
     const bout = { owner, action, first, last: now, count: count + 1, delay };
     bouts.set(settingOf(action), bout);
-    if (fought) this.tell({ type: "Warning", reason: "Contended", object: owner, note: noteOf(bout) });
+    if (bout.count >= SUSPICIOUS) this.suspects.watch(action);
+    if (fought) this.tell({ type: "Warning", reason: "Contended", object: owner, note: this.noteOf(bout) });
   }
 
   /** Until when which settings are left alone, by cgroup; and when it is to be looked whether there is peace again. */
@@ -86,7 +105,15 @@ export class Contention {
 
   notes(now = Date.now()): ReadonlyMap<ObjectKey, string> {
     const all = [...this.bouts.values()].flatMap((bouts) => [...bouts.values()]).filter((bout) => bout.delay > 0 && now - bout.last <= lasts(bout));
-    return new Map(all.map((bout) => [bout.owner, noteOf(bout)]));
+    return new Map(all.map((bout) => [bout.owner, this.noteOf(bout)]));
+  }
+
+  private noteOf({ action, count, first, last, delay }: Bout): string {
+    const { path, knob, file, from, to } = action;
+    const value = (text: string): string => shownValue(knob, file, text);
+    const who = this.suspects.nameOf(action);
+    const where = isForeign(path) ? path.slice(1) : path;
+    return `${who ?? "something"} keeps writing ${value(from)} to ${knob} of ${where} (repaired to ${value(to)} ${count} times in ${Math.round((last - first) / 1000)}s): the next repair is in ${delay / 1000}s; ${who === undefined ? "find out who writes" : "have that end"}, change the manifest, or write drift: Report`;
   }
 
   /** What is fought about is told as that, not as drift once more. */
@@ -95,9 +122,4 @@ export class Contention {
     const isFought = (action: Action): boolean => action.type === "write" && (this.bouts.get(action.path)?.get(settingOf(action))?.delay ?? 0) > 0;
     return { ...plan, reported: plan.reported.filter((action) => !isFought(action)) };
   }
-}
-
-function noteOf({ action: { path, knob, file, from, to }, count, first, last, delay }: Bout): string {
-  const value = (text: string): string => shownValue(knob, file, text);
-  return `something keeps writing ${value(from)} to ${knob} of ${path} (repaired to ${value(to)} ${count} times in ${Math.round((last - first) / 1000)}s): the next repair is in ${delay / 1000}s; find out who writes, change the manifest, or write drift: Report`;
 }

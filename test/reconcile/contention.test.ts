@@ -2,7 +2,7 @@
 import { expect, test } from "@jest/globals";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
 import type { ActionOf } from "../../src/plan/action.ts";
-import { Contention } from "../../src/reconcile/contention.ts";
+import { Contention, type Suspects } from "../../src/reconcile/contention.ts";
 
 const write = (cause: "drift" | "pending" = "drift", file = "pids.max"): ActionOf<"write"> => ({
   type: "write",
@@ -19,16 +19,18 @@ const write = (cause: "drift" | "pending" = "drift", file = "pids.max"): ActionO
   cause,
 });
 
-function fight() {
+function fight(name?: string) {
   const told: string[] = [];
-  const contention = new Contention(({ reason, note }) => told.push(`${reason}: ${note}`));
+  const watched = new Set<string>();
+  const suspects: Suspects = { watch: ({ file }) => watched.add(file), nameOf: () => name, forget: ({ file }) => watched.delete(file) };
+  const contention = new Contention(({ reason, note }) => told.push(`${reason}: ${note}`), suspects);
   const repair = (now: number, action = write()): void => contention.note([{ action }], now);
   const wait = (now: number): number =>
     Math.max(
       0,
       ...[...(contention.waits.get("batch" as CgroupPath) ?? [])].filter(([setting]) => setting === "pids pids.max ").map(([, until]) => until - now),
     );
-  return { contention, told, repair, wait };
+  return { contention, told, repair, wait, watched };
 }
 
 test("a storm of a moment is no fight, nor is what drifts now and then", () => {
@@ -72,4 +74,16 @@ test("another value, and one that the manifest says anew, begin in peace; what i
   expect(contention.without({ reported: [write(), write("drift", "memory.max")] }).reported).toEqual([write("drift", "memory.max")]);
   repair(10_001, write("pending"));
   expect(wait(10_001)).toBe(0);
+});
+
+test("who writes is listened for once it looks like a fight, told, and forgotten in peace", () => {
+  const { told, repair, watched } = fight("process 7 (tuner)");
+  repair(0);
+  repair(1000);
+  expect([...watched]).toEqual([]);
+  for (let now = 2000; now <= 20_000; now += 1000) repair(now);
+  expect([...watched]).toEqual(["pids.max"]);
+  expect(told[0]).toMatch(/^Contended: process 7 \(tuner\) keeps writing 9 to pids\.max of batch .*; have that end, change the manifest/);
+  repair(10_000_000, write("drift", "memory.max"));
+  expect(watched.has("pids.max")).toBe(false);
 });
