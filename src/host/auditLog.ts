@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makePath } from "./logs.ts";
-import { readJson, replaceFile } from "./records.ts";
+import { parseJson, readJson, replaceFile, textOf } from "./records.ts";
 
 /** The last line that was written. */
 export interface Head {
@@ -197,25 +197,9 @@ export function lastEntry(files: readonly string[], match: object): Readonly<Rec
     for (const line of textOf(file).split("\n").reverse()) {
       // Most lines are about something else: they are not parsed.
       if (line === "" || !wanted.every(([, value]) => line.includes(JSON.stringify(value)))) continue;
-      const entry = entryOf(line);
+      const entry = parseJson(line) as Readonly<Record<string, unknown>> | undefined;
       if (entry && wanted.every(([name, value]) => entry[name] === value)) return entry;
     }
   }
   return undefined;
-}
-
-function entryOf(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return JSON.parse(line) as Readonly<Record<string, unknown>>;
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,9 +1,9 @@
 /** Knows which processes were drawn into groups, and from where, also after a restart of the controller: a file in the run directory to which lines are added. */
-import { appendFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { MemberRecord } from "../plan/hostProcess.ts";
 import { statOf } from "./procfs.ts";
-import { replaceFile } from "./records.ts";
+import { parseJson, replaceFile, textOf } from "./records.ts";
 
 export interface MemberRecords {
   all(): ReadonlyMap<number, MemberRecord>;
@@ -59,29 +59,13 @@ export function memberRecords(directory: string, bootId: string): MemberRecords 
 function load(file: string, bootId: string): { known: Map<number, MemberRecord>; lines: number } {
   const known = new Map<number, MemberRecord>();
   const [first, ...rest] = textOf(file).split("\n");
-  if ((parse(first ?? "") as { bootId?: string } | undefined)?.bootId !== bootId) return { known, lines: 0 };
+  if ((parseJson(first ?? "") as { bootId?: string } | undefined)?.bootId !== bootId) return { known, lines: 0 };
   for (const text of rest) {
-    const line = parse(text) as Line | undefined;
+    const line = parseJson(text) as Line | undefined;
     if (!line) continue;
     if ("gone" in line) known.delete(line.pid);
     else known.set(line.pid, line);
   }
   // The last line may be a part of one: the file is written anew with the next.
   return { known, lines: rest.at(-1) === "" ? rest.length - 1 : 0 };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

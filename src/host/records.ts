@@ -26,11 +26,23 @@ export function replaceFile(file: string, text: string, mode = 0o644): void {
 }
 
 /** A JSON file; undefined when it is missing or not JSON (then it is rebuilt from the machine). */
-export function readJson(file: string): unknown {
+export const readJson = (file: string): unknown => parseJson(textOf(file));
+
+/** The value of a line of JSON; undefined where it is none. */
+export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/** The text of a file; empty where there is none. */
+export function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
   }
 }
 
