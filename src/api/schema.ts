@@ -180,7 +180,7 @@ export interface Member {
   exe?: string;
   /** The kernel's name of the process (/proc/PID/comm), in full: the first 15 bytes of the program's file name, unless it calls itself otherwise. */
   comm?: string;
-  /** A JavaScript regular expression that is found in the command line, whose words are joined by blanks; of a long one the first 4096 characters count. */
+  /** A JavaScript regular expression, without backreferences and lookarounds, that is found in the command line, whose words are joined by blanks; of a long one the first 4096 characters count. */
   cmdline?: string;
   /** Path of a cgroup that it is in, or came from, in any hierarchy, as a glob. Processes in a cgroup that somebody else looks after (a systemd unit, a container runtime) are drawn only by rules with this field. */
   cgroup?: string;

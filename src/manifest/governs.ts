@@ -7,6 +7,9 @@ import type { LimitGroup } from "../api/schema.ts";
 /** What makes no sense in a cgroup that is somebody else's. */
 const EXCLUDED = ["parentRef", "frozen", "members"] as const;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\x00-\x1f\x7f]/;
+
 export function governs(spec: NonNullable<LimitGroup["spec"]>, report: Report): Governs | undefined {
   const { cgroupPath, deletionPolicy } = spec;
   if (cgroupPath === undefined) {
@@ -17,7 +20,7 @@ export function governs(spec: NonNullable<LimitGroup["spec"]>, report: Report): 
   const path = cgroupPath.replace(/^\/+|\/+$/g, "");
   const bad = (what: string, hint?: string): void => report("InvalidValue", "/spec/cgroupPath", `expected ${what}, found ${JSON.stringify(cgroupPath)}`, hint);
   if (path === "") bad("a cgroup below the root", "the root cgroup is never governed");
-  else if (path.split("/").some((part) => part === "" || part === "." || part === "..") || path.includes("\n")) bad("a path of names");
+  else if (path.split("/").some((part) => part === "" || part === "." || part === "..") || CONTROL.test(path)) bad("a path of names");
   const why = path === "" ? undefined : whyNoGlob(path);
   if (why !== undefined) bad("a path or a glob", why);
   for (const field of EXCLUDED)

@@ -1,5 +1,6 @@
 /** Knows what is right in spec.members beyond its schema: globs and regular expressions that are ones. */
 import { whyNoGlob } from "../api/glob.ts";
+import { patternOf } from "../api/pattern.ts";
 import type { Report } from "../api/problem.ts";
 import type { Member } from "../api/schema.ts";
 
@@ -16,7 +17,7 @@ function member(rule: Member, pointer: string, report: Report): Member {
   glob("exe");
   glob("cgroup");
   try {
-    if (rule.cmdline !== undefined) new RegExp(rule.cmdline);
+    if (rule.cmdline !== undefined) patternOf(rule.cmdline);
   } catch (error) {
     report("InvalidValue", `${pointer}/cmdline`, `expected a regular expression: ${(error as Error).message}`);
   }

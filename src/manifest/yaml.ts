@@ -56,7 +56,10 @@ export function parseYaml(text: string, places?: Places): { readonly value: unkn
   };
   if (places) visit(document.contents, "");
   try {
-    return { value: document.toJS({ maxAliasCount: MOST_ALIASES }) as unknown };
+    const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
+    if (isEndless(value))
+      return { problems: [{ place: [1, 1], message: "expected no alias (*name) inside what it stands for: that has no end", hint: "write the value out" }] };
+    return { value };
   } catch (error) {
     const loose = /Unresolved alias.*: (\S+)$/.exec(String(error))?.[1];
     if (loose !== undefined)
@@ -65,6 +68,12 @@ export function parseYaml(text: string, places?: Places): { readonly value: unkn
     const message = bomb ? "expected fewer aliases (*name): they would unfold to a very large document" : sentence(String(error));
     return { problems: [{ place: [1, 1], message, ...(bomb ? { hint: "write the values out" } : {}) }] };
   }
+}
+
+/** Whether a value contains itself. */
+function isEndless(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return above.includes(value) || Object.values(value).some((part) => isEndless(part, [...above, value]));
 }
 
 /** Offset of the first alias of that name. */

@@ -1,5 +1,6 @@
 /** Knows whether a process fits a rule of spec.members. */
 import { globOf } from "../api/glob.ts";
+import { patternOf } from "../api/pattern.ts";
 import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource } from "../api/resource.ts";
 import type { Member } from "../api/schema.ts";
@@ -16,7 +17,7 @@ export interface Question {
   readonly pidIn: (file: string) => number | undefined;
 }
 
-/** So much of a command line is looked at: an expression over a longer one may take for ever. */
+/** So much of a command line is looked at. */
 const LONGEST = 4096;
 
 /** What a rule says of a process; undefined: it cannot be told. */
@@ -64,7 +65,7 @@ function checksOf({ comm, user, group, cgroup, pidFile, exe, cmdline, any, not }
     });
   }
   if (cmdline !== undefined) {
-    const expression = new RegExp(cmdline);
+    const expression = patternOf(cmdline);
     checks.push((candidate) => expression.test(candidate.commandLine().slice(0, LONGEST)));
   }
   if (any !== undefined) {

@@ -15,6 +15,7 @@ describe("hostile files get a clear problem, in bounded time", () => {
   const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n`;
   test.each([
     ["an alias bomb", bomb, /YAMLSyntax: expected fewer aliases/],
+    ["an alias inside its own anchor", "a: &a [{b: *a}]\n", /YAMLSyntax: expected no alias .* inside what it stands for/],
     ["10 MB", `# ${"x".repeat(10 * 1024 * 1024)}`, /FileTooLarge: expected at most 1 MiB, found 10\.00 MiB \(split it/],
     ["100 000 brackets", "[".repeat(100_000), /a\.yaml:1:1: YAMLSyntax: expected at most 64 levels/],
     ["deep blocks", Array.from({ length: 500 }, (_, depth) => `${" ".repeat(depth)}a:`).join("\n"), /YAMLSyntax: expected at most 64 levels/],

@@ -15,6 +15,16 @@ describe("every problem is located, says what was expected and gives a hint", ()
       "a.yaml:4:17: UnknownField: LimitGroup/a: /spec/limits/cpu.shares: expected no such field (did you mean cpu.weight?)",
     ],
     [
+      "a NUL in a cgroup's path",
+      group("a", '{cgroupPath: "a/b\\0", limits: {}}'),
+      'a.yaml:4:20: InvalidValue: LimitGroup/a: /spec/cgroupPath: expected a path of names, found "a/b\\u0000"',
+    ],
+    [
+      "an expression that may take for ever",
+      group("a", '{members: [{cmdline: "(a)\\\\1"}]}'),
+      /^a\.yaml:4:\d+: InvalidValue: LimitGroup\/a: \/spec\/members\/0\/cmdline: expected a regular expression: .*linear time/,
+    ],
+    [
       "a misspelled word",
       group("a", "{drift: repair}"),
       "a.yaml:4:15: InvalidValue: LimitGroup/a: /spec/drift: expected Repair, Report; found repair (did you mean Repair?)",
