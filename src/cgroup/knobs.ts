@@ -7,6 +7,8 @@ export interface Setting {
   readonly file: KernelFile;
   readonly key: string;
   readonly value: FileValue;
+  /** It stands in for what is declared. */
+  readonly standIn?: true;
 }
 
 /** How one cgroup version carries a limit. `spell` gives the settings, or says in words why it cannot. */

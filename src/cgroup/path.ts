@@ -25,6 +25,9 @@ export function parentPath(path: CgroupPath): CgroupPath {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 0)) as CgroupPath;
 }
 
+/** Its last part: `web@0`. */
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
 /** Number of levels below the root: 0 for the root. */
 export function depthOf(path: CgroupPath): number {
   let depth = path === "" ? 0 : 1;

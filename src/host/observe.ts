@@ -1,7 +1,7 @@
 /** Knows how to see what is there: every cgroup below the root in every hierarchy, and the processes of workloads. */
 import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import { entryIn, type FileEntry, type Machine } from "../cgroup/machine.ts";
-import { type CgroupPath, childPath, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import { type CgroupPath, childPath, isForeign, isInternal, nameOf, parentPath, ROOT } from "../cgroup/path.ts";
 import type { DesiredCgroup } from "../plan/desired.ts";
 import type { Observed, ObservedAttempt, ObservedCgroup, ObservedReplica } from "../plan/observed.ts";
 import { pidsBelow, pidsIn } from "./attempts.ts";
@@ -9,6 +9,7 @@ import type { CgroupFiles } from "./cgroupfs.ts";
 import type { ImageStore } from "./images.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MemberRecords } from "./memberRecords.ts";
+import { limitHits, memoryCurrent, memoryPressure, oomKills } from "./memory.ts";
 import type { Processes } from "./processes.ts";
 import type { ProcessTable } from "./processTable.ts";
 import type { Records } from "./records.ts";
@@ -74,6 +75,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     remembered: records.list,
     task: tasks.state,
     oomKills: (path) => oomKills(files, tree, machine, path),
+    limitHits: (path) => limitHits(files, tree, machine, path),
     isDoomed: observer.isDoomed,
     image: (wanted) => images.state(wanted),
     processes: scope ? observer.table.known : observer.table.look,
@@ -84,7 +86,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     root: tree.root,
     holdfast: () => new Set([process.pid, observer.controller() ?? process.pid]),
     memoryPressure: (path) => memoryPressure(files, tree, machine, path),
-    memoryCurrent: (path) => numberIn(files, tree, machine, path, "memory", "memory.current"),
+    memoryCurrent: (path) => memoryCurrent(files, tree, machine, path),
     childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],
   };
@@ -190,7 +192,6 @@ function observeReplicas(
     }
     return known;
   };
-  const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
   const ids =
     scope &&
     new Set(
@@ -218,30 +219,4 @@ function identityOf(files: CgroupFiles, tree: Tree, { controllers, bootId }: Mac
   const hierarchy = controllers.all.find((one) => one.id === id);
   const inode = hierarchy && files.inode(tree.directory(hierarchy, path));
   return inode && `${bootId} ${inode}`;
-}
-
-/** PSI is told for cgroups of v2, whatever controllers those have. */
-function memoryPressure(files: CgroupFiles, tree: Tree, { controllers: { all } }: Machine, path: CgroupPath): number | undefined {
-  const unified = all.find(({ version }) => version === 2);
-  const text = (unified && files.read(`${tree.directory(unified, path)}/memory.pressure`)) ?? files.read("/proc/pressure/memory");
-  const found = /^full avg10=([\d.]+)/m.exec(text ?? "")?.[1];
-  return found === undefined ? undefined : Number(found);
-}
-
-function numberIn(files: CgroupFiles, tree: Tree, machine: Machine, path: CgroupPath, controller: string, file: string): number | undefined {
-  const hierarchy = machine.controllers.all.find(({ offered }) => offered.has(controller));
-  const text = hierarchy && files.read(`${tree.directory(hierarchy, path)}/${file}`);
-  return text === undefined ? undefined : Number(text);
-}
-
-/** v1: the line oom_kill of memory.oom_control; v2: of memory.events. */
-export function oomKills(files: CgroupFiles, tree: Tree, machine: Pick<Machine, "controllers">, path: CgroupPath): number {
-  const hierarchy = machine.controllers.all.find(({ offered }) => offered.has("memory"));
-  if (!hierarchy) return 0;
-  const directory = tree.directory(hierarchy, path);
-  const killsIn = (file: string): number => Number(/^oom_kill (\d+)$/m.exec(files.read(file) ?? "")?.[1] ?? 0);
-  if (hierarchy.version === 2) return killsIn(`${directory}/memory.events`);
-  // v1 counts where it killed, and not above.
-  const all = ["", ...(files.children(directory) ?? []).map((name) => `/${name}`)];
-  return all.reduce((sum, name) => sum + killsIn(`${directory}${name}/memory.oom_control`), 0);
 }

@@ -11,7 +11,7 @@ import type { ImageStore } from "./images.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MemberRecords } from "./memberRecords.ts";
 import { memberPerformers } from "./members.ts";
-import { oomKills } from "./observe.ts";
+import { oomKills } from "./memory.ts";
 import type { Base } from "./probe.ts";
 import type { Processes } from "./processes.ts";
 import type { ProcessTable } from "./processTable.ts";

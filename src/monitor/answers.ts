@@ -6,7 +6,7 @@ import { pidsIn, replicaOf } from "../host/attempts.ts";
 import type { Host } from "../host/host.ts";
 import { imageKey } from "../host/images.ts";
 import type { KernelLog } from "../host/kernelLog.ts";
-import { oomKills } from "../host/observe.ts";
+import { oomKills } from "../host/memory.ts";
 import { giveDirectory } from "../host/share.ts";
 import type { User } from "../host/trust.ts";
 import { readDenial } from "../oci/denial.ts";

@@ -16,7 +16,13 @@ const FIELDS: PerAction<Fields | undefined> = {
     from,
     to,
     cause,
-    ...(governing ? { found: governing.entry.found, route: governing.assignments ? "systemd" : "kernel", ...(governing.over ? { restored: true } : {}) } : {}),
+    ...(governing
+      ? {
+          found: governing.entry.found,
+          route: governing.assignments ? "systemd" : "kernel",
+          ...(governing.over ? { [governing.entry.policy === "Reset" ? "reset" : "restored"]: true } : {}),
+        }
+      : {}),
   }),
   ledger: () => undefined,
   reclaim: ({ hierarchy, bytes }) => ({ hierarchy, bytes }),

@@ -30,6 +30,8 @@ interface Effects {
     readonly text: string;
     /** False for a value that nobody declared: the kernel's default. */
     readonly declared: boolean;
+    /** It stands in for what is declared. */
+    readonly standIn?: true;
     readonly cause: Cause;
     /** In a cgroup of somebody else's. */
     readonly governing?: {

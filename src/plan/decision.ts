@@ -9,7 +9,7 @@ import type { Findings } from "./health.ts";
 import type { Contended, Holds } from "./hold.ts";
 import type { Membership } from "./members.ts";
 import type { Observed } from "./observed.ts";
-import type { Bakes } from "./pressure.ts";
+import type { Bakes, Harm } from "./pressure.ts";
 import type { ReplicaState } from "./question.ts";
 import type { Shrinks } from "./shrink.ts";
 
@@ -23,9 +23,9 @@ export interface Plan {
   readonly targets: ReadonlyMap<string, Target>;
   /** By object; undefined where the look was not at members. */
   readonly memberships: ReadonlyMap<ObjectKey, Membership> | undefined;
-  /** Cgroups that get less memory now, and how many of their processes had been killed before. */
-  readonly tightened: ReadonlyMap<CgroupPath, number>;
-  /** Cgroups that are being watched, and of which more were killed. */
+  /** Cgroups that get less memory now, and what had been before. */
+  readonly tightened: ReadonlyMap<CgroupPath, Harm>;
+  /** Cgroups that are being watched, of which processes were killed since by that limit. */
   readonly jumped: readonly CgroupPath[];
   /** When time alone will change the plan (a back-off, a grace period), by the cgroup to look at; ms since the epoch. */
   readonly wakes: ReadonlyMap<CgroupPath, number>;

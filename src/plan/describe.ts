@@ -17,8 +17,8 @@ const change = ({ knob, file, key, from, to }: ActionOf<"write">): string => {
 };
 
 /** `, through systemd: nginx.service MemoryMax=104857600`. */
-export function routeWords({ unit, assignments, entry: { path }, over }: NonNullable<ActionOf<"write">["governing"]>): string {
-  const where = ` in ${path.slice(1)}${over ? ", as it was found" : ""}`;
+export function routeWords({ unit, assignments, entry: { path, policy }, over }: NonNullable<ActionOf<"write">["governing"]>): string {
+  const where = ` in ${path.slice(1)}${over ? (policy === "Reset" ? ", the kernel's default" : ", as it was found") : ""}`;
   if (assignments) return `${where}, through systemd (${assignments.join(" ")})`;
   return unit === undefined ? where : `${where}, past systemd, which has no property for that`;
 }

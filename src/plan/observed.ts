@@ -216,6 +216,8 @@ export interface Observed {
   readonly task: (key: string) => TaskState | undefined;
   /** Count of OOM kills among the processes of a cgroup. */
   readonly oomKills: (path: CgroupPath) => number;
+  /** How often a cgroup's own memory limit was hit. */
+  readonly limitHits: (path: CgroupPath) => number;
   /** Whether a process is over, or cannot but end. */
   readonly isDoomed: (pid: number) => boolean;
   /** Bytes in use, for cgroups with a finite memory.max on v2; looked up when it is about to shrink. */

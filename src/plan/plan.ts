@@ -10,7 +10,7 @@ import type { Inputs, InScope, Plan } from "./decision.ts";
 import type { Desired, DesiredCgroup } from "./desired.ts";
 import { holdOn, isLeftAlone } from "./hold.ts";
 import { membership } from "./members.ts";
-import { BAKE_LOOK } from "./pressure.ts";
+import { BAKE_LOOK, hasHarmed } from "./pressure.ts";
 import { replicas } from "./replicas.ts";
 import { limitWrites, notHandedDown } from "./writes.ts";
 
@@ -57,7 +57,7 @@ export function plan(inputs: Inputs): Plan {
     targets: lives.targets,
     memberships: members.memberships,
     tightened: writes.tightened,
-    jumped: bakes.filter(([path, { kills }]) => inputs.observed.oomKills(path) > kills).map(([path]) => path),
+    jumped: bakes.filter(([path, bake]) => hasHarmed(bake, inputs.observed, path)).map(([path]) => path),
     wakes: new Map([
       ...endsOfHolds(sorted, inputs),
       ...writes.wakes,

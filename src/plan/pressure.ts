@@ -2,11 +2,12 @@
 import type { Problem } from "../api/problem.ts";
 import { FORCE_ANNOTATION } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
+import { type CgroupPath, nameOf } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Difference } from "./compare.ts";
 import type { Inputs } from "./decision.ts";
 import type { DesiredCgroup } from "./desired.ts";
+import type { Observed } from "./observed.ts";
 
 /** Percent of the last ten seconds in which everything waited for memory (PSI, "full avg10"; Documentation/accounting/psi.rst): from here on it is bad. */
 const BAD = 20;
@@ -36,13 +37,33 @@ export function heldByPressure({ owner, path }: DesiredCgroup, change: Differenc
   };
 }
 
-/** A smaller memory.max that is being watched: until when (ms since the epoch), and how many processes had been killed before. */
-export interface Bake {
-  readonly until: number;
+/** How many processes of a cgroup were killed for memory, and how often its own limit was hit, until now. */
+export interface Harm {
   readonly kills: number;
+  readonly hits: number;
+}
+
+/** A smaller memory.max that is being watched: until when (ms since the epoch), and what had been before. */
+export interface Bake extends Harm {
+  readonly until: number;
 }
 
 export type Bakes = ReadonlyMap<CgroupPath, Bake>;
 
 /** Between two looks at a cgroup that is being watched, ms. */
 export const BAKE_LOOK = 2000;
+
+export const harmIn = ({ oomKills, limitHits }: Observed, path: CgroupPath): Harm => ({ kills: oomKills(path), hits: limitHits(path) });
+
+/** Processes were killed, and not by some other limit. */
+export function hasHarmed({ kills, hits }: Bake, observed: Observed, path: CgroupPath): boolean {
+  const now = harmIn(observed, path);
+  return now.kills > kills && now.hits > hits;
+}
+
+/** Whether a smaller memory.max is worth a watch: what runs is what ran before. A new revision that does not fit says nothing of the old limit. */
+export function isWatched(path: CgroupPath, change: Difference, { observed, desired }: Inputs): boolean {
+  if (change.knob !== "memory.max" || !takesMemory(change)) return false;
+  const replica = desired.replicas.get(nameOf(path));
+  return replica === undefined || observed.record(replica.id)?.current?.revision === replica.revision;
+}

@@ -1,7 +1,6 @@
 /** Knows what a smaller memory.max comes to in its first minute: if processes are killed, what was before comes back, until the manifest says something else. */
 import type { Problem } from "../api/problem.ts";
 import { FORCE_ANNOTATION } from "../api/resource.ts";
-import type { Event } from "../api/status.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
 import { locate } from "../manifest/locate.ts";
@@ -30,11 +29,9 @@ export class Bakes {
   readonly watched = new Map<CgroupPath, Bake & { readonly writes: readonly Write[] }>();
   private readonly reverted: Map<string, Reverted>;
   private readonly patched = new WeakMap<DesiredCgroup, DesiredCgroup>();
-  private readonly tell: (event: Omit<Event, "eventTime">) => void;
 
-  constructor(before: readonly Reverted[], tell: (event: Omit<Event, "eventTime">) => void) {
+  constructor(before: readonly Reverted[]) {
     this.reverted = new Map(before.map((one) => [idOf(one.write), one]));
-    this.tell = tell;
   }
 
   get all(): readonly Reverted[] {
@@ -45,9 +42,9 @@ export class Bakes {
   note({ tightened, jumped }: Pick<Plan, "tightened" | "jumped">, outcomes: readonly Outcome[], now: number): void {
     for (const path of jumped) this.revert(path);
     for (const [path, { until }] of this.watched) if (until <= now) this.watched.delete(path);
-    for (const [path, kills] of tightened) {
+    for (const [path, harm] of tightened) {
       const writes = outcomes.flatMap(({ action, error, skipped }) => (action.path === path && !error && !skipped && isOfMemory(action) ? [action] : []));
-      if (writes.length > 0) this.watched.set(path, { until: now + WINDOW, kills, writes });
+      if (writes.length > 0) this.watched.set(path, { until: now + WINDOW, ...harm, writes });
     }
   }
 
@@ -59,7 +56,6 @@ export class Bakes {
     const value = (text: string): string => shownValue(first.knob, first.file, text);
     const note = `processes were killed within ${WINDOW / 1000}s after memory.max went from ${value(first.from)} to ${value(first.to)}: ${value(first.from)} is back until the manifest says something else`;
     for (const write of writes) this.reverted.set(idOf(write), { write, note });
-    this.tell({ type: "Warning", reason: "Reverted", object: first.owner ?? "Host", note });
   }
 
   /** What is desired, with what was taken back in its place; of what the manifests say anew nothing is remembered. */
@@ -78,7 +74,7 @@ export class Bakes {
       const known = this.patched.get(cgroup);
       const made = known ?? {
         ...cgroup,
-        settings: new Map(cgroup.settings).set(file, new Map(cgroup.settings.get(file)).set(key, { ...setting, value: from })),
+        settings: new Map(cgroup.settings).set(file, new Map(cgroup.settings.get(file)).set(key, { ...setting, value: from, standIn: true as const })),
       };
       this.patched.set(cgroup, made);
       cgroups.set(path, made);

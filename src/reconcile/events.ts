@@ -200,8 +200,8 @@ export function eventOf({ action, error, skipped }: Outcome, resourceOf: Resourc
 }
 
 /** The value as the manifest has it: `20%`, where the kernel's file says 20000. */
-function declaredValue({ knob }: ActionOf<"write">, resource: Resource | undefined): string | undefined {
-  const value = knob === "frozen" ? undefined : resource?.limits[knob];
+function declaredValue({ knob, standIn, governing }: ActionOf<"write">, resource: Resource | undefined): string | undefined {
+  const value = knob === "frozen" || standIn || governing?.over ? undefined : resource?.limits[knob];
   if (value === undefined || knob === "frozen") return undefined;
   if (typeof value === "string") return LIMITS[knob].format(value);
   const only = Object.values(value);

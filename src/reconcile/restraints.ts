@@ -43,7 +43,7 @@ export class Restraints {
 
   constructor(host: Host, reverted: readonly Reverted[], tell: (event: Omit<Event, "eventTime">) => void) {
     this.contention = new Contention(tell, suspectsOn(host));
-    this.bakes = new Bakes(reverted, tell);
+    this.bakes = new Bakes(reverted);
   }
 
   get inputs(): Pick<Inputs, "contended" | "shrinks" | "bakes"> {
