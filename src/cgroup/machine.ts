@@ -46,8 +46,8 @@ export interface Machine {
   readonly envFiles: ReadonlyMap<string, EnvFileFact>;
   /** By `user:backup`, `group:33`. */
   readonly accounts: ReadonlyMap<string, AccountFact>;
-  /** The cgroups that there are of each glob, from the mount on. */
-  readonly governed: ReadonlyMap<string, readonly string[]>;
+  /** The cgroups that there are of each glob, from the mount on; and the roots of Holdfast in which it names one. */
+  readonly governed: ReadonlyMap<string, { readonly paths: readonly string[]; readonly own: readonly string[] }>;
   /** Undefined: nobody asked. */
   readonly confinement: ConfinementFacts | undefined;
   /** systemd is PID 1. */

@@ -43,6 +43,9 @@ function approveAs(file: string, saved: SavedPlan): (plan: Plan) => void {
 
 const MOST_SHOWN = 20;
 
+/** What counts as a change in the closing line. */
+const CHANGES: ReadonlySet<string> = new Set(["write", "create", "start", "remove", "signal", "join", "leave"]);
+
 export async function apply(planFile: string | undefined, given: GlobalOptions & { prune?: string }): Promise<number> {
   closeInherited();
   refuseShared(given);
@@ -103,12 +106,7 @@ export async function convergeFully(engine: Engine): Promise<{ done: number; pla
   let done = 0;
   for (;;) {
     const { outcomes, plan } = await engine.converge();
-    done += outcomes.filter(
-      ({ error, skipped, action }) =>
-        !error &&
-        !skipped &&
-        (action.type === "write" || action.type === "create" || action.type === "start" || action.type === "remove" || action.type === "signal"),
-    ).length;
+    done += outcomes.filter(({ error, skipped, action: { type } }) => !error && !skipped && CHANGES.has(type)).length;
     const stopping = engine.host.records.list().some((replica) => isEnding(engine, replica));
     // What an image is unpacked for starts after that.
     const unpacking = engine.host.tasks.isBusy(IMAGES) || outcomes.some(({ action }) => action.type === "unpack");

@@ -7,7 +7,7 @@ import { shownValue } from "../cgroup/show.ts";
 import { auditFiles, lastEntry } from "../host/auditLog.ts";
 import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
-import { pointerOf } from "../plan/writes.ts";
+import { pointerOf } from "../plan/source.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
 import { age, colour, out, table } from "./print.ts";

@@ -2,10 +2,13 @@
 import { readdirSync } from "node:fs";
 import { globOf } from "../api/glob.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
+import { HOLDERS, LOCK_PREFIX } from "./tree.ts";
 
 interface Found {
   /** `/system.slice/nginx.service`, sorted. */
   readonly paths: readonly string[];
+  /** Those that would be, but are Holdfast's own: roots, of this controller or another. */
+  readonly own: readonly string[];
   /** Directories in which one may come or go. */
   readonly looked: readonly string[];
 }
@@ -14,7 +17,7 @@ interface Found {
 const [MOST, DEEPEST] = [10_000, 32];
 
 export function findCgroups(
-  { all }: Pick<Controllers, "all">,
+  { all, core }: Pick<Controllers, "all" | "core">,
   root: string,
   glob: string,
   list: (directory: string) => readonly string[] | undefined = children,
@@ -22,9 +25,15 @@ export function findCgroups(
   const paths = new Set<string>();
   const looked = new Set<string>();
   const parts = glob.split("/").slice(1);
+  const roots = new Map([[`/${root}`, true]]);
+  const isRoot = (path: string): boolean => {
+    const known = roots.get(path) ?? (list(`${core.mount}${path}`) ?? []).some((name) => name === HOLDERS || name.startsWith(LOCK_PREFIX));
+    roots.set(path, known);
+    return known;
+  };
   for (const { mount } of all) {
     const visit = (path: string, rest: readonly string[]): void => {
-      if (path === `/${root}` || paths.size >= MOST) return;
+      if (paths.size >= MOST || isRoot(path)) return;
       const [part, ...more] = rest;
       if (part === undefined) {
         paths.add(path);
@@ -43,7 +52,8 @@ export function findCgroups(
   }
   // Whatever way led there: what a glob means is said in one place.
   const fits = globOf(glob.slice(1));
-  return { paths: [...paths].filter((path) => fits(path.slice(1))).sort(), looked: [...looked] };
+  const own = [...roots].flatMap(([path, is]) => (is && `${glob}/`.startsWith(`${path}/`) ? [path] : []));
+  return { own, paths: [...paths].filter((path) => fits(path.slice(1))).sort(), looked: [...looked] };
 }
 
 /** No character of a glob's own. */

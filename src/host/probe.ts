@@ -76,7 +76,7 @@ function pageSize(): number {
 export function lookUp(base: Base, root: string, { governed, devices, envFiles, accounts, seccompProfiles }: Mentions): Machine {
   return {
     ...base,
-    governed: new Map([...governed].map((glob) => [glob, findCgroups(base.controllers, root, glob).paths])),
+    governed: new Map([...governed].map((glob) => [glob, findCgroups(base.controllers, root, glob)])),
     devices: new Map([...devices].map((name) => [name, findDevice(name)])),
     envFiles: new Map([...envFiles].map((file) => [file, envFile(file)])),
     accounts: new Map([...accounts].map((name) => [name, findAccount(name)])),

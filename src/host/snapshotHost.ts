@@ -59,9 +59,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
   const memberships = new Map(snapshot.memberships.map((record) => [record.pid, record]));
   const machine = (mentions: Mentions): Machine => ({
     ...base,
-    governed: new Map(
-      [...mentions.governed].map((glob) => [glob, findCgroups(base.controllers, tree.root, glob, (directory) => files.children(directory)).paths]),
-    ),
+    governed: new Map([...mentions.governed].map((glob) => [glob, findCgroups(base.controllers, tree.root, glob, (directory) => files.children(directory))])),
     devices: new Map(
       [...mentions.devices].map((name) => [name, devices.get(name) ?? { problem: `expected a disk, and ${name} is none of those that were captured` }]),
     ),

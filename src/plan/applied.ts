@@ -58,6 +58,11 @@ export function causeOfMissing(applied: Applied, owner: Resource | undefined, pa
   return before(applied, owner, path)?.hierarchies.includes(hierarchy) ? "drift" : "pending";
 }
 
+/** Whether a cgroup that was there had no directory in that hierarchy. */
+export function isNewIn(applied: Applied, owner: Resource, path: CgroupPath, hierarchy: string): boolean {
+  return before(applied, owner, path)?.hierarchies.includes(hierarchy) === false;
+}
+
 /** Why controllers are not handed down. */
 export function causeOfEnabling(applied: Applied, owner: Resource | undefined, path: CgroupPath, controllers: readonly string[]): Cause {
   const last = before(applied, owner, path)?.enable;

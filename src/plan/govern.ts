@@ -34,8 +34,13 @@ export function governedCgroups(
       problems.push(problemOf("GovernRefused", group, machine.noGoverning));
       continue;
     }
-    const found = machine.governed.get(paths) ?? [];
-    if (found.length === 0 && !/[*?[\]{}()!+@|]/.test(paths))
+    const { paths: found, own } = machine.governed.get(paths) ?? { paths: [], own: [] };
+    const [root] = own;
+    if (root !== undefined)
+      problems.push(
+        problemOf("GovernRefused", group, `${root.slice(1)} is a root of Holdfast's`, "its cgroups have the limits of the objects that declare them"),
+      );
+    else if (found.length === 0 && !/[*?[\]{}()!+@|]/.test(paths))
       problems.push(problemOf("CgroupNotFound", group, `there is no cgroup ${paths.slice(1)} now`, "its limits are written when it comes"));
     for (const path of found) wanted.set(path, [...(wanted.get(path) ?? []), group]);
   }

@@ -2,6 +2,7 @@
 import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Action, ActionOf } from "./action.ts";
+import type { MemberRecord } from "./hostProcess.ts";
 
 export interface Hold {
   /** ms since the epoch. */
@@ -13,7 +14,10 @@ export interface Hold {
 /** A value among those of a cgroup. */
 export const settingOf = ({ hierarchy, file, key }: Pick<ActionOf<"write">, "hierarchy" | "file" | "key">): string => `${hierarchy} ${file} ${key}`;
 
-/** Until when (ms since the epoch) which values are not repaired, because somebody keeps writing others. */
+/** A process among the members of a group. */
+export const seatOf = ({ pid, start }: Pick<MemberRecord, "pid" | "start">): string => `process ${pid} ${start}`;
+
+/** Until when (ms since the epoch) which values, and members, are not repaired, because somebody keeps changing them back. */
 export type Contended = ReadonlyMap<CgroupPath, ReadonlyMap<string, number>>;
 
 export type Holds = ReadonlyMap<ObjectKey, Hold>;

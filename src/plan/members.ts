@@ -8,9 +8,10 @@ import type { Owner } from "../cgroup/owner.ts";
 import { type CgroupPath, isMembersPath } from "../cgroup/path.ts";
 import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
+import { isNewIn } from "./applied.ts";
 import { Census } from "./census.ts";
 import type { Inputs, InScope } from "./decision.ts";
-import { isLeftAlone } from "./hold.ts";
+import { isLeftAlone, seatOf } from "./hold.ts";
 import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
 
 /** What a look has found of a group's members. */
@@ -29,7 +30,7 @@ export interface MemberPlan {
   readonly reported: readonly Action[];
   /** By object; undefined where the look was not at members. */
   readonly memberships: ReadonlyMap<ObjectKey, Membership> | undefined;
-  /** Pids that are about to leave. */
+  /** Pids that are about to leave where they are. */
   readonly leaving: ReadonlySet<number>;
 }
 
@@ -78,10 +79,14 @@ export function membership(inputs: Inputs, inScope: InScope, problems: Problem[]
     }
     at(path).missing.push(candidate);
     if (!inScope(path)) continue;
-    const cause = record?.path === path ? "drift" : "pending";
+    // Where the group has come to another hierarchy they have left nothing.
+    const cause = record?.path === path && !astray.every((id) => isNewIn(inputs.applied, group, path, id)) ? "drift" : "pending";
     const seen = Object.fromEntries(astray.map((id) => [id, candidate.cgroups.get(id) ?? "/"]));
     const join: Action = { type: "join", owner: group.key, path, hierarchies: astray, comm: candidate.comm, seen, record: fresh, cause };
-    (cause === "drift" && isLeftAlone(group, inputs) ? reported : actions).push(join);
+    const fought = (inputs.contended?.get(path)?.get(seatOf(candidate)) ?? 0) > inputs.now;
+    const leftAlone = cause === "drift" && (fought || isLeftAlone(group, inputs));
+    (leftAlone ? reported : actions).push(join);
+    if (!leftAlone) leaving.add(candidate.pid);
   }
   const memberships = new Map<ObjectKey, Membership>();
   for (const { path, group } of desired.members) {

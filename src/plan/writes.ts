@@ -1,12 +1,9 @@
 /** Knows which limits must be written, in what order, and which must not be: reported drift, shrinks that would kill. */
 import type { Problem } from "../api/problem.ts";
-import type { Resource } from "../api/resource.ts";
-import { pointerPart } from "../api/schemas.ts";
 import { INHERITED_V1, writeText } from "../cgroup/knobs.ts";
 import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import { inTheWayOf, steps } from "../cgroup/order.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Action, ActionOf, Cause } from "./action.ts";
 import { causeOf, causeOfMissing } from "./applied.ts";
 import { compare, type Difference, scalarOf } from "./compare.ts";
@@ -16,17 +13,13 @@ import { isLeftAlone, settingOf } from "./hold.ts";
 import { ledgerKey } from "./ledger.ts";
 import type { ObservedCgroup } from "./observed.ts";
 import { inOrder, type PlacedWrite, placed } from "./order.ts";
-import { BAKE_LOOK, heldByPressure, PRESSURE_LOOK, takesMemory } from "./pressure.ts";
+import { BAKE_LOOK, type Harm, harmIn, heldByPressure, isWatched, PRESSURE_LOOK } from "./pressure.ts";
 import { identityIn, restorations, routeOf } from "./restore.ts";
 import { highMeanwhile, shrinkOf } from "./shrink.ts";
+import { notIn, unsupported } from "./uncarried.ts";
 
 /** A difference, and why it is there. */
 type Caused = Difference & { readonly cause: Cause };
-
-/** `/spec/limits/memory.max` or `/spec/frozen`. */
-export function pointerOf(knob: string): string {
-  return knob === "frozen" ? "/spec/frozen" : `/spec/limits/${pointerPart(knob)}`;
-}
 
 /**
  * Observations that were found to be as desired. compare() is pure: the same observation of the same cgroup needs no second
@@ -59,7 +52,10 @@ export function limitWrites(
   for (const cgroup of sorted) {
     for (const [hierarchy, table] of inputs.observed.machine.tables) {
       const seen = inputs.observed.cgroups.get(hierarchy)?.get(cgroup.path);
-      if (!seen && cgroup.governed) continue;
+      if (!seen && cgroup.governed) {
+        if (cgroup.hierarchies.has(hierarchy) && !cgroup.governed.untouchable) problems.push(...notIn(hierarchy, table, cgroup));
+        continue;
+      }
       if (!seen && (!cgroup.hierarchies.has(hierarchy) || absent.has(`${hierarchy}:${cgroup.path}`))) continue;
       if (seen && clean.get(seen) === cgroup) continue;
       directoryWrites({ cgroup, hierarchy, table, seen, inputs, absent }, found);
@@ -82,8 +78,8 @@ interface Found {
   /** What else is done, after all writes. */
   readonly actions: Action[];
   readonly wakes: Map<CgroupPath, number>;
-  /** Cgroups that get less memory, and how many of their processes were killed until now. */
-  readonly tightened: Map<CgroupPath, number>;
+  /** Cgroups that get less memory. */
+  readonly tightened: Map<CgroupPath, Harm>;
 }
 
 /** One directory of one cgroup. */
@@ -154,8 +150,8 @@ function directoryWrites(directory: Directory, found: Found): void {
         found.wakes.set(path, inputs.now + PRESSURE_LOOK);
         continue;
       }
-      if (seen && change.knob === "memory.max" && takesMemory(change)) {
-        found.tightened.set(path, inputs.observed.oomKills(path));
+      if (seen && isWatched(path, change, inputs)) {
+        found.tightened.set(path, harmIn(inputs.observed, path));
         found.wakes.set(path, inputs.now + BAKE_LOOK);
       }
       wanted.push(change);
@@ -169,7 +165,9 @@ function asAction(directory: Directory, change: Caused): ActionOf<"write"> {
   const { path, owner, governed } = cgroup;
   const { file, knob, key, from, to, declared, cause } = change;
   const text = writeText({ file, key, value: to });
-  const action: ActionOf<"write"> = { type: "write", owner: owner?.key, path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause };
+  const standIn = cgroup.settings.get(file.name)?.get(key)?.standIn;
+  const what = { path, hierarchy, file: file.name, key, knob, from, to, text, declared, cause, ...(standIn ? { standIn } : {}) };
+  const action: ActionOf<"write"> = { type: "write", owner: owner?.key, ...what };
   if (!governed || owner?.kind !== "LimitGroup" || knob === "frozen") return action;
   const route = routeOf({ knob, file: file.name }, governed.unit, owner.limits[knob]);
   const identity = identityIn(inputs.observed, hierarchy, path, route.assignments && governed.unit) ?? "";
@@ -210,18 +208,4 @@ function withObstacles(wanted: readonly Caused[], table: readonly FileEntry[], c
     }
   }
   return all;
-}
-
-function unsupported(owner: Resource | undefined, cgroup: CgroupPath, knob: string, file: string, needs: string): Problem {
-  const pointer = pointerOf(knob);
-  const place = owner ? locate(owner.origin, pointer, "key") : { file, line: 0, column: 0 };
-  return {
-    reason: "KnobUnsupported",
-    cgroup,
-    pointer,
-    message: `this kernel has no ${file}`,
-    ...place,
-    ...(owner ? { object: owner.key } : {}),
-    ...(needs ? { hint: `needs ${needs}` } : {}),
-  };
 }

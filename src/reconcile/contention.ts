@@ -6,7 +6,7 @@ import type { Event } from "../api/status.ts";
 import { type CgroupPath, isForeign } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
-import { type Contended, settingOf } from "../plan/hold.ts";
+import { type Contended, seatOf, settingOf } from "../plan/hold.ts";
 import type { Outcome } from "./apply.ts";
 
 /** So many repairs, over so long (ms), none later than so long after the one before: that is no mistake of a moment. */
@@ -16,9 +16,16 @@ const [FIRST, FACTOR, LONGEST] = [2000, 3, 300_000];
 /** A fight is over when its value has been left alone for so long beyond the wait, ms. */
 const PEACE = 60_000;
 
+type Repair = ActionOf<"write" | "join">;
+
+/** What it is that is fought about, within its cgroup. */
+const causeOfFight = (repair: Repair): string => (repair.type === "write" ? settingOf(repair) : seatOf(repair.record));
+
+const isRepair = (action: Action): action is Repair => action.type === "write" || action.type === "join";
+
 interface Bout {
   readonly owner: ObjectKey;
-  readonly action: ActionOf<"write">;
+  readonly action: Repair;
   readonly first: number;
   readonly last: number;
   readonly count: number;
@@ -57,30 +64,30 @@ export class Contention {
   note(outcomes: readonly Outcome[], now = Date.now()): void {
     this.active = true;
     for (const { action, error, skipped } of outcomes) {
-      if (action.type !== "write" || error || skipped || !action.owner) continue;
-      if (action.cause === "pending") this.bouts.get(action.path)?.delete(settingOf(action));
+      if (!isRepair(action) || error || skipped || !action.owner) continue;
+      if (action.cause === "pending") this.bouts.get(action.path)?.delete(causeOfFight(action));
       else this.repaired(action.owner, action, now);
     }
     for (const [path, bouts] of this.bouts) {
       for (const [setting, bout] of bouts) {
         if (now - bout.last <= lasts(bout)) continue;
         bouts.delete(setting);
-        this.suspects.forget(bout.action);
+        if (bout.action.type === "write") this.suspects.forget(bout.action);
       }
       if (bouts.size === 0) this.bouts.delete(path);
     }
   }
 
-  private repaired(owner: ObjectKey, action: ActionOf<"write">, now: number): void {
+  private repaired(owner: ObjectKey, action: Repair, now: number): void {
     const bouts = this.bouts.get(action.path) ?? new Map<string, Bout>();
     this.bouts.set(action.path, bouts);
-    const before = bouts.get(settingOf(action));
+    const before = bouts.get(causeOfFight(action));
     const { first, count } = before && now - before.last <= lasts(before) ? before : { first: now, count: 0 };
     const fought = count + 1 >= REPAIRS && now - first >= LASTING;
     const delay = fought ? Math.min(LONGEST, before?.delay ? before.delay * FACTOR : FIRST) : 0;
     const bout = { owner, action, first, last: now, count: count + 1, delay };
-    bouts.set(settingOf(action), bout);
-    if (bout.count >= SUSPICIOUS) this.suspects.watch(action);
+    bouts.set(causeOfFight(action), bout);
+    if (bout.count >= SUSPICIOUS && action.type === "write") this.suspects.watch(action);
     if (fought) this.tell({ type: "Warning", reason: "Contended", object: owner, note: this.noteOf(bout) });
   }
 
@@ -109,17 +116,22 @@ export class Contention {
   }
 
   private noteOf({ action, count, first, last, delay }: Bout): string {
+    const often = `${count} times in ${Math.round((last - first) / 1000)}s): the next repair is in ${delay / 1000}s`;
+    if (action.type === "join") {
+      const places = [...new Set(Object.values(action.seen))].join(", ");
+      return `something keeps moving process ${action.record.pid} (${action.comm}) to ${places} (moved back ${often}; find out who moves it, change the manifest, or write drift: Report`;
+    }
     const { path, knob, file, from, to } = action;
     const value = (text: string): string => shownValue(knob, file, text);
     const who = this.suspects.nameOf(action);
     const where = isForeign(path) ? path.slice(1) : path;
-    return `${who ?? "something"} keeps writing ${value(from)} to ${knob} of ${where} (repaired to ${value(to)} ${count} times in ${Math.round((last - first) / 1000)}s): the next repair is in ${delay / 1000}s; ${who === undefined ? "find out who writes" : "have that end"}, change the manifest, or write drift: Report`;
+    return `${who ?? "something"} keeps writing ${value(from)} to ${knob} of ${where} (repaired to ${value(to)} ${often}; ${who === undefined ? "find out who writes" : "have that end"}, change the manifest, or write drift: Report`;
   }
 
   /** What is fought about is told as that, not as drift once more. */
   without<T extends { readonly reported: readonly Action[] }>(plan: T): T {
     if (this.bouts.size === 0) return plan;
-    const isFought = (action: Action): boolean => action.type === "write" && (this.bouts.get(action.path)?.get(settingOf(action))?.delay ?? 0) > 0;
+    const isFought = (action: Action): boolean => isRepair(action) && (this.bouts.get(action.path)?.get(causeOfFight(action))?.delay ?? 0) > 0;
     return { ...plan, reported: plan.reported.filter((action) => !isFought(action)) };
   }
 }

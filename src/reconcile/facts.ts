@@ -18,7 +18,9 @@ export function factsFor(host: Host, { resources }: Manifests, before: Machine):
   return { ...machine, envFiles, confinement: { ...confinement, seccompProfiles: Object.fromEntries(profiles) } };
 }
 
+const governedIn = ({ governed }: Machine) => [...governed].map(([glob, { paths, own }]) => [glob, paths, own]);
+
 export function sameFacts(one: Machine, other: Machine): boolean {
-  const kinds = ["devices", "envFiles", "accounts", "governed"] as const;
-  return kinds.every((kind) => same([...one[kind]], [...other[kind]])) && same(one.confinement, other.confinement);
+  const kinds = ["devices", "envFiles", "accounts"] as const;
+  return kinds.every((kind) => same([...one[kind]], [...other[kind]])) && same(governedIn(one), governedIn(other)) && same(one.confinement, other.confinement);
 }

@@ -1,5 +1,5 @@
 /** cgroupPath: limits of cgroups that somebody else has made; declared ones and no others, and what was found comes back. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
@@ -114,6 +114,33 @@ import { Outside } from "../support/outside.ts";
     await until("it is told", () => told("DriftReported").length > 0);
     await sleep(200);
     expect(read("later")).toBe("9");
+  });
+
+  test("a hierarchy that the cgroup is not in is told, and limited when it comes there", async () => {
+    if (live.version("pids") === 2 || outside.directory("pids") === outside.directory("memory")) return;
+    rmdirSync(outside.directory("pids", "one"));
+    const plan = await live.apply(group(`${outside.name}/one`, ", limits: {pids.max: 50, memory.max: 64Mi}"));
+    expect(plan.problems.map(({ reason, pointer, message }) => [reason, pointer, message])).toEqual([
+      ["CgroupNotFound", "/spec/limits/pids.max", `${outside.name}/one is not in the pids hierarchy now: nothing carries this limit`],
+    ]);
+    expect(read("one", "memory.limit_in_bytes")).toBe(String(64 * 2 ** 20));
+    await live.started(undefined);
+    mkdirSync(outside.directory("pids", "one"));
+    await until("it is limited there as well", () => read("one") === "50");
+  });
+
+  test("a root of Holdfast's is nobody else's: neither this one nor another's", async () => {
+    for (const name of ["one/.holders", "one/inner"]) outside.make(name);
+    write("one", "77");
+    const own = await live.apply(
+      `${group(live.root, ", limits: {pids.max: 50}")}---\n${group(`${outside.name}/one/inner`, ", limits: {pids.max: 50}", "inner")}`,
+    );
+    expect(own.problems.map(({ reason, message }) => `${reason}: ${message}`).sort()).toEqual(
+      [live.root, `${outside.name}/one`].map((root) => `GovernRefused: ${root} is a root of Holdfast's`).sort(),
+    );
+    const every = await live.apply(all());
+    expect(every.problems).toEqual([]);
+    expect([read("one"), read("two")]).toEqual(["77", "50"]);
   });
 
   test("a controller that the cgroup has not is told, and its owner's files are never touched for that", async () => {

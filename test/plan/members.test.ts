@@ -4,6 +4,7 @@ import type { Member } from "../../src/api/schema.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
 import type { Inputs } from "../../src/plan/decision.ts";
 import type { Desired, DesiredMembers } from "../../src/plan/desired.ts";
+import { seatOf } from "../../src/plan/hold.ts";
 import type { MemberRecord, ObservedProcess } from "../../src/plan/hostProcess.ts";
 import { membership } from "../../src/plan/members.ts";
 import type { Observed } from "../../src/plan/observed.ts";
@@ -23,6 +24,8 @@ function processOf(pid: number, more: Partial<ObservedProcess> & { place?: strin
 }
 
 interface Asked {
+  readonly contended?: Inputs["contended"];
+  readonly applied?: Inputs["applied"];
   readonly rules: Readonly<Record<string, readonly Member[]>>;
   readonly processes: readonly ObservedProcess[];
   readonly records?: readonly MemberRecord[];
@@ -31,7 +34,7 @@ interface Asked {
   readonly held?: boolean;
 }
 
-function plan({ rules, processes, records = [], systemd = false, pidIn = () => undefined, held = false }: Asked) {
+function plan({ rules, processes, records = [], systemd = false, pidIn = () => undefined, held = false, applied = new Map(), contended = new Map() }: Asked) {
   const text = Object.entries(rules)
     .map(([name, members]) => group(name, JSON.stringify({ members })))
     .join("---\n");
@@ -58,7 +61,7 @@ function plan({ rules, processes, records = [], systemd = false, pidIn = () => u
   } as unknown as Observed;
   const found: Parameters<typeof membership>[2] = [];
   const desired = { members, held } as unknown as Desired;
-  return { ...membership({ desired, observed, applied: new Map(), now: 0 } as Inputs, () => true, found), problems: found };
+  return { ...membership({ desired, observed, applied, contended, now: 0 } as Inputs, () => true, found), problems: found };
 }
 
 const moved = (asked: Asked): string[] =>
@@ -131,6 +134,33 @@ describe("who is left alone", () => {
     const { actions, memberships } = plan({ rules: { g: [{ comm: "x" }] }, processes: [processOf(9, { place: "/holdfast/g/members" })], records: [record] });
     expect(actions).toEqual([]);
     expect(memberships?.get("LimitGroup/g")?.unexpected.map(({ pid }) => pid)).toEqual([9]);
+  });
+
+  test("where the group has come to another hierarchy nobody has left anything", () => {
+    const rule = { comm: "rsync" };
+    const record: MemberRecord = { pid: 9, start: 90, path: "g/members" as CgroupPath, rule: canonical(rule), from: { pids: "/", unified: "/" } };
+    const half = new Map([
+      ["pids", "/holdfast/g/members"],
+      ["unified", "/"],
+    ]);
+    const causeWith = (hierarchies: readonly string[]) =>
+      plan({
+        rules: { g: [rule] },
+        processes: [processOf(9, { cgroups: half })],
+        records: [record],
+        applied: new Map([["LimitGroup/g", { "g/members": { hierarchies, enable: [], settings: {} } }]]),
+      }).actions.map((action) => action.type === "join" && action.cause);
+    expect(causeWith(["pids"])).toEqual(["pending"]);
+    expect(causeWith(["pids", "unified"])).toEqual(["drift"]);
+  });
+
+  test("who is fought about is left where he is for a while", () => {
+    const rule = { comm: "rsync" };
+    const record: MemberRecord = { pid: 9, start: 90, path: "g/members" as CgroupPath, rule: canonical(rule), from: { pids: "/", unified: "/" } };
+    const asked = { rules: { g: [rule] }, processes: [processOf(9)], records: [record] };
+    expect(moved(asked)).toEqual(["join 9 g/members"]);
+    const { actions, reported } = plan({ ...asked, contended: new Map([[record.path, new Map([[seatOf(record), 1]])]]) });
+    expect([actions.length, reported.length]).toEqual([0, 1]);
   });
 
   test("while manifests are broken nobody is sent back", () => {

@@ -2,6 +2,7 @@
 import { expect, test } from "@jest/globals";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
 import type { ActionOf } from "../../src/plan/action.ts";
+import { seatOf } from "../../src/plan/hold.ts";
 import { Contention, type Suspects } from "../../src/reconcile/contention.ts";
 
 const write = (cause: "drift" | "pending" = "drift", file = "pids.max"): ActionOf<"write"> => ({
@@ -74,6 +75,29 @@ test("another value, and one that the manifest says anew, begin in peace; what i
   expect(contention.without({ reported: [write(), write("drift", "memory.max")] }).reported).toEqual([write("drift", "memory.max")]);
   repair(10_001, write("pending"));
   expect(wait(10_001)).toBe(0);
+});
+
+test("a process that somebody keeps moving away is fought about as a value is", () => {
+  const { contention, told } = fight();
+  const path = "batch/members" as CgroupPath;
+  const record = { pid: 9, start: 90, path, rule: "{}", from: {} };
+  const join: ActionOf<"join"> = {
+    type: "join",
+    owner: "LimitGroup/batch",
+    path,
+    hierarchies: ["pids"],
+    comm: "rsync",
+    seen: { pids: "/cron" },
+    record,
+    cause: "drift",
+  };
+  for (let now = 0; now <= 10_000; now += 1000) contention.note([{ action: join }], now);
+  expect(told).toEqual([
+    expect.stringContaining("Contended: something keeps moving process 9 (rsync) to /cron (moved back 11 times in 10s): the next repair is in 2s"),
+  ]);
+  expect(contention.waits.get(path)?.get(seatOf(record))).toBe(12_000);
+  const other = { ...join, record: { ...record, pid: 10 } };
+  expect(contention.without({ reported: [join, other] }).reported).toEqual([other]);
 });
 
 test("who writes is listened for once it looks like a fight, told, and forgotten in peace", () => {
