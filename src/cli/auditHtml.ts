@@ -1,4 +1,5 @@
 /** Knows an audit as one page that needs nothing else: no script, no other file, in light and dark. */
+import { printable } from "../api/printable.ts";
 import type { Problem } from "../api/problem.ts";
 import { problemLine } from "../api/problem.ts";
 import type { FieldDrift } from "../api/status.ts";
@@ -28,7 +29,7 @@ interface Line {
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 /** Names of processes and cgroups are anybody's words. */
-const html = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+const html = (text: string): string => printable(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--back:#fff;--card:#f6f8fa;--good:#1a7f37;--warn:#9a6700;--bad:#cf222e;--blue:#0969da}

@@ -28,7 +28,7 @@ export function hold(written: string, options: HoldOptions): number {
   const duration = parseDuration(options.for ?? "");
   if ("bad" in duration || duration.ok < 1_000_000 || duration.ok / 1000 > LONGEST)
     throw new UsageError(`--for: expected a duration of 1s to 168h such as 30m, found ${options.for ?? "nothing"}`);
-  const reason = options.reason?.trim();
+  const reason = options.reason?.replaceAll(/\s+/g, " ").trim();
   if (!reason) throw new UsageError("--reason: expected why, for whoever finds it (--reason 'load test')");
   const since = Date.now();
   const until = since + duration.ok / 1000;

@@ -1,5 +1,6 @@
 /** Knows how things look on a terminal: colours only there, tables without lines, ages and values as people write them. */
 import pc from "picocolors";
+import { printable } from "../api/printable.ts";
 import { type Problem, problemLine } from "../api/problem.ts";
 import type { Action } from "../plan/action.ts";
 import { describe, sign, subject } from "../plan/describe.ts";
@@ -15,13 +16,24 @@ export const colour = pc.createColors(
     process.env["TERM"] !== "dumb",
 );
 
+/** Our own: ends of lines, tabs, colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
+const LAYOUT = /([\n\t]|\u001b\[[\d;]*m)/;
+
+/** The rest may be anybody's. */
+const safe = (text: string): string =>
+  text
+    .split(LAYOUT)
+    .map((part, index) => (index % 2 === 1 ? part : printable(part)))
+    .join("");
+
 export function out(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${safe(text)}\n`);
 }
 
 /** Notes go to stderr, so that stdout can be piped. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${safe(text)}\n`);
 }
 
 const WIDTH_LIMIT = 60;

@@ -1,5 +1,6 @@
 /** Knows the processes of the host: all of them at a look, and between two looks those that may be other than they were. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { printable } from "../api/printable.ts";
 import { type Controllers, UNIFIED } from "../cgroup/hierarchy.ts";
 import type { ObservedProcess } from "../plan/hostProcess.ts";
 import { hasEnded, type ProcessStat, parseCgroups, parseStat } from "./procfs.ts";
@@ -62,7 +63,7 @@ function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, 
       cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
     }
     const { startTicks: start, parent, comm } = stat;
-    return { pid, start, parent, comm: decoded(comm), uid, gid, cgroups, exe: once(() => exeOf(pid)), commandLine: once(() => commandLineOf(pid)) };
+    return { pid, start, parent, comm: printable(decoded(comm)), uid, gid, cgroups, exe: once(() => exeOf(pid)), commandLine: once(() => commandLineOf(pid)) };
   } catch {
     return undefined; // it is gone
   }

@@ -1,4 +1,4 @@
-/** Knows where a field stands: computed again from the document's text when somebody asks, never carried along. */
+/** Knows where a field stands: computed from the document's text when somebody asks, never carried along with its value. */
 import type { Origin } from "../api/resource.ts";
 import { type Places, parsePlain } from "./plain.ts";
 import { parseYaml } from "./yaml.ts";
@@ -9,8 +9,16 @@ export interface Location {
   readonly column: number;
 }
 
+/** The document that was asked about last: what is told of one object is told in a row. */
+const last: { text: string | undefined; places: Places } = { text: undefined, places: new Map() };
+
 /** The places of all fields of a document. */
 function placesOf(text: string): Places {
+  if (last.text !== text) Object.assign(last, { text, places: findPlaces(text) });
+  return last.places;
+}
+
+function findPlaces(text: string): Places {
   const places: Places = new Map();
   if (!parsePlain(text, places)) {
     places.clear();

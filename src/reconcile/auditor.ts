@@ -4,6 +4,7 @@ import { AuditLog, auditFile, headFile } from "../host/auditLog.ts";
 import type { HostOptions } from "../host/host.ts";
 import { accountOf } from "../plan/account.ts";
 import type { Action } from "../plan/action.ts";
+import { sourceOf } from "../plan/source.ts";
 import type { Outcome } from "./apply.ts";
 
 export type Auditor = (outcomes: readonly Outcome[], resourceOf: (action: Action) => Resource | undefined) => void;
@@ -18,8 +19,8 @@ export function auditorOf(
   return (outcomes, resourceOf) => {
     const entries = outcomes.flatMap(({ action, error, skipped }): object | object[] => {
       if (skipped) return [];
-      const origin = resourceOf(action)?.origin;
-      return accountOf(action, error, origin && `${origin.file}:${origin.line}`) ?? [];
+      const resource = resourceOf(action);
+      return accountOf(action, error, resource && sourceOf(action, resource)) ?? [];
     });
     try {
       log.append(entries);
