@@ -55,14 +55,19 @@ export function memberRecords(directory: string, bootId: string): MemberRecords 
   };
 }
 
+const isLine = (line: Partial<Line> | undefined | null): line is Line =>
+  typeof line?.pid === "number" &&
+  typeof line.start === "number" &&
+  ("gone" in line || ("path" in line && typeof line.from === "object" && line.from !== null));
+
 /** What the file says; nothing if it is of another boot. A last line that was being written counts for nothing. */
 function load(file: string, bootId: string): { known: Map<number, MemberRecord>; lines: number } {
   const known = new Map<number, MemberRecord>();
   const [first, ...rest] = textOf(file).split("\n");
   if ((parseJson(first ?? "") as { bootId?: string } | undefined)?.bootId !== bootId) return { known, lines: 0 };
   for (const text of rest) {
-    const line = parseJson(text) as Line | undefined;
-    if (!line) continue;
+    const line = parseJson(text) as Partial<Line> | undefined;
+    if (!isLine(line)) continue;
     if ("gone" in line) known.delete(line.pid);
     else known.set(line.pid, line);
   }

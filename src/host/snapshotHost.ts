@@ -87,7 +87,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
     ...{ prepare: never, start: never, signal: never, handle: never, signalAll: never, kill: never, release: never, hold: never, void: never, sweep: never },
   };
   const tasks = new Tasks();
-  const entries = { all: () => ledger, put: never, drop: never };
+  const entries = { all: () => ledger, put: never, drop: never, trouble: () => undefined };
   // Nothing of the machine that looks is asked.
   const observer = {
     files,

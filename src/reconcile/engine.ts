@@ -75,7 +75,7 @@ export class Engine {
     this.desired = { cgroups: new Map(), replicas: new Map(), members: [], resources: new Map(), problems: [], held: true };
     this.remembered = new Map(state.objects);
     const drift = [...this.remembered].flatMap(([key, { status }]) => (status.drift ? [[key, status.drift] as const] : []));
-    this.teller = new Teller({ events: state.events, drift, emit, trouble: () => host.records.trouble() });
+    this.teller = new Teller({ events: state.events, drift, emit, troubles: () => ({ records: host.records.trouble(), ledger: host.ledger.trouble() }) });
     this.restraints = new Restraints(host, state.reverted ?? [], (event) => this.tell(event));
     this.standings = new Standings(state.applied);
     this.asked = new Asked(host.options.runDirectory, (event) => this.tell(event));

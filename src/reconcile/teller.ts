@@ -9,6 +9,8 @@ import { Told } from "./told.ts";
 
 /** The trouble of a run directory that cannot be written is told once, whichever file it is. */
 const NOT_WRITTEN = "RecordNotWritten";
+/** Told once, for what is lost stays so. */
+const DAMAGED = "LedgerDamaged";
 /** Events that are kept for `describe`. */
 export const KEPT_EVENTS = 500;
 
@@ -16,8 +18,8 @@ interface Options {
   readonly events: readonly Event[];
   readonly drift: Iterable<readonly [ObjectKey, DriftStatus]>;
   readonly emit: (event: Event) => void;
-  /** Why records cannot be written. */
-  readonly trouble: () => string | undefined;
+  /** Why records cannot be written, and what could not be read of the ledger. */
+  readonly troubles: () => { readonly records: string | undefined; readonly ledger: string | undefined };
 }
 
 /** The run directory cannot be written. */
@@ -67,8 +69,9 @@ export class Teller {
       const event = problemEvent(problem, time);
       if (this.told.first(problemKey(event))) this.add(event);
     }
-    const trouble = this.options.trouble();
-    if (trouble !== undefined && this.told.first(NOT_WRITTEN)) this.add(recordTroubleEvent(trouble, time));
+    const { records, ledger } = this.options.troubles();
+    if (records !== undefined && this.told.first(NOT_WRITTEN)) this.add(recordTroubleEvent(records, time));
+    if (ledger !== undefined && this.told.first(DAMAGED)) this.add({ eventTime: time, type: "Warning", reason: DAMAGED, object: "Host", note: ledger });
   }
 
   /** What is no problem any more may be told again later. */
@@ -77,7 +80,8 @@ export class Teller {
       new Set([
         ...problems.map((problem) => problemKey(problemEvent(problem, ""))),
         ...reported.map((action) => `${action.path} ${reportedEvent(action, undefined, "").note}`),
-        ...(this.options.trouble() === undefined ? [] : [NOT_WRITTEN]),
+        ...(this.options.troubles().records === undefined ? [] : [NOT_WRITTEN]),
+        DAMAGED,
         ...failures.map((outcome) => `${outcome.action.path} ${eventOf(outcome, () => undefined, "")?.note}`),
       ]),
     );
