@@ -17,7 +17,7 @@ export const PRESSURE_LOOK = 5000;
 const MEMORY: ReadonlySet<string> = new Set(["memory.max", "memory.high", "memory.swap.max"]);
 
 /** Whether a change gives a group less memory. */
-export const takesMemory = ({ file, knob, from, to }: Difference): boolean => MEMORY.has(knob) && from !== to && !file.widens(from, to);
+const takesMemory = ({ file, knob, from, to }: Difference): boolean => MEMORY.has(knob) && from !== to && !file.widens(from, to);
 
 /** Why a change must wait; undefined: it need not. */
 export function heldByPressure({ owner, path }: DesiredCgroup, change: Difference, { observed, shrinks }: Inputs): Problem | undefined {

@@ -15,11 +15,24 @@ export class Notice {
   events: ReadonlyMap<string, number> | undefined;
   private looked: number | undefined;
   /** When the look before the last one was; undefined: there was none. */
-  lookBefore: number | undefined;
+  private lookBefore: number | undefined;
+  /** The same of cgroups that are looked at more often. */
+  private readonly looksBefore = new Map<string, number>();
 
   look(now: number): void {
     this.lookBefore = this.looked;
     this.looked = now;
+  }
+
+  /** Something was found there that was not so yet at the look `before`. */
+  found(path: string, before: number): void {
+    this.looksBefore.set(path, before);
+  }
+
+  /** Since when, at the earliest, something there may be as it is. */
+  since(path: string): number | undefined {
+    const times = [this.lookBefore, this.looksBefore.get(path)].flatMap((time) => time ?? []);
+    return times.length === 0 ? undefined : Math.max(...times);
   }
 }
 
@@ -89,8 +102,9 @@ export class DriftBook {
     const fields = before?.fields ?? [];
     const known = fields.find((field) => keyOf(field) === keyOf(found));
     const told = notice.events?.get(action.path);
-    const since = told ?? notice.lookBefore;
-    const lastApplied = known?.lastSeen ?? this.applied.get(action.owner);
+    const since = told ?? notice.since(action.path);
+    // What was seen by an earlier controller was repaired then, unless it was left as it was.
+    const lastApplied = this.applied.get(action.owner) ?? (known?.open ? known.lastApplied : known?.lastSeen);
     const field: FieldDrift = {
       ...found,
       ...(resource ? { source: sourceOf(action, resource) } : {}),

@@ -63,7 +63,7 @@ export class Engine {
   readonly teller: Teller;
   private readonly restraints: Restraints;
   private readonly standings: Standings;
-  private readonly notice = new Notice();
+  readonly notice = new Notice();
   private readonly hears: Pick<EngineOptions, "progress" | "audit">;
   private approve: EngineOptions["approve"];
 

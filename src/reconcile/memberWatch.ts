@@ -27,6 +27,8 @@ export class MemberWatch implements Companion {
   private readonly engine: Engine;
   private readonly look: (path: CgroupPath) => void;
   private census: NodeJS.Timeout | undefined;
+  /** When the members were looked at last. */
+  private counted: number | undefined;
   private events: ProcessEvents | undefined;
   private news: NewProcesses | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -63,6 +65,7 @@ export class MemberWatch implements Companion {
     clearTimeout(this.timer);
     this.news?.close();
     this.census = undefined;
+    this.counted = undefined;
     this.events = undefined;
     this.news = undefined;
     this.young.clear();
@@ -131,6 +134,8 @@ export class MemberWatch implements Companion {
   /** Members that have left, and pid files: nothing tells of a move out of a cgroup. */
   private count(): void {
     const { length } = this.engine.desired.members;
+    const before = this.counted;
+    this.counted = Date.now();
     this.census = setTimeout(() => this.count(), Math.max(CENSUS, PER_GROUP * length));
     this.consider(this.engine.desired.members.flatMap(({ group }) => group.members.flatMap(pidFilesIn)).flatMap((file) => pidIn(file) ?? []));
     const { host, desired, seen } = this.engine;
@@ -138,11 +143,13 @@ export class MemberWatch implements Companion {
     for (const { path, group, hierarchies } of desired.members) {
       const places = all.filter(({ id }) => hierarchies.includes(id)).map((hierarchy) => new Set(pidsIn(host.files, host.tree.directory(hierarchy, path))));
       const { expected = [], unexpected = [] } = seen.memberships.get(group.key) ?? {};
-      const before = new Set([...expected, ...unexpected].map(({ pid }) => pid));
-      const left = [...before].filter((pid) => places.some((there) => !there.has(pid)));
-      const changed = [...left, ...places.flatMap((there) => [...there].filter((pid) => !before.has(pid)))];
+      const known = new Set([...expected, ...unexpected].map(({ pid }) => pid));
+      const left = [...known].filter((pid) => places.some((there) => !there.has(pid)));
+      const changed = [...left, ...places.flatMap((there) => [...there].filter((pid) => !known.has(pid)))];
       for (const pid of changed) host.table.touch(pid);
-      if (changed.length > 0) this.look(path);
+      if (changed.length === 0) continue;
+      if (before !== undefined) this.engine.notice.found(path, before);
+      this.look(path);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** spec.members: processes that somebody else has started are drawn into a group, kept there, and given back. */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { FieldDrift } from "../../src/api/status.ts";
 import { cgroupsOf } from "../../src/host/procfs.ts";
 import { Live, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
@@ -67,6 +68,9 @@ import { Outside } from "../support/outside.ts";
     await until("it is moved back", () => place(pid) === inside("batch"));
     await until("that is told", () => told("DriftRepaired").length > 0);
     expect(told("DriftRepaired")[0]).toContain(`process ${pid} (hf-sleeper) had left; moved it back`);
+    const noticed = (): FieldDrift["detection"] => live.view("batch").status.drift?.fields?.find(({ kind }) => kind === "Membership")?.detection;
+    await until("how soon is known", () => noticed()?.by === "Look");
+    expect(noticed()?.seconds).toBeLessThan(10);
     live.write(manifest(rule(), ", drift: Report"));
     await until("only told from now on", () => readFileSync(`${live.runDirectory}/status.json`, "utf8").includes("Report"));
     outside.move(pid);
