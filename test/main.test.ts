@@ -41,6 +41,14 @@ describe("validate", () => {
       problems: [{ reason: "InvalidValue", line: 9, pointer: "/spec/drift" }],
     });
   });
+  test("two groups that name one cgroup", () => {
+    const text = `${group("a", "{cgroupPath: x/y, limits: {}}")}---\n${group("b", "{cgroupPath: /x/y, limits: {}}")}`;
+    const { code, stdout } = holdfast("validate", "-f", write(text));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/:4:20: Conflict: LimitGroup\/a: \/spec\/cgroupPath: x\/y is governed by LimitGroup\/b \(.*:9\) as well/);
+    expect(stdout).toMatch(/:9:20: Conflict: LimitGroup\/b/);
+  });
+
   test("a directory that does not exist", () => {
     const { code, stdout } = holdfast("validate", "-f", join(top, "no"));
     expect([code, stdout]).toEqual([1, expect.stringContaining("the manifest directory does not exist")]);

@@ -1,6 +1,6 @@
 /** Knows what is desired of cgroups that somebody else has made: the declared limits and nothing else, by the way that their owner's manager has for it. */
 import type { Problem, ProblemReason } from "../api/problem.ts";
-import { FORCE_ANNOTATION, type LimitGroupResource } from "../api/resource.ts";
+import { FORCE_ANNOTATION, type LimitGroupResource, type Resource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import { ownerOf } from "../cgroup/owner.ts";
@@ -40,7 +40,7 @@ export function governedCgroups(
       problems.push(
         problemOf("GovernRefused", group, `${root.slice(1)} is a root of Holdfast's`, "its cgroups have the limits of the objects that declare them"),
       );
-    else if (found.length === 0 && !/[*?[\]{}()!+@|]/.test(paths))
+    else if (found.length === 0 && isLiteral(paths))
       problems.push(problemOf("CgroupNotFound", group, `there is no cgroup ${paths.slice(1)} now`, "its limits are written when it comes"));
     for (const path of found) wanted.set(path, [...(wanted.get(path) ?? []), group]);
   }
@@ -77,6 +77,17 @@ export function governedCgroups(
   }
   return { cgroups, problems };
 }
+
+/** What can be told without a machine: two objects that name the very same cgroup. */
+export function namedTwice(resources: Iterable<Resource>): Problem[] {
+  const wanted = new Map<string, LimitGroupResource[]>();
+  for (const resource of resources)
+    if (resource.kind === "LimitGroup" && resource.governs && isLiteral(resource.governs.paths))
+      wanted.set(resource.governs.paths, [...(wanted.get(resource.governs.paths) ?? []), resource]);
+  return [...wanted].flatMap(([path, objects]) => conflicts(path, objects));
+}
+
+const isLiteral = (paths: string): boolean => !/[*?[\]{}()!+@|]/.test(paths);
 
 function conflicts(path: string, objects: readonly LimitGroupResource[]): Problem[] {
   if (objects.length < 2) return [];
