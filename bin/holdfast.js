@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// The two dashes: Node would take an --env-file behind the program's name for its own (import docker run --env-file FILE).
 import { existsSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { load, PROGRAM } from "./program.js";

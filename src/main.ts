@@ -1,6 +1,7 @@
 /** Knows how a run of the program begins and ends: streams, exit codes. The only process.exit of a finished program. */
 import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
+import { printable } from "./api/printable.ts";
 import { buildProgram } from "./program.ts";
 
 /** Verbs whose exit code 1 means "differences": their errors are 2. */
@@ -42,7 +43,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : failed;
     const { message, stack, exitCode, syscall } = error as NodeJS.ErrnoException & { exitCode?: number };
     const verbose = argv.includes("-v") || argv.includes("--verbose");
-    process.stderr.write(`holdfast: ${verbose || (exitCode === undefined && syscall === undefined) ? stack : message}\n`);
+    const text = (verbose || (exitCode === undefined && syscall === undefined) ? stack : message) ?? "";
+    process.stderr.write(`holdfast: ${text.split("\n").map(printable).join("\n")}\n`);
     return Math.max(exitCode ?? failed, failed);
   }
 }

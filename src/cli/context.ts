@@ -1,5 +1,5 @@
 /** Knows what every verb shares: the options, the machine, the manifests. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkloadResource } from "../api/resource.ts";
 import { checkRoot } from "../cgroup/path.ts";
@@ -7,6 +7,7 @@ import type { ManifestSource } from "../host/guardedManifests.ts";
 import { GuardedManifests } from "../host/guardedManifests.ts";
 import { type Host, type HostOptions, NoCgroups, openHost, type Privileged, RootIsAFile } from "../host/host.ts";
 import { ManifestDirectory } from "../host/manifestFiles.ts";
+import { NotReadable, readRegular } from "../host/regular.ts";
 import { readSigningKey } from "../host/seal.ts";
 import { isShared } from "../host/share.ts";
 import { decodeSnapshot, type HostSnapshot } from "../host/snapshot.ts";
@@ -133,15 +134,18 @@ export function workloadNamed(written: string, options: GlobalOptions, places: P
   throw new UsageError(`Workload ${name} not found${hint ? ` (${hint})` : ""}`);
 }
 
+/** Bytes. */
+const LARGEST_SNAPSHOT = 256 * 1024 * 1024;
+
 /** Manifests against a host that was captured: no root, and nothing of this machine. */
 function openOnSnapshot(options: GlobalOptions, file: string): Opened {
   let host: Host;
   let snapshot: HostSnapshot;
   try {
-    snapshot = decodeSnapshot(readFileSync(file, "utf8"));
+    snapshot = decodeSnapshot(readRegular(file, LARGEST_SNAPSHOT).toString("utf8"));
     host = openSnapshot(snapshot);
   } catch (error) {
-    throw new UsageError(`--snapshot: ${file}: ${(error as Error).message}`, 2);
+    throw new UsageError(`--snapshot: ${file}${error instanceof NotReadable ? "" : ":"} ${(error as Error).message}`, 2);
   }
   const directory = options.filename ?? "manifests";
   const set = readManifests(directory, { ...options, trust: "any" });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { liveGroups } from "../host/liveGroups.ts";
+import { readRegular } from "../host/regular.ts";
 import { groupsToObjects, parseCgConfig } from "../import/cgconfig.ts";
 import { rulesToObjects } from "../import/cgrules.ts";
 import { composeToObjects } from "../import/compose.ts";
@@ -22,11 +23,14 @@ export interface ImportOptions extends GlobalOptions {
 
 export const SOURCES = ["cgconfig", "cgrules", "unit", "docker", "compose", "cgroup"] as const;
 
+/** Bytes: what people have written by hand is smaller. */
+const LARGEST = 16 * 1024 * 1024;
+
 function textOf(file: string): string {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return file === "-" ? readFileSync(0, "utf8") : readRegular(file, LARGEST).toString("utf8");
   } catch (error) {
-    throw new UsageError(`${file}: ${(error as Error).message}`);
+    throw new UsageError(`${file} ${(error as Error).message}`);
   }
 }
 
@@ -63,19 +67,19 @@ function read(source: string, args: readonly string[], options: ImportOptions): 
       const found =
         options.rules === undefined
           ? groupsToObjects(groups, first, options.as === "governed")
-          : rulesToObjects(textOf(options.rules), options.rules, { groups, templates }, users);
+          : rulesToObjects(textOf(options.rules), options.rules, { file: first, groups, templates }, users);
       const unused =
         options.rules === undefined ? templates.map(({ path, line }) => `${first}:${line}: the template ${path} becomes groups by rules: --rules FILE`) : [];
       return { objects: found.objects, notes: [...notes, ...unused, ...found.notes] };
     }
     case "cgrules":
-      return rulesToObjects(textOf(first), first, { groups: [], templates: [] }, users);
+      return rulesToObjects(textOf(first), first, { file: first, groups: [], templates: [] }, users);
     case "unit": {
       const files = args.map((file) => ({ file, text: textOf(file) }));
       return unitToObjects(basename(first), files);
     }
     case "compose": {
-      const parsed = parseDocument({ file: first, line: 1, text: textOf(first) });
+      const parsed = parseDocument({ file: first, line: 1, text: textOf(first) }, { merge: true });
       if ("problems" in parsed) throw new UsageError(parsed.problems.map((problem) => problemText(problem)).join("\n"));
       return composeToObjects(parsed.value, first);
     }

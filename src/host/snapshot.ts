@@ -156,6 +156,42 @@ export const encodeSnapshot = (snapshot: HostSnapshot): string =>
     return value === Number.POSITIVE_INFINITY ? { $infinity: true } : value;
   });
 
+type Shape = (value: unknown) => boolean;
+const isText: Shape = (value) => typeof value === "string";
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const listOf =
+  (is: Shape): Shape =>
+  (value) =>
+    Array.isArray(value) && value.every(is);
+const mapOf =
+  (is: Shape): Shape =>
+  (value) =>
+    isObject(value) && !Array.isArray(value) && Object.values(value).every(is);
+const isPair: Shape = (value) => Array.isArray(value) && value.length === 2 && isText(value[0]) && isObject(value[1]);
+const has =
+  (fields: Readonly<Record<string, Shape>>): Shape =>
+  (value) =>
+    isObject(value) && Object.entries(fields).every(([name, is]) => is((value as Record<string, unknown>)[name]));
+
+/** Of what a look goes by; who has damaged a file on purpose has damaged only his own look. */
+const SHAPES: Partial<Record<keyof HostSnapshot, Shape>> = {
+  root: isText,
+  mountinfo: isText,
+  hostname: isText,
+  base: has({ bootId: isText, pageSize: (value) => typeof value === "number" }),
+  files: mapOf(isText),
+  directories: mapOf(has({ children: listOf((name) => isText(name) && !/^\.{0,2}$|\//.test(name as string)), inode: isText })),
+  processes: listOf(has({ pid: Number.isInteger, comm: isText, cgroups: (value) => value instanceof Map, facts: isObject })),
+  attempts: listOf(has({ id: isText, replica: isText })),
+  records: listOf(isPair),
+  memberships: listOf(isObject),
+  ledger: listOf(has({ path: isText, hierarchy: isText, file: isText })),
+  applied: listOf(isPair),
+  accounts: listOf(isPair),
+  devices: listOf(isPair),
+  images: listOf(isText),
+};
+
 /** Throws where the text is no snapshot. */
 export function decodeSnapshot(text: string): HostSnapshot {
   const found = JSON.parse(text, (_, value: unknown) => {
@@ -166,7 +202,8 @@ export function decodeSnapshot(text: string): HostSnapshot {
     if (typeof $bigint === "string") return BigInt($bigint);
     return $infinity === true ? Number.POSITIVE_INFINITY : value;
   }) as Partial<HostSnapshot> | null;
-  if (found?.format !== 1 || typeof found.files !== "object" || typeof found.directories !== "object" || !Array.isArray(found.processes))
-    throw new Error("it is no snapshot of holdfast capture");
+  if (found?.format !== 1) throw new Error("it is no snapshot of holdfast capture");
+  for (const [field, is] of Object.entries(SHAPES))
+    if (!is(found[field as keyof HostSnapshot])) throw new Error(`it is damaged: ${field} is not what it should be`);
   return found as HostSnapshot;
 }

@@ -75,6 +75,7 @@ export function parseCgConfig(text: string, file: string): CgConfig {
   const group = (): ConfiguredGroup => {
     const { text: name, line } = next();
     const values = new Map<string, Map<string, string>>();
+    if (name.split("/").includes("..")) throw new NotImportable(`${file}:${line}: expected the path of a cgroup, found ${name}`);
     expect("{");
     for (let section = next(); section.text !== "}"; section = next()) {
       expect("{");
@@ -95,7 +96,17 @@ export function parseCgConfig(text: string, file: string): CgConfig {
       if (section !== "mount") notes.push(`${file}:${line}: the section ${section} is left out`);
     } else throw new NotImportable(`${file}:${line}: expected group, template, mount, namespace, default or systemd, found ${section}`);
   }
-  return { groups, templates, notes };
+  return { groups: merged(groups), templates, notes };
+}
+
+/** Said in several blocks it is one group: later values count. */
+function merged(groups: readonly ConfiguredGroup[]): ConfiguredGroup[] {
+  const byPath = new Map<string, ConfiguredGroup>();
+  for (const group of groups) {
+    const before = byPath.get(group.path);
+    byPath.set(group.path, before ? { ...before, values: new Map([...before.values, ...group.values]) } : group);
+  }
+  return [...byPath.values()];
 }
 
 /** Groups as LimitGroups of Holdfast's own, nested as they were; or, to `govern`, where they are. */

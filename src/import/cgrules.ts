@@ -43,7 +43,7 @@ const who = ({ user, program }: Rule): Record<string, unknown> => ({
 export function rulesToObjects(
   text: string,
   file: string,
-  configured: { readonly groups: readonly ConfiguredGroup[]; readonly templates: readonly ConfiguredGroup[] },
+  configured: { readonly file: string; readonly groups: readonly ConfiguredGroup[]; readonly templates: readonly ConfiguredGroup[] },
   users: readonly string[],
 ): Imported {
   const notes: string[] = [];
@@ -68,7 +68,7 @@ export function rulesToObjects(
   };
   const known = new Map(configured.groups.map((group) => [group.path, group]));
   for (const path of members.keys()) known.set(path, groupFor(path));
-  const { objects, notes: more, nameOf } = groupsToObjects([...known.values()], file, false);
+  const { objects, notes: more, nameOf } = groupsToObjects([...known.values()], configured.file, false);
   const byName = new Map([...members].map(([path, rules]) => [nameOf.get(path), rules]));
   if (members.size > 1)
     notes.push(`${file}: of several rules that fit, the first counts by the names of the groups, not by the line: look whether one process fits two`);

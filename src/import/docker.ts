@@ -89,6 +89,9 @@ export function dockerRunToObjects(words: readonly string[]): Imported {
     used.add(flag);
     return given[flag];
   };
+  const leaveOut = (): void => {
+    for (const flag of Object.keys(given)) if (!used.has(flag)) notes.push(`--${flag} is left out`);
+  };
   const one = (flag: string): string | undefined => textOf(take(flag));
   const all = (flag: string): string[] => listOf(take(flag));
   const name = new Names().make(one("name") ?? image.replace(/[:@].*$/, "").replace(/^.*\//, ""));
@@ -96,6 +99,7 @@ export function dockerRunToObjects(words: readonly string[]): Imported {
   const entrypoint = one("entrypoint");
   if (command.length === 0 && entrypoint === undefined) {
     notes.push(`the command of ${image} is not known here: only its limits come out; say the command behind the image to have a Workload`);
+    leaveOut();
     return { objects: [draft("LimitGroup", name, { limits })], notes };
   }
   notes.push(
@@ -116,12 +120,15 @@ export function dockerRunToObjects(words: readonly string[]): Imported {
   );
   set("workingDir", one("workdir"));
   set("hostname", one("hostname"));
-  set("restartPolicy", RESTARTS[(one("restart") ?? "no").split(":")[0] ?? ""] ?? "Never");
+  const [restart = "", retries] = (one("restart") ?? "no").split(":");
+  if (RESTARTS[restart] === undefined) notes.push(`--restart ${restart} is left out: it is none of ${Object.keys(RESTARTS).join(", ")}`);
+  if (retries !== undefined) notes.push(`--restart ${restart}:${retries}: the number is left out (spec.maxRestarts counts within a time)`);
+  set("restartPolicy", RESTARTS[restart] ?? "Never");
   set("stopSignal", signalOf(one("stop-signal")));
   set("terminationGracePeriodSeconds", one("stop-timeout") === undefined ? 10 : Number(one("stop-timeout")));
   security(take, all, set, notes);
   places(one, all, set, notes);
-  for (const flag of Object.keys(given)) if (!used.has(flag)) notes.push(`--${flag} is left out`);
+  leaveOut();
   return { objects: [draft("Workload", name, spec)] as DraftObject[], notes };
 }
 
@@ -183,7 +190,8 @@ function places(one: One, all: All, set: Setter, notes: string[]): void {
   set(
     "devices",
     all("device").map((device) => {
-      const [path = "", , access] = device.split(":");
+      const [path = "", inside = path, access] = device.split(":");
+      if (inside.startsWith("/") && inside !== path) notes.push(`--device ${device}: it has its own name, ${path}, in the workload as well`);
       return { path, ...(access === undefined ? {} : { access }) };
     }),
   );

@@ -13,6 +13,14 @@ function bytesOf(text: string): bigint | undefined {
 /** `all`: the values that a flag was given, by its name without dashes. */
 export function dockerLimits(all: (flag: string) => readonly string[], notes: string[]): Record<string, unknown> {
   const one = (flag: string): string | undefined => all(flag).at(-1);
+  /** A positive number; 0 and -1 are Docker's words for none. */
+  const number = (flag: string): number | undefined => {
+    const text = one(flag);
+    if (text === undefined || text === "0" || text === "-1") return undefined;
+    if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text);
+    notes.push(`--${flag} ${text} is left out: it is no number`);
+    return undefined;
+  };
   const limits: Record<string, unknown> = {};
   const size = (flag: string): bigint | undefined => {
     const text = one(flag);
@@ -29,26 +37,32 @@ export function dockerLimits(all: (flag: string) => readonly string[], notes: st
     limits["memory.swap.max"] = written("memory.swap.max", swap);
   }
   const swappiness = one("memory-swappiness");
-  if (swappiness !== undefined && swappiness !== "-1") limits["memory.swappiness"] = Number(swappiness);
-  const [cpus, quota, period] = [one("cpus"), one("cpu-quota"), one("cpu-period") ?? "100000"];
-  if (cpus !== undefined && Number(cpus) > 0) limits["cpu.max"] = written("cpu.max", `${Math.round(Number(cpus) * 100_000)} 100000`);
-  else if (quota !== undefined && Number(quota) > 0) limits["cpu.max"] = written("cpu.max", `${quota} ${period}`);
-  const shares = one("cpu-shares");
-  if (shares !== undefined && Number(shares) > 0)
+  if (swappiness !== undefined && /^\d+$/.test(swappiness)) limits["memory.swappiness"] = Number(swappiness);
+  else if (swappiness !== undefined && swappiness !== "-1") notes.push(`--memory-swappiness ${swappiness} is left out: it is no number`);
+  const [cpus, quota, period] = [number("cpus"), number("cpu-quota"), number("cpu-period")];
+  if (cpus !== undefined) limits["cpu.max"] = written("cpu.max", `${Math.round(cpus * 100_000)} 100000`);
+  else if (quota !== undefined) limits["cpu.max"] = written("cpu.max", `${Math.round(quota)} ${period ?? 100_000}`);
+  if (cpus !== undefined && (quota !== undefined || period !== undefined))
+    notes.push("--cpu-quota and --cpu-period are left out beside --cpus: Docker refuses them together");
+  else if (quota === undefined && period !== undefined) notes.push(`--cpu-period ${period} is left out: without --cpu-quota it limits nothing`);
+  if (both !== undefined && memory === undefined) notes.push(`--memory-swap ${one("memory-swap")} is left out: it means something only beside --memory`);
+  if (both !== undefined && both > 0n && memory !== undefined && both < memory)
+    notes.push(`--memory-swap ${one("memory-swap")} is less than --memory, which Docker refuses: swap is 0 here`);
+  const shares = number("cpu-shares");
+  if (shares !== undefined)
     Object.assign(
       limits,
-      limitsOf(new Map([["cpu.shares", new Map([["", shares]])]]), (note) => notes.push(note)),
+      limitsOf(new Map([["cpu.shares", new Map([["", String(shares)]])]]), (note) => notes.push(note)),
     );
   for (const [flag, name] of [
     ["cpuset-cpus", "cpuset.cpus"],
     ["cpuset-mems", "cpuset.mems"],
   ] as const)
     if (one(flag)) limits[name] = one(flag);
-  const pids = one("pids-limit");
-  if (pids !== undefined && Number(pids) > 0) limits["pids.max"] = Number(pids);
-  const weight = one("blkio-weight");
-  if (weight !== undefined && Number(weight) > 0)
-    limits["io.weight"] = Number(weight) <= 100 ? Number(weight) : 100 + Math.round(((Number(weight) - 100) * 9900) / 900);
+  const pids = number("pids-limit");
+  if (pids !== undefined) limits["pids.max"] = pids;
+  const weight = number("blkio-weight");
+  if (weight !== undefined) limits["io.weight"] = weight <= 100 ? weight : 100 + Math.round(((weight - 100) * 9900) / 900);
   const disks = new Map<string, Record<string, number>>();
   for (const [flag, rate] of [
     ["device-read-bps", "rbps"],
@@ -59,6 +73,7 @@ export function dockerLimits(all: (flag: string) => readonly string[], notes: st
     for (const text of all(flag)) {
       const [device = "", value = ""] = [text.slice(0, text.lastIndexOf(":")), text.slice(text.lastIndexOf(":") + 1)];
       const amount = bytesOf(value);
+      if (amount === 0n) continue; // no limit
       if (device === "" || amount === undefined) notes.push(`--${flag} ${text} is left out: expected DEVICE:RATE`);
       else disks.set(device, { ...disks.get(device), [rate]: Number(amount) });
     }

@@ -69,7 +69,7 @@ export function limitsOf(values: KernelValues, say: (note: string) => void, exac
   if (quota !== undefined || period !== undefined) set("cpu.max", `${quota ?? "max"} ${period ?? "100000"}`);
   const [limit, both] = [scalar("memory.limit_in_bytes"), scalar("memory.memsw.limit_in_bytes")];
   if (both === "max") set("memory.swap.max", "max");
-  else if (both !== undefined && limit !== undefined && limit !== "max" && BigInt(both) >= BigInt(limit))
+  else if (both !== undefined && limit !== undefined && /^\d+ \d+$/.test(`${both} ${limit}`) && BigInt(both) >= BigInt(limit))
     set("memory.swap.max", String(BigInt(both) - BigInt(limit)));
   else if (both !== undefined) say(`memory.memsw.limit_in_bytes ${both} is left out: it means something only beside memory.limit_in_bytes`);
   if (disks.size > 0)
@@ -90,7 +90,11 @@ function converted(
   say: (note: string) => void,
 ): void {
   const wanted = Number(value);
-  if (value === undefined || !Number.isFinite(wanted)) return;
+  if (value === undefined) return;
+  if (!Number.isFinite(wanted)) {
+    say(`${file.name} ${value} is left out: it is no number`);
+    return;
+  }
   const there = (weight: number): number => {
     const spelled = spellingOf(knob, 1)?.spell(String(weight), {}, () => undefined);
     return typeof spelled === "string" ? Number.NaN : Number(spelled?.[0]?.value);

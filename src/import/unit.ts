@@ -7,8 +7,9 @@ const SECTIONS = new Set(["Service", "Scope", "Slice", "Socket", "Mount", "Swap"
 /** K, M, G, T with a base: 1024 for sizes, 1000 for rates (systemd.syntax(7)). */
 function size(text: string, base: bigint): string | undefined {
   if (text === "infinity") return "max";
-  const [, number, unit = ""] = /^(\d+)\s*([KMGTPE]?)B?$/.exec(text) ?? [];
-  return number === undefined ? undefined : String(BigInt(number) * base ** BigInt(" KMGTPE".indexOf(unit || " ")));
+  const [, number, fraction = "", unit = ""] = /^(\d+)(\.\d+)?\s*([KMGTPE]?)B?$/.exec(text) ?? [];
+  const one = base ** BigInt(" KMGTPE".indexOf(unit || " "));
+  return number === undefined ? undefined : String(BigInt(number) * one + BigInt(Math.floor(Number(`0${fraction}`) * Number(one))));
 }
 
 const BYTES: Readonly<Record<string, LimitName>> = {
@@ -49,7 +50,8 @@ export function unitToObjects(unit: string, texts: readonly { readonly file: str
     let section = "";
     let begun = "";
     for (const [index, raw] of text.split("\n").entries()) {
-      // A backslash at the end: the next line goes on (systemd.syntax(7)).
+      // A comment between the parts of a line is none of them, and a backslash at the end says that the next line goes on (systemd.syntax(7)).
+      if (begun !== "" && /^\s*[#;]/.test(raw)) continue;
       if (raw.endsWith("\\")) {
         begun += `${raw.slice(0, -1)} `;
         continue;
@@ -69,6 +71,10 @@ export function unitToObjects(unit: string, texts: readonly { readonly file: str
       const leaveOut = (why: string): void => void notes.push(`${place}: ${key}=${value} is left out: ${why}`);
       const bytes = BYTES[key];
       if (key === "Slice") slice = value;
+      else if (value === "" && (bytes !== undefined || [PLAIN, LISTS].some((names) => key in names) || key === "TasksMax"))
+        delete limits[bytes ?? PLAIN[key] ?? LISTS[key] ?? "pids.max"]; // an empty value takes back what was said before
+      else if (value === "" && RATES[key] !== undefined) for (const [device, { [RATES[key] ?? ""]: _, ...rest }] of disks) disks.set(device, rest);
+      else if (key === "CPUQuota" && value !== "" && !/^\d+(\.\d+)?%$/.test(value)) leaveOut("expected a number with %");
       else if (key === "CPUQuota") quota = value === "" ? "max" : String(Math.round((Number.parseFloat(value) / 100) * 100_000));
       else if (key === "CPUQuotaPeriodSec") {
         const [, amount, unitOf = "s"] = /^([\d.]+)\s*(us|ms|s)?$/.exec(value) ?? [];
@@ -77,9 +83,10 @@ export function unitToObjects(unit: string, texts: readonly { readonly file: str
       } else if (key === "CPUWeight" && value === "idle") limits["cpu.idle"] = true;
       else if (bytes !== undefined || key === "TasksMax") {
         const amount = size(value, 1024n);
-        if (amount === undefined) leaveOut("a share of what the machine has depends on the machine");
+        if (amount === undefined) leaveOut(value.endsWith("%") ? "a share of what the machine has depends on the machine" : "it is no size");
         else limits[bytes ?? "pids.max"] = written(bytes ?? "pids.max", amount);
-      } else if (PLAIN[key] !== undefined) limits[PLAIN[key] ?? ""] = Number(value);
+      } else if (PLAIN[key] !== undefined && !/^\d+$/.test(value)) leaveOut("it is no number");
+      else if (PLAIN[key] !== undefined) limits[PLAIN[key] ?? ""] = Number(value);
       else if (LISTS[key] !== undefined) limits[LISTS[key] ?? ""] = value.split(/[\s,]+/).join(",");
       else if (RATES[key] !== undefined) {
         const [device = "", rate = ""] = value.split(/\s+/);
@@ -90,11 +97,18 @@ export function unitToObjects(unit: string, texts: readonly { readonly file: str
       else if (RESOURCE.test(key) && !/Accounting$/.test(key)) leaveOut("Holdfast has no such limit");
     }
   }
+  if (/@\.[a-z]+$/.test(unit))
+    throw new NotImportable(`${unit} is a template, which has no cgroup: name one of its instances (ln -s ${unit} ${unit.replace("@", "@NAME")})`);
+  if (unit === "-.slice") throw new NotImportable("-.slice is the root cgroup, which is never governed");
+  if (!/\.(service|scope|slice|socket|mount|swap)$/.test(unit))
+    throw new NotImportable(`${unit}: expected the file of a service, scope, slice, socket, mount or swap first, and its drop-ins behind it`);
   if (quota !== "max") {
     const scaled = Math.round((Number(quota) * Number(period)) / 100_000);
     limits["cpu.max"] = written("cpu.max", `${scaled} ${period}`);
   }
-  if (disks.size > 0) limits["io.max"] = [...disks].map(([device, rates]) => ({ device: device.startsWith("/dev/") ? device : `path:${device}`, ...rates }));
+  const rates = [...disks].filter(([, each]) => Object.keys(each).length > 0);
+  if (rates.length > 0) limits["io.max"] = rates.map(([device, each]) => ({ device: device.startsWith("/dev/") ? device : `path:${device}`, ...each }));
+  if (Object.keys(limits).length === 0) notes.push(`${unit} has no limits`);
   const object = draft("LimitGroup", new Names().make(unit), { cgroupPath: cgroupOf(unit, slice), limits });
   return { objects: [object], notes };
 }

@@ -2,13 +2,13 @@
 import type { Problem } from "../api/problem.ts";
 import type { Origin } from "../api/resource.ts";
 import { parsePlain } from "./plain.ts";
-import { parseYaml } from "./yaml.ts";
+import { type Dialect, parseYaml } from "./yaml.ts";
 
 /** Nested deeper than this is no manifest; a bound keeps the parser's time and stack small. */
 const DEEPEST = 64;
 
 /** The value of a document, or what is wrong with its syntax. */
-export function parseDocument(origin: Origin): { readonly value: unknown } | { readonly problems: readonly Problem[] } {
+export function parseDocument(origin: Origin, dialect: Dialect = {}): { readonly value: unknown } | { readonly problems: readonly Problem[] } {
   const plain = parsePlain(origin.text);
   if (plain) return plain;
   const problem = (line: number, column: number, message: string, hint?: string): Problem => ({
@@ -22,7 +22,7 @@ export function parseDocument(origin: Origin): { readonly value: unknown } | { r
   });
   const deep = tooDeep(origin.text);
   if (deep !== undefined) return { problems: [problem(deep, 1, `expected at most ${DEEPEST} levels of nesting`)] };
-  const parsed = parseYaml(origin.text);
+  const parsed = parseYaml(origin.text, undefined, dialect);
   if ("value" in parsed) return parsed;
   return { problems: parsed.problems.map(({ place: [line, column], message, hint }) => problem(line, column, message, hint)) };
 }

@@ -18,11 +18,16 @@ export interface SyntaxProblem {
 /** More aliases than this, counted with what they stand for, are a bomb. */
 const MOST_ALIASES = 100;
 
+/** `merge`: `<<` takes over the fields of another mapping, as in Compose files (https://yaml.org/type/merge.html); YAML 1.2 knows no such thing. */
+export interface Dialect {
+  readonly merge?: boolean;
+}
+
 /** Reads one document: its value, or all that is wrong with its syntax. Lines and columns count from 1 within the text. */
-export function parseYaml(text: string, places?: Places): { readonly value: unknown } | { readonly problems: readonly SyntaxProblem[] } {
+export function parseYaml(text: string, places?: Places, dialect: Dialect = {}): { readonly value: unknown } | { readonly problems: readonly SyntaxProblem[] } {
   const { LineCounter, parseDocument, isMap, isScalar, isSeq } = yaml();
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2", ...dialect });
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return [Math.max(line, 1), Math.max(col, 1)];

@@ -44,7 +44,7 @@ test("rules become members: templates for each user, no rule for every process, 
   const { groups, templates } = parseCgConfig(TEXT, "c");
   const text =
     "@students cpu,pids students/%u\n* cpu all\nalice:/usr/bin/gcc pids daemons/www\n% memory daemons/www\n% cpu elsewhere\nbob:a-very-long-process-name * /jobs/\n";
-  const { objects, notes } = rulesToObjects(text, "r", { groups, templates }, ["carol"]);
+  const { objects, notes } = rulesToObjects(text, "r", { file: "c", groups, templates }, ["carol"]);
   const spec = (name: string) => objects.find(({ metadata }) => metadata.name === name)?.spec;
   expect(spec("students-carol")).toEqual({ parentRef: { name: "students" }, limits: { "pids.max": 20 }, members: [{ group: "students", user: "carol" }] });
   expect(spec("daemons-www")).toMatchObject({ members: [{ user: "alice", exe: "/usr/bin/gcc" }] });
@@ -53,6 +53,20 @@ test("rules become members: templates for each user, no rule for every process, 
     expect.stringContaining("one group for all controllers"),
     expect.stringContaining("every process of the host"),
   ]);
-  expect(rulesToObjects("@students cpu students/%u\n", "r", { groups: [], templates }, []).notes[0]).toContain("say for whom");
-  expect(() => rulesToObjects("alice cpu\n", "r", { groups: [], templates: [] }, [])).toThrow("r:1: expected <user>[:<process>] <controllers> <destination>");
+  expect(rulesToObjects("@students cpu students/%u\n", "r", { file: "c", groups: [], templates }, []).notes[0]).toContain("say for whom");
+  expect(() => rulesToObjects("alice cpu\n", "r", { file: "c", groups: [], templates: [] }, [])).toThrow(
+    "r:1: expected <user>[:<process>] <controllers> <destination>",
+  );
+});
+
+test("several blocks of one group are one group; what is no number is told, and no path leads upwards", () => {
+  const read = (text: string) => groupsToObjects(parseCgConfig(text, "c").groups, "c", false);
+  const { objects, notes } = read(
+    "group a { cpu { cpu.shares = xyz; } pids { pids.max = 5; } }\ngroup a { pids { pids.max = 7; } memory { memory.limit_in_bytes = 1.5G; memory.memsw.limit_in_bytes = 2G; } }",
+  );
+  expect(objects).toHaveLength(1);
+  expect(objects[0]?.spec).toMatchObject({ limits: { "pids.max": 7 } });
+  expect(notes.join("\n")).toMatch(/cpu\.shares xyz is left out: it is no number/);
+  expect(notes.join("\n")).toMatch(/memory\.memsw\.limit_in_bytes 2147483648 is left out/);
+  expect(() => read("group ../evil { pids { pids.max = 5; } }")).toThrow("c:1: expected the path of a cgroup, found ../evil");
 });

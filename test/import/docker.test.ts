@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { composeToObjects } from "../../src/import/compose.ts";
 import { dockerRunToObjects } from "../../src/import/docker.ts";
+import { parseDocument } from "../../src/manifest/parse.ts";
 import { readFile } from "../../src/manifest/read.ts";
 
 const run = (line: string) => dockerRunToObjects(line.split(" "));
@@ -64,4 +65,33 @@ test("Compose: both ways to say limits, a group for each service", () => {
   ]);
   expect(notes).toEqual(["c: plain has no limits"]);
   expect(() => composeToObjects({}, "c")).toThrow("c: expected services");
+});
+
+test("what means nothing, or cannot be carried over, is told: of a command that is not known too, and of Compose services", () => {
+  const { objects, notes } = run(
+    "docker run --cpus abc --pids-limit x --cpu-period 50000 --memory-swap 200m --memory-swappiness y --oom-kill-disable --device-read-bps /dev/sda:0 img",
+  );
+  expect(objects[0]?.spec).toEqual({ limits: {} });
+  for (const flag of ["cpus abc", "pids-limit x", "cpu-period 50000", "memory-swap 200m", "memory-swappiness y", "oom-kill-disable"])
+    expect(notes).toContainEqual(expect.stringMatching(new RegExp(`^--${flag} is left out`)));
+  expect(run("docker run --restart bogus img prog").notes).toContainEqual(expect.stringContaining("--restart bogus is left out"));
+  const compose = composeToObjects(
+    { services: { db: { mem_limit: [1], cpus: "abc", ulimits: { nofile: 5 }, deploy: { resources: { reservations: { cpus: "1" } } } } } },
+    "c",
+  );
+  expect(compose.objects).toEqual([]);
+  expect(compose.notes).toEqual([
+    "c: db: deploy.resources.reservations.cpus is left out: only limits come out",
+    "c: db: ulimits is left out: only limits come out",
+    "c: db: --memory: expected text or a number, found [1]",
+    "c: db: --cpus abc is left out: it is no number",
+    "c: db has no limits",
+  ]);
+});
+
+test("a Compose file takes over the fields of another service, as Compose does", () => {
+  const text = "services:\n  web: &w {mem_limit: 100m}\n  db:\n    <<: *w\n    pids_limit: 7\n";
+  const parsed = parseDocument({ file: "c", line: 1, text }, { merge: true });
+  const { objects } = composeToObjects("value" in parsed && parsed.value, "c");
+  expect(objects.map(({ spec }) => spec)).toMatchObject([{ limits: { "memory.max": "100Mi" } }, { limits: { "memory.max": "100Mi", "pids.max": 7 } }]);
 });

@@ -52,3 +52,32 @@ test("slices are inside of one another by their dashes; what is no unit is refus
   expect(unit("[Service]\nCPUQuota=150%\n").objects[0]?.spec).toEqual({ cgroupPath: "system.slice/web.service", limits: { "cpu.max": "150%" } });
   expect(() => unit("MemoryMax=5\n")).toThrow("u:1: expected a section, or NAME=VALUE in one");
 });
+
+test("an empty value takes back, a comment inside of a line is none of it, and what is no value is told", () => {
+  const text = `[Service]
+MemoryMax=100M
+MemoryMax=
+MemoryHigh=1.5G \\
+# between
+
+CPUWeight=5
+CPUWeight=
+IOReadBandwidthMax=/dev/sda 1M
+IOReadBandwidthMax=
+CPUQuota=50
+IOWeight=default 300
+MemoryMin=x
+`;
+  const { objects, notes } = unit(text);
+  expect(objects[0]?.spec["limits"]).toEqual({ "memory.high": "1536Mi" });
+  expect(notes).toEqual([
+    "u:11: CPUQuota=50 is left out: expected a number with %",
+    "u:12: IOWeight=default 300 is left out: it is no number",
+    "u:13: MemoryMin=x is left out: it is no size",
+  ]);
+});
+
+test("what has no cgroup of its own is refused", () => {
+  for (const name of ["web@.service", "-.slice", "10.conf"])
+    expect(() => unit("[Service]\nTasksMax=1\n", name)).toThrow(/template|root cgroup|expected the file/);
+});

@@ -89,6 +89,36 @@ ${workload("x", `{command: [sh, -c, 'sleep 1000; : ${SECRETS[1]}'], readinessPro
       writeFileSync(file, text);
       expect(live.holdfast("diff", "--snapshot", file)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^holdfast: --snapshot: .*\n$/) });
     }
-    expect(live.holdfast("audit", "--snapshot", "/no/such").stderr).toContain("ENOENT");
+    expect(live.holdfast("audit", "--snapshot", "/no/such").stderr).toContain("/no/such does not exist");
+  });
+
+  test("it replaces regular files only; and what is damaged is told in a line", () => {
+    for (const [file, message] of [
+      ["/dev/null", "/dev/null is no regular file"],
+      [live.directory, "is no regular file"],
+      [`${live.directory}/no/x`, `there is no directory ${live.directory}/no`],
+    ] as const)
+      expect(live.holdfast("capture", file)).toMatchObject({ code: 1, stderr: `holdfast: capture: ${file === live.directory ? `${file} ` : ""}${message}\n` });
+    const file = `${live.directory}/host.json`;
+    live.write(group("batch"));
+    expect(live.holdfast("capture", file).code).toBe(0);
+    const whole = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    const damage: Record<string, unknown> = {
+      files: { a: 1 },
+      directories: null,
+      processes: [null],
+      attempts: [null],
+      applied: null,
+      accounts: [7],
+      base: null,
+      images: {},
+    };
+    for (const [field, value] of Object.entries(damage)) {
+      writeFileSync(file, JSON.stringify({ ...whole, [field]: value }));
+      expect(live.holdfast("audit", "--snapshot", file)).toMatchObject({
+        code: 2,
+        stderr: `holdfast: --snapshot: ${file}: it is damaged: ${field} is not what it should be\n`,
+      });
+    }
   });
 });

@@ -75,11 +75,18 @@ import { Outside } from "../support/outside.ts";
     },
   );
 
+  test("an env file of Docker's is named, and never read: not by Node either", () => {
+    const args = ["import", "--root", live.root, "docker", "run", "--env-file", "/no/such", "img", "prog"];
+    const { status, stdout } = spawnSync(join(process.cwd(), "bin/holdfast.js"), args, { encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining("- file: /no/such") });
+  });
+
   test("what cannot be imported is said in a line", () => {
     for (const [args, message] of [
       [["cgroup", "/"], "the root cgroup is never governed"],
       [["cgroup", "no/such"], "there is no cgroup no/such"],
-      [["cgconfig", "/no/such"], "ENOENT"],
+      [["cgconfig", "/no/such"], "/no/such does not exist"],
+      [["unit", "/dev/zero"], "/dev/zero is no regular file"],
       [["nosuch", "x"], "expected one of cgconfig, cgrules, unit, docker, compose, cgroup, found nosuch"],
       [["docker", "run"], "expected an image"],
     ] as const) {
