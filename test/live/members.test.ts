@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { FieldDrift } from "../../src/api/status.ts";
 import { cgroupsOf } from "../../src/host/procfs.ts";
-import { Live, until, whyNotLive } from "../support/live.ts";
+import { Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
 import { Outside } from "../support/outside.ts";
 
@@ -68,14 +68,16 @@ import { Outside } from "../support/outside.ts";
     await until("it is moved back", () => place(pid) === inside("batch"));
     await until("that is told", () => told("DriftRepaired").length > 0);
     expect(told("DriftRepaired")[0]).toContain(`process ${pid} (hf-sleeper) had left; moved it back`);
-    const noticed = (): FieldDrift["detection"] => live.view("batch").status.drift?.fields?.find(({ kind }) => kind === "Membership")?.detection;
-    // Of the last one to leave v2 tells; of others the look each second does.
-    await until("how soon is known", () => noticed() !== undefined);
-    expect(noticed()?.seconds).toBeLessThan(10);
     live.write(manifest(rule(), ", drift: Report"));
     await until("only told from now on", () => readFileSync(`${live.runDirectory}/status.json`, "utf8").includes("Report"));
+    // So long that the members were looked at meanwhile.
+    await sleep(2500);
     outside.move(pid);
     await until("that is told", () => told("DriftReported").length > 0);
+    // Of the last one to leave v2 tells; of others the look each second does.
+    const noticed = (): FieldDrift["detection"] => live.view("batch").status.drift?.fields?.find(({ kind }) => kind === "Membership")?.detection;
+    await until("how soon is known", () => noticed() !== undefined);
+    expect(noticed()?.seconds).toBeLessThan(10);
     expect(place(pid)).toBe(from());
     expect(live.view("batch").status).toMatchObject({ members: { missing: [{ pid, command: "hf-sleeper" }] } });
     await until("it is counted", () => live.view("batch").status.drift?.count === 2);
