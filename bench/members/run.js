@@ -9,8 +9,7 @@ import { HOLDFAST } from "../build.js";
 import { cpuOf, memoryOf } from "../daemon.js";
 import { allMounts } from "../hierarchies.js";
 import { directory, end, finish, removeRoot, rootNamed, sleep, start } from "../sandbox.js";
-import { median, pairedRatio, quantile } from "../statistics.js";
-import { timed } from "../timed.js";
+import { median, quantile } from "../statistics.js";
 
 const { values: options } = parseArgs({
   options: { newcomers: { type: "string", default: "300" }, processes: { type: "string", default: "1000" }, groups: { type: "string", default: "1000" } },
@@ -148,18 +147,6 @@ const there = many.filter((pid) => readFileSync(`/proc/${pid}/cgroup`, "utf8").i
 await pause(seconds * 1000);
 console.log(
   `${processes} processes, ${groups} groups: ${there} are where they belong; idle ${((cpuOf(crowded.child.pid) - before) / (seconds * 10)).toFixed(2)} % of a core, RSS ${memoryOf(crowded.child.pid).rssMiB.toFixed(0)} MiB`,
-);
-// A look from outside at all of that, beside the least that a look at processes can be.
-const scratch = join(directory, "many");
-const audit = [HOLDFAST, "audit", "-o", "json", "-f", join(scratch, "manifests"), "--root", crowded.root, "--run-dir", join(scratch, "run")];
-const [audits, listings] = [[], []];
-for (let round = 0; round < 7; round++) {
-  audits.push(timed(process.execPath, audit, [0, 1]));
-  listings.push(timed("ps", ["-e", "-o", "pid,ppid,uid,gid,comm,args,cgroup"]));
-}
-const timesOf = (runs) => runs.map(({ ms }) => ms);
-console.log(
-  `audit, whole process         ${milliseconds(median(timesOf(audits)))}, ${median(audits.map(({ rssMiB }) => rssMiB)).toFixed(0)} MiB; ps of the same processes ${milliseconds(median(timesOf(listings)))}; ratio ${pairedRatio(timesOf(audits), timesOf(listings)).toFixed(1)}`,
 );
 for (const pid of many) process.kill(pid, "SIGKILL");
 await pause(500);

@@ -69,6 +69,7 @@ import { workload } from "../support/manifests.ts";
     writeFileSync(trigger, "");
     await until("it was killed", () => told("OOMKilled").length > 0, 8_000);
     await until("the larger limit is back", () => live.read("memory", "w@0", file()) === String(300 << 20), 8_000);
+    await until("that is told", () => told("Reverted").length > 0);
     expect(told("Reverted")[0]).toContain("processes were killed within 60s after memory.max went from 300Mi to 100Mi: 300Mi is back");
     await until("that is its status", () => ready()?.reason === "Reverted");
     live.write(grower("200Mi"));
