@@ -1,35 +1,27 @@
 /** Knows how to read of a process what says how far it is confined. Reads only; what cannot be read is unknown. */
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { LimitName } from "../api/limits.ts";
 import { type Mount, NAMESPACES, type NamespaceKind, type ProcessFacts } from "../audit/facts.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
 import { controllerOf, spellingOf } from "../cgroup/knobs.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
+import { linkIn, textIn } from "./optional.ts";
+import { commandLineIn } from "./procfs.ts";
 
 const SECRET = /(^|_)(PASSWORD|PASSWD|PASS|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)($|_)/i;
 const SOCKETS = ["run/docker.sock", "run/containerd/containerd.sock", "run/crio/crio.sock", "run/podman/podman.sock"];
 
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-const text = (file: string): string | undefined => attempt(() => readFileSync(file, "utf8"));
-const own = new Map(NAMESPACES.map((kind) => [kind, attempt(() => readlinkSync(`/proc/self/ns/${kind}`))]));
+const own = new Map(NAMESPACES.map((kind) => [kind, linkIn(`/proc/self/ns/${kind}`)]));
 
 export function inspect(pid: number, comm: string, limited: ProcessFacts["limited"], inRootCgroup: boolean | undefined): ProcessFacts {
   const file = (name: string): string => `/proc/${pid}/${name}`;
-  const status = text(file("status"));
+  const status = textIn(file("status"));
   const field = (name: string): string | undefined => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status ?? "")?.[1];
   const number = (value: string | undefined): number | undefined => (value === undefined ? undefined : Number(value));
   const mask = (name: string): bigint | undefined => {
     const value = field(name);
     return value === undefined ? undefined : BigInt(`0x${value}`);
   };
-  const commandLine = text(file("cmdline"))?.replace(/\0+$/, "").replaceAll("\0", " ");
   return {
     pid,
     comm,
@@ -41,13 +33,13 @@ export function inspect(pid: number, comm: string, limited: ProcessFacts["limite
     traced: field("TracerPid") === undefined ? undefined : field("TracerPid") !== "0",
     sharesNamespace: Object.fromEntries(NAMESPACES.flatMap((kind) => shared(pid, kind))),
     label: labelOf(file("attr/current")),
-    mounts: mountsOf(text(file("mountinfo"))),
-    runtimeSocket: attempt(() => readlinkSync(file("root"))) === undefined ? undefined : SOCKETS.some((socket) => existsSync(file(`root/${socket}`))),
-    limits: limitsOf(text(file("limits"))),
-    oomScoreAdj: number(text(file("oom_score_adj"))?.trim()),
-    exe: attempt(() => readlinkSync(file("exe"))),
-    commandLine,
-    secretVariables: secretsIn(text(file("environ"))),
+    mounts: mountsOf(textIn(file("mountinfo"))),
+    runtimeSocket: linkIn(file("root")) === undefined ? undefined : SOCKETS.some((socket) => existsSync(file(`root/${socket}`))),
+    limits: limitsOf(textIn(file("limits"))),
+    oomScoreAdj: number(textIn(file("oom_score_adj"))?.trim()),
+    exe: linkIn(file("exe")),
+    commandLine: commandLineIn(pid),
+    secretVariables: secretsIn(textIn(file("environ"))),
     inRootCgroup,
     limited,
   };
@@ -55,7 +47,7 @@ export function inspect(pid: number, comm: string, limited: ProcessFacts["limite
 
 function shared(pid: number, kind: NamespaceKind): [NamespaceKind, boolean][] {
   const mine = own.get(kind);
-  const its = attempt(() => readlinkSync(`/proc/${pid}/ns/${kind}`));
+  const its = linkIn(`/proc/${pid}/ns/${kind}`);
   return mine === undefined || its === undefined ? [] : [[kind, mine === its]];
 }
 

@@ -1,8 +1,8 @@
 /**
  * Knows when a process has executed another program or become another user, as the kernel tells it (its proc connector, connector(7); Documentation/driver-api/connector.rst).
- * Node has no such sockets: perl, which Debian and its kin never are without, has, and passes the numbers on.
+ * Node has no such sockets: perl has, and passes the numbers on.
  */
-import { spawn } from "node:child_process";
+import { listen } from "./perl.ts";
 
 interface Options {
   /** Each process that is another one now. */
@@ -44,30 +44,14 @@ for (;;) {
 `;
 
 export function processEvents({ changed, lost, ended }: Options): ProcessEvents {
-  const child = spawn("perl", ["-e", SCRIPT], { stdio: ["pipe", "pipe", "ignore"] });
-  let closed = false;
-  const over = (): void => {
-    if (!closed) ended();
-    closed = true;
-  };
-  child.on("error", over);
-  child.on("exit", over);
-  child.stdin.on("error", () => {});
-  // Not through a reader of lines: that comes a moment later.
-  let rest = "";
-  child.stdout.on("data", (text: Buffer) => {
-    const lines = (rest + text.toString("latin1")).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of closed ? [] : lines) {
+  return listen(
+    SCRIPT,
+    [],
+    (line) => {
       if (/^\d+$/.test(line)) changed(Number(line));
       // What happened before it listened was told to nobody.
       else lost();
-    }
-  });
-  return {
-    close: () => {
-      closed = true;
-      child.stdin.end();
     },
-  };
+    ended,
+  );
 }

@@ -1,9 +1,10 @@
 /** Knows the processes of the host: all of them at a look, and between two looks those that may be other than they were. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { printable } from "../api/printable.ts";
 import { type Controllers, UNIFIED } from "../cgroup/hierarchy.ts";
 import type { ObservedProcess } from "../plan/hostProcess.ts";
-import { hasEnded, type ProcessStat, parseCgroups, parseStat } from "./procfs.ts";
+import { linkIn } from "./optional.ts";
+import { commandLineIn, hasEnded, type ProcessStat, parseCgroups, parseStat } from "./procfs.ts";
 import { Reader } from "./reader.ts";
 
 export interface ProcessTable {
@@ -63,7 +64,17 @@ function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, 
       cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
     }
     const { startTicks: start, parent, comm } = stat;
-    return { pid, start, parent, comm: printable(decoded(comm)), uid, gid, cgroups, exe: once(() => exeOf(pid)), commandLine: once(() => commandLineOf(pid)) };
+    return {
+      pid,
+      start,
+      parent,
+      comm: printable(decoded(comm)),
+      uid,
+      gid,
+      cgroups,
+      exe: once(() => linkIn(`/proc/${pid}/exe`)),
+      commandLine: once(() => commandLineIn(pid) ?? ""),
+    };
   } catch {
     return undefined; // it is gone
   }
@@ -80,20 +91,4 @@ function once<T>(read: () => T): () => T {
     known ??= { value: read() };
     return known.value;
   };
-}
-
-function exeOf(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/exe`);
-  } catch {
-    return undefined;
-  }
-}
-
-function commandLineOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0+$/, "").replaceAll("\0", " ");
-  } catch {
-    return "";
-  }
 }

@@ -1,6 +1,6 @@
 /** Knows how to read /proc: states, start times, children and exit statuses of processes. */
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { textIn } from "./optional.ts";
 
 /** What /proc/PID/stat tells (proc(5)). */
 export interface ProcessStat {
@@ -30,7 +30,7 @@ const PF_KTHREAD = 0x200000;
 
 /** Undefined when there is no such process. */
 export function statOf(pid: number): ProcessStat | undefined {
-  const text = readText(`/proc/${pid}/stat`);
+  const text = textIn(`/proc/${pid}/stat`);
   return text === undefined ? undefined : parseStat(text);
 }
 
@@ -65,7 +65,7 @@ const SIGKILL = 1n << 8n;
 export function isDoomed(pid: number): boolean {
   const stat = statOf(pid);
   if (!stat || stat.exiting || hasEnded(stat)) return true;
-  const pending = [...(readText(`/proc/${pid}/status`) ?? "").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
+  const pending = [...(textIn(`/proc/${pid}/status`) ?? "").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
   return pending.length === 0 || pending.some(([, set]) => (BigInt(`0x${set}`) & SIGKILL) !== 0n);
 }
 
@@ -79,7 +79,7 @@ const HARMLESS: ReadonlySet<string> = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "
 export function isDeafTo(pid: number, name: NodeJS.Signals): boolean {
   if (HARMLESS.has(name)) return false;
   const signal = constants.signals[name];
-  const status = readText(`/proc/${pid}/status`) ?? "";
+  const status = textIn(`/proc/${pid}/status`) ?? "";
   const pids = /^NSpid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
   if (pids.length < 2 || pids.at(-1) !== "1") return false;
   const bit = 1n << BigInt(signal - 1);
@@ -88,16 +88,19 @@ export function isDeafTo(pid: number, name: NodeJS.Signals): boolean {
 
 /** Pids of the children of a process with one thread. */
 export function childrenOf(pid: number): number[] {
-  return (readText(`/proc/${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean).map(Number);
+  return (textIn(`/proc/${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean).map(Number);
 }
 
 export function commandLineOf(pid: number): string[] {
-  return (readText(`/proc/${pid}/cmdline`) ?? "").split("\0");
+  return (textIn(`/proc/${pid}/cmdline`) ?? "").split("\0");
 }
+
+/** The same, with blanks between its words. */
+export const commandLineIn = (pid: number): string | undefined => textIn(`/proc/${pid}/cmdline`)?.replace(/\0+$/, "").replaceAll("\0", " ");
 
 /** The cgroup of a process in each hierarchy: v1 controllers (`cpu,cpuacct`) or "" for v2, to the path. */
 export function cgroupsOf(pid: number): ReadonlyMap<string, string> | undefined {
-  const text = readText(`/proc/${pid}/cgroup`);
+  const text = textIn(`/proc/${pid}/cgroup`);
   if (text === undefined) return undefined;
   return parseCgroups(text);
 }
@@ -126,16 +129,8 @@ export function replicaOfProcess(pid: number, root: string): string | undefined 
 }
 
 /** The mount table of a process, as text; empty when it is gone. */
-export const mountsSeenBy = (pid: number): string => readText(`/proc/${pid}/mountinfo`) ?? "";
+export const mountsSeenBy = (pid: number): string => textIn(`/proc/${pid}/mountinfo`) ?? "";
 
 export function bootId(): string {
-  return (readText("/proc/sys/kernel/random/boot_id") ?? "").trim();
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined; // the process is gone
-  }
+  return (textIn("/proc/sys/kernel/random/boot_id") ?? "").trim();
 }

@@ -1,7 +1,8 @@
 /** Knows the run directory: small files, each replaced atomically, that a controller leaves to the next one. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ReplicaRecord } from "../plan/observed.ts";
+import { textIn } from "./optional.ts";
 
 /** Writes a file so that a reader (or a crash) finds the old text or the new one, never a part. */
 export function replaceFile(file: string, text: string, mode = 0o644): void {
@@ -38,13 +39,7 @@ export function parseJson(text: string): unknown {
 }
 
 /** The text of a file; empty where there is none. */
-export function textOf(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
+export const textOf = (file: string): string => textIn(file) ?? "";
 
 /** What is remembered of each replica. */
 export interface Records {

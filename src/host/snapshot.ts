@@ -12,7 +12,8 @@ import { findDevice } from "./devices.ts";
 import { confinementFacts } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { inspect } from "./inspect.ts";
-import { readJson } from "./records.ts";
+import { attempt, directoriesIn, textIn } from "./optional.ts";
+import { readJson, textOf } from "./records.ts";
 
 export interface HostSnapshot {
   readonly format: 1;
@@ -71,7 +72,7 @@ export function capture(host: Host, version: string): HostSnapshot {
     const visit = (directory: string): void => {
       const inode = attempt(() => String(statSync(directory, { bigint: true }).ino));
       if (inode === undefined) return;
-      const children = attempt(() => readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))) ?? [];
+      const children = directoriesIn(directory) ?? [];
       directories[directory] = { children, inode };
       for (const name of names) keep(`${directory}/${name}`);
       for (const child of children) visit(`${directory}/${child}`);
@@ -126,16 +127,10 @@ const withoutSecrets = ({ current, before: _, ...record }: ReplicaRecord): Repli
   return { ...record, current: rest };
 };
 
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
 const namesIn = (database: string): string[] =>
-  (attempt(() => readFileSync(`/etc/${database}`, "utf8")) ?? "").split("\n").flatMap((line) => (line.includes(":") ? [line.slice(0, line.indexOf(":"))] : []));
+  textOf(`/etc/${database}`)
+    .split("\n")
+    .flatMap((line) => (line.includes(":") ? [line.slice(0, line.indexOf(":"))] : []));
 
 const accountsNow = (): [string, AccountFact][] =>
   [...namesIn("passwd").map((name) => `user:${name}`), ...namesIn("group").map((name) => `group:${name}`)].map((mention) => [mention, findAccount(mention)]);
@@ -143,7 +138,7 @@ const accountsNow = (): [string, AccountFact][] =>
 /** Disks by their nodes and numbers. */
 const disksNow = (): string[] =>
   (attempt(() => readdirSync("/sys/block")) ?? []).flatMap((name) => {
-    const number = attempt(() => readFileSync(`/sys/block/${name}/dev`, "utf8").trim());
+    const number = textIn(`/sys/block/${name}/dev`)?.trim();
     return [`/dev/${name.replaceAll("!", "/")}`, ...(number === undefined ? [] : [number])];
   });
 

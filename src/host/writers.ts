@@ -1,7 +1,7 @@
 /**
  * Knows who writes a file: the kernel tells it (fanotify(7)), through perl as process events are (processEvents.ts). Only for files that are fought about: it takes a process for each.
  */
-import { spawn } from "node:child_process";
+import { listen } from "./perl.ts";
 
 export interface Writers {
   /** Begins to listen for writers of a file, if it is not listened already. */
@@ -47,17 +47,13 @@ export function openWriters(): Writers {
   return {
     watch: (file) => {
       if (watched.has(file) || watched.size >= MOST) return;
-      const child = spawn("perl", ["-e", SCRIPT, file], { stdio: ["pipe", "pipe", "ignore"] });
-      const entry: { last: string | undefined; close: () => void } = { last: undefined, close: () => child.stdin.end() };
+      const heard = (line: string): void => {
+        const [, pid, comm] = /^(\d+) (.*)$/.exec(line) ?? [];
+        if (pid !== undefined && Number(pid) !== process.pid) entry.last = `process ${pid}${comm ? ` (${comm})` : ", which is gone"}`;
+      };
       // Where it cannot be told, nobody is named.
-      child.on("error", () => {});
-      child.stdin.on("error", () => {});
-      child.stdout.on("data", (text: Buffer) => {
-        for (const line of text.toString("utf8").split("\n")) {
-          const [, pid, comm] = /^(\d+) (.*)$/.exec(line) ?? [];
-          if (pid !== undefined && Number(pid) !== process.pid) entry.last = `process ${pid}${comm ? ` (${comm})` : ", which is gone"}`;
-        }
-      });
+      const { close } = listen(SCRIPT, [file], heard, () => {});
+      const entry: { last: string | undefined; close: () => void } = { last: undefined, close };
       watched.set(file, entry);
     },
     lastOf: (file) => watched.get(file)?.last,
