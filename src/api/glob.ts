@@ -13,6 +13,9 @@ export function globOf(glob: string): (text: string) => boolean {
   return matches;
 }
 
+/** Whether several texts may fit a glob. */
+export const isMany = (glob: string): boolean => /[*?[\]{}()!+@|]/.test(glob);
+
 /** What is wrong with a glob, in words. */
 export function whyNoGlob(glob: string): string | undefined {
   try {

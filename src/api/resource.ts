@@ -187,6 +187,8 @@ export type Resource = LimitGroupResource | WorkloadResource;
 /** The annotation that lets memory.max go below what is in use. */
 export const FORCE_ANNOTATION = "holdfast.dev/force";
 
+export const isForced = ({ annotations }: Pick<Resource, "annotations">): boolean => annotations[FORCE_ANNOTATION] === "true";
+
 /** Longest path of an object's cgroup below the root, in characters: PATH_MAX (limits.h), less what the mount point and a file's name need. */
 export const LONGEST_PATH = 3500;
 

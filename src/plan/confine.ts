@@ -2,10 +2,10 @@
 import type { Problem } from "../api/problem.ts";
 import type { WorkloadResource } from "../api/resource.ts";
 import type { Machine } from "../cgroup/machine.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Container } from "../oci/config.ts";
 import type { ConfinementFacts } from "../oci/engine.ts";
 import { isAtLeast, type SeccompProfile } from "../oci/seccomp.ts";
+import { problemOf } from "./problemOf.ts";
 import { canonical } from "./same.ts";
 
 /** Recursive read-only mounts (mount_setattr(2)). */
@@ -15,14 +15,7 @@ const READ_ONLY_BELOW = "5.12";
 export function lackOf(resource: WorkloadResource, { confinement: facts, uid }: Machine): Problem | undefined {
   const { confinement } = resource.run;
   if (!confinement) return undefined;
-  const problem = (pointer: string, message: string, hint: string): Problem => ({
-    reason: "ConfinementUnavailable",
-    object: resource.key,
-    pointer,
-    message,
-    hint,
-    ...locate(resource.origin, pointer, "key"),
-  });
+  const problem = (pointer: string, message: string, hint: string): Problem => problemOf(resource, "ConfinementUnavailable", pointer, message, { hint });
   if (!facts) return problem("/spec", "what this host has for confined workloads was not looked up", "");
   const { engine, capabilities, seccompProfiles } = facts;
   const { added, seccomp, appArmor, seLinux, userNamespace, namespaces } = confinement;

@@ -7,7 +7,6 @@ import { FREEZER } from "../cgroup/knobs.ts";
 import { type Machine, type Mentions, placeOf } from "../cgroup/machine.ts";
 import { type CgroupPath, childPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Manifests } from "../manifest/link.ts";
-import { locate } from "../manifest/locate.ts";
 import { commandOf } from "./command.ts";
 import { lackOf } from "./confine.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "./desired.ts";
@@ -15,6 +14,7 @@ import { type Draft, hierarchyIn, Inheritance, Shared } from "./draft.ts";
 import { governedCgroups } from "./govern.ts";
 import { accountsOf } from "./identity.ts";
 import { accountsOfRule, unknownAccounts } from "./match.ts";
+import { problemOf } from "./problemOf.ts";
 import { type Spelled, spellLimits } from "./spell.ts";
 
 /** What must be looked up on the machine before desire() can be asked. */
@@ -42,7 +42,7 @@ export function mentions(resources: Iterable<Resource>): Mentions {
 }
 
 function blocked(resource: Resource, cgroup: CgroupPath, message: string): Problem {
-  return { reason: "StartBlocked", object: resource.key, cgroup, pointer: "/spec", message, ...locate(resource.origin, "/spec", "key") };
+  return problemOf(resource, "StartBlocked", "/spec", message, { cgroup });
 }
 
 /** Controllers that a workload's cgroup has even without limits: to count, to tell an OOM kill, to contain. */
@@ -128,7 +128,7 @@ export function desire(manifests: Manifests, machine: Machine): Desired {
   const members: (readonly [CgroupPath, LimitGroupResource])[] = [];
   for (const group of leaves.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     problems.push(...unknownAccounts(group, machine));
-    if (machine.noMembers !== undefined) problems.push(refusedMembers(group, machine.noMembers));
+    if (machine.noMembers !== undefined) problems.push(problemOf(group, "MemberRefused", "/spec/members", machine.noMembers));
     else members.push([leafDraft(group, groupDraft(group.name), drafts, core.id), group]);
   }
 
@@ -176,13 +176,5 @@ function leafDraft(group: LimitGroupResource, { path: above, frozen }: Draft, dr
   drafts.set(path, { path, owner: group, frozen, own, needs: new Set(), settings: new Map() });
   return path;
 }
-
-const refusedMembers = (group: LimitGroupResource, message: string): Problem => ({
-  reason: "MemberRefused",
-  object: group.key,
-  pointer: "/spec/members",
-  message,
-  ...locate(group.origin, "/spec/members", "key"),
-});
 
 const NOTHING: ReadonlySet<string> = new Set();

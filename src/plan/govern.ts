@@ -1,25 +1,21 @@
 /** Knows what is desired of cgroups that somebody else has made: the declared limits and nothing else, by the way that their owner's manager has for it. */
+import { isMany } from "../api/glob.ts";
 import type { Problem, ProblemReason } from "../api/problem.ts";
-import { FORCE_ANNOTATION, type LimitGroupResource, type Resource } from "../api/resource.ts";
+import { FORCE_ANNOTATION, isForced, type LimitGroupResource, type Resource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import { ownerOf } from "../cgroup/owner.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { lineOf, locate } from "../manifest/locate.ts";
+import { lineOf } from "../manifest/locate.ts";
 import type { DesiredCgroup } from "./desired.ts";
+import { hierarchyIn } from "./draft.ts";
+import { type Circumstances, problemOf } from "./problemOf.ts";
 import { spellLimits } from "./spell.ts";
 
 const FIELD = "/spec/cgroupPath";
 
-const problemOf = (reason: ProblemReason, resource: LimitGroupResource, message: string, hint?: string, cgroup?: string): Problem => ({
-  reason,
-  object: resource.key,
-  pointer: FIELD,
-  message,
-  ...locate(resource.origin, FIELD),
-  ...(hint === undefined ? {} : { hint }),
-  ...(cgroup === undefined ? {} : { cgroup }),
-});
+const told = (group: LimitGroupResource, reason: ProblemReason, message: string, more: Circumstances = {}): Problem =>
+  problemOf(group, reason, FIELD, message, { ...more, at: "value" });
 
 /** Cgroups of others by path; where two objects want one, neither has it, and it is left as it is. */
 export function governedCgroups(
@@ -31,17 +27,17 @@ export function governedCgroups(
   for (const group of groups) {
     const { paths } = group.governs ?? { paths: "" };
     if (machine.noGoverning !== undefined) {
-      problems.push(problemOf("GovernRefused", group, machine.noGoverning));
+      problems.push(told(group, "GovernRefused", machine.noGoverning));
       continue;
     }
     const { paths: found, own } = machine.governed.get(paths) ?? { paths: [], own: [] };
     const [root] = own;
     if (root !== undefined)
       problems.push(
-        problemOf("GovernRefused", group, `${root.slice(1)} is a root of Holdfast's`, "its cgroups have the limits of the objects that declare them"),
+        told(group, "GovernRefused", `${root.slice(1)} is a root of Holdfast's`, { hint: "its cgroups have the limits of the objects that declare them" }),
       );
-    else if (found.length === 0 && isLiteral(paths))
-      problems.push(problemOf("CgroupNotFound", group, `there is no cgroup ${paths.slice(1)} now`, "its limits are written when it comes"));
+    else if (found.length === 0 && !isMany(paths))
+      problems.push(told(group, "CgroupNotFound", `there is no cgroup ${paths.slice(1)} now`, { hint: "its limits are written when it comes" }));
     for (const path of found) wanted.set(path, [...(wanted.get(path) ?? []), group]);
   }
   const spelled = new Map(groups.map((group) => [group, spellLimits(group, asOffered(machine))]));
@@ -52,23 +48,20 @@ export function governedCgroups(
     if (!group) continue;
     problems.push(...conflicts(path, objects));
     const owner = ownerOf(path, machine.systemd);
-    const refused = owner?.kind === "kubelet" && group.annotations[FORCE_ANNOTATION] !== "true";
+    const refused = owner?.kind === "kubelet" && !isForced(group);
     if (refused)
       problems.push(
-        problemOf(
-          "GovernRefused",
-          group,
-          `${path.slice(1)} is the kubelet's, which writes its own limits again and again`,
-          `annotate ${FORCE_ANNOTATION}: "true" to write there all the same`,
-          path,
-        ),
+        told(group, "GovernRefused", `${path.slice(1)} is the kubelet's, which writes its own limits again and again`, {
+          hint: `annotate ${FORCE_ANNOTATION}: "true" to write there all the same`,
+          cgroup: path,
+        }),
       );
     const { needs = new Set<string>(), settings = [] } = spelled.get(group) ?? {};
     const untouchable = refused || objects.length > 1;
     cgroups.push({
       path: path as CgroupPath,
       owner: group,
-      hierarchies: new Set([...needs].map((need) => need.slice(0, need.indexOf(":")))),
+      hierarchies: new Set([...needs].map(hierarchyIn)),
       enable: new Set(),
       settings: untouchable ? new Map() : byFile(settings),
       frozen: false,
@@ -82,24 +75,17 @@ export function governedCgroups(
 export function namedTwice(resources: Iterable<Resource>): Problem[] {
   const wanted = new Map<string, LimitGroupResource[]>();
   for (const resource of resources)
-    if (resource.kind === "LimitGroup" && resource.governs && isLiteral(resource.governs.paths))
+    if (resource.kind === "LimitGroup" && resource.governs && !isMany(resource.governs.paths))
       wanted.set(resource.governs.paths, [...(wanted.get(resource.governs.paths) ?? []), resource]);
   return [...wanted].flatMap(([path, objects]) => conflicts(path, objects));
 }
-
-const isLiteral = (paths: string): boolean => !/[*?[\]{}()!+@|]/.test(paths);
 
 function conflicts(path: string, objects: readonly LimitGroupResource[]): Problem[] {
   if (objects.length < 2) return [];
   return objects.map((group) => {
     const others = objects.filter((other) => other !== group).map((other) => `${other.key} (${lineOf(other.origin, FIELD)})`);
-    return problemOf(
-      "Conflict",
-      group,
-      `${path.slice(1)} is governed by ${others.join(" and ")} as well`,
-      "until one of them lets go, nothing is written there",
-      path,
-    );
+    const hint = "until one of them lets go, nothing is written there";
+    return told(group, "Conflict", `${path.slice(1)} is governed by ${others.join(" and ")} as well`, { hint, cgroup: path });
   });
 }
 

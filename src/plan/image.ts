@@ -1,11 +1,11 @@
 /** Knows what an image must go through before anything is started from it: unpacked once, for all that want it; refused with a reason. */
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey } from "../api/resource.ts";
-import { locate } from "../manifest/locate.ts";
 import { type WantedImage, wantedImage } from "../oci/image.ts";
 import type { Action } from "./action.ts";
 import type { Desired, DesiredReplica } from "./desired.ts";
 import type { Observed } from "./observed.ts";
+import { problemOf } from "./problemOf.ts";
 
 /** Between two tries of an image that was refused, ms: somebody may put the right one there. */
 const AGAIN = 30_000;
@@ -50,9 +50,7 @@ export class ImageNeeds {
     const atWork = this.observed.task(task) === "running";
     if (refused && !atWork && this.now < refused.at + AGAIN) {
       const message = `its image is refused: ${refused.message}`;
-      const pointer = "/spec/image";
-      if (!this.told.has(resource.key))
-        this.problems.push({ reason: "ImageRefused", object: resource.key, cgroup: path, pointer, message, ...locate(resource.origin, pointer, "key") });
+      if (!this.told.has(resource.key)) this.problems.push(problemOf(resource, "ImageRefused", "/spec/image", message, { cgroup: path }));
       this.told.add(resource.key);
       return { obstacle: message, wakeAt: refused.at + AGAIN };
     }

@@ -5,8 +5,8 @@ import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource } from "../api/resource.ts";
 import type { Member } from "../api/schema.ts";
 import type { Machine } from "../cgroup/machine.ts";
-import { locate } from "../manifest/locate.ts";
 import type { ObservedProcess } from "./hostProcess.ts";
+import { problemOf } from "./problemOf.ts";
 
 /** Where a process is, or came from: paths below each mount, by hierarchy. */
 export type Places = Iterable<string>;
@@ -122,8 +122,7 @@ export function unknownAccounts(group: LimitGroupResource, { accounts }: Pick<Ma
       mentionsIn(one).flatMap(([field, mention]): Problem[] => {
         const fact = accounts.get(mention);
         if (!fact || !("problem" in fact)) return [];
-        const pointer = `${above}/${field}`;
-        return [{ reason: "MemberRefused", object: group.key, pointer, message: `${fact.problem}: the rule fits nobody`, ...locate(group.origin, pointer) }];
+        return [problemOf(group, "MemberRefused", `${above}/${field}`, `${fact.problem}: the rule fits nobody`, { at: "value" })];
       }),
     ),
   );

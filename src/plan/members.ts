@@ -6,13 +6,13 @@ import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey } from "../api/resource.ts";
 import type { Owner } from "../cgroup/owner.ts";
 import { type CgroupPath, isMembersPath } from "../cgroup/path.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
 import { isNewIn } from "./applied.ts";
 import { Census } from "./census.ts";
 import type { Inputs, InScope } from "./decision.ts";
 import { isLeftAlone, seatOf } from "./hold.ts";
 import type { MemberRecord, ObservedProcess } from "./hostProcess.ts";
+import { problemOf } from "./problemOf.ts";
 
 /** What a look has found of a group's members. */
 export interface Membership {
@@ -99,14 +99,11 @@ export function membership(inputs: Inputs, inScope: InScope, problems: Problem[]
 /** Told of those who look after them: pids come and go. */
 function refusal(group: LimitGroupResource, cgroup: CgroupPath, refused: Membership["refused"]): Problem {
   const owners = [...new Set(refused.map(({ owner }) => owner.words))].sort();
-  const pointer = "/spec/members";
-  return {
-    reason: "MemberRefused",
-    object: group.key,
-    cgroup,
-    pointer,
-    message: `processes that a rule fits are left to ${owners.slice(0, 5).join(", ")}${owners.length > 5 ? ", …" : ""}`,
-    hint: "say cgroup: PATH in the rule if they are meant, or exclude them with not: {cgroup: PATH}",
-    ...locate(group.origin, pointer, "key"),
-  };
+  return problemOf(
+    group,
+    "MemberRefused",
+    "/spec/members",
+    `processes that a rule fits are left to ${owners.slice(0, 5).join(", ")}${owners.length > 5 ? ", …" : ""}`,
+    { cgroup, hint: "say cgroup: PATH in the rule if they are meant, or exclude them with not: {cgroup: PATH}" },
+  );
 }

@@ -1,13 +1,13 @@
 /** Knows when memory is too scarce for a limit of it to get smaller: then that waits, for it would be paid for with processes. */
 import type { Problem } from "../api/problem.ts";
-import { FORCE_ANNOTATION } from "../api/resource.ts";
-import { pointerPart } from "../api/schemas.ts";
+import { FORCE_ANNOTATION, isForced } from "../api/resource.ts";
 import { type CgroupPath, nameOf } from "../cgroup/path.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Difference } from "./compare.ts";
 import type { Inputs } from "./decision.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { Observed } from "./observed.ts";
+import { problemOf } from "./problemOf.ts";
+import { pointerOf } from "./source.ts";
 
 /** Percent of the last ten seconds in which everything waited for memory (PSI, "full avg10"; Documentation/accounting/psi.rst): from here on it is bad. */
 const BAD = 20;
@@ -22,19 +22,11 @@ const takesMemory = ({ file, knob, from, to }: Difference): boolean => MEMORY.ha
 /** Why a change must wait; undefined: it need not. */
 export function heldByPressure({ owner, path }: DesiredCgroup, change: Difference, { observed, shrinks }: Inputs): Problem | undefined {
   // What a smaller memory.high has brought about itself is no reason to stop halfway.
-  if (!owner || !takesMemory(change) || owner.annotations[FORCE_ANNOTATION] === "true" || shrinks?.has(path)) return undefined;
+  if (!owner || !takesMemory(change) || isForced(owner) || shrinks?.has(path)) return undefined;
   const pressure = observed.memoryPressure(path);
   if (pressure === undefined || pressure < BAD) return undefined;
-  const pointer = `/spec/limits/${pointerPart(change.knob)}`;
-  return {
-    reason: "PressureHeld",
-    object: owner.key,
-    cgroup: path,
-    pointer,
-    message: `memory is scarce (all of the group's processes wait for it ${BAD} % of the time and more): a smaller ${change.knob} waits until that is over`,
-    hint: `annotate ${FORCE_ANNOTATION}: "true" to have it at once`,
-    ...locate(owner.origin, pointer, "key"),
-  };
+  const message = `memory is scarce (all of the group's processes wait for it ${BAD} % of the time and more): a smaller ${change.knob} waits until that is over`;
+  return problemOf(owner, "PressureHeld", pointerOf(change.knob), message, { cgroup: path, hint: `annotate ${FORCE_ANNOTATION}: "true" to have it at once` });
 }
 
 /** How many processes of a cgroup were killed for memory, and how often its own limit was hit, until now. */

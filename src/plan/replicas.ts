@@ -2,12 +2,12 @@
 import type { Problem } from "../api/problem.ts";
 import type { ObjectKey, WorkloadResource } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Action, Target } from "./action.ts";
 import type { Inputs, InScope } from "./decision.ts";
 import { hasDependents, unmetDependency } from "./depend.ts";
 import { type DesiredReplica, replicasOf } from "./desired.ts";
 import { ImageNeeds } from "./image.ts";
+import { problemOf } from "./problemOf.ts";
 import { earliest, type ReplicaState } from "./question.ts";
 import { decide } from "./replica.ts";
 import { type Rollout, rolloutOf } from "./rollout.ts";
@@ -97,18 +97,11 @@ const HELD: ReadonlySet<string> = new Set(["RestartLimitExceeded", "StartBlocked
 const isHeld = (state: ReplicaState): boolean => "waiting" in state && HELD.has(state.waiting.reason);
 
 function failedRollout({ resource, path }: DesiredReplica, { updated, outdated, available }: Rollout): Problem {
-  const pointer = "/spec/strategy/progressDeadlineSeconds";
   const { replicas, strategy } = resource.run;
   const left = outdated.length > 0;
-  return {
-    reason: "ProgressDeadlineExceeded",
-    object: resource.key,
-    cgroup: path,
-    pointer,
-    message: left
-      ? `the new revision does not become available: ${updated} of ${replicas} replicas run it; ${outdated.length} still run as before, and stay`
-      : `it does not become available: ${available} of ${replicas} replicas are, after ${strategy.progressDeadlineSeconds}s; they are tried on`,
-    hint: `holdfast logs ${resource.name} tells more${left ? "; the rollout goes on when the new replicas are available, or with the next revision" : ""}`,
-    ...locate(resource.origin, pointer),
-  };
+  const message = left
+    ? `the new revision does not become available: ${updated} of ${replicas} replicas run it; ${outdated.length} still run as before, and stay`
+    : `it does not become available: ${available} of ${replicas} replicas are, after ${strategy.progressDeadlineSeconds}s; they are tried on`;
+  const hint = `holdfast logs ${resource.name} tells more${left ? "; the rollout goes on when the new replicas are available, or with the next revision" : ""}`;
+  return problemOf(resource, "ProgressDeadlineExceeded", "/spec/strategy/progressDeadlineSeconds", message, { cgroup: path, hint, at: "value" });
 }

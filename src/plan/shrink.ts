@@ -4,15 +4,15 @@
  */
 import type { Problem } from "../api/problem.ts";
 import { formatBytes } from "../api/quantity.ts";
-import { FORCE_ANNOTATION } from "../api/resource.ts";
+import { FORCE_ANNOTATION, isForced } from "../api/resource.ts";
 import { entryIn, type FileEntry } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Action } from "./action.ts";
 import { type Difference, scalarOf } from "./compare.ts";
 import type { Inputs } from "./decision.ts";
 import type { DesiredCgroup } from "./desired.ts";
 import type { ObservedCgroup } from "./observed.ts";
+import { problemOf } from "./problemOf.ts";
 
 /** Cgroups whose memory.max does not fit, and since when (ms since the epoch). */
 export type Shrinks = ReadonlyMap<CgroupPath, number>;
@@ -35,26 +35,19 @@ export interface Shrink {
 /** Undefined where a value fits, or may be written whatever it does. */
 export function shrinkOf(cgroup: DesiredCgroup, hierarchy: string, { file, to }: Pick<Difference, "file" | "to">, inputs: Inputs): Shrink | undefined {
   const { owner, path, governed } = cgroup;
-  if (!owner || file.usage === undefined || to === "max" || owner.annotations[FORCE_ANNOTATION] === "true") return undefined;
+  if (!owner || file.usage === undefined || to === "max" || isForced(owner)) return undefined;
   const current = inputs.observed.memoryCurrent(path);
   if (current === undefined || current <= Number(to)) return undefined;
   const since = inputs.shrinks?.get(path) ?? inputs.now;
   const elapsed = (inputs.now - since) % (TRY + REST);
   // Of somebody else's cgroup nothing is written but what is declared.
   const trying = elapsed < TRY && !governed;
-  const pointer = "/spec/limits/memory.max";
   const what = `${formatBytes(to)} is below what is in use`;
-  const problem: Problem = {
-    reason: "Blocked",
-    cgroup: path,
-    object: owner.key,
-    pointer,
-    message: trying
-      ? `${what}: memory.high is lowered first, and memory reclaimed; memory.max follows once it fits`
-      : `${what}: the kernel would kill processes`,
-    hint: `wait, free memory, or annotate ${FORCE_ANNOTATION}: "true"`,
-    ...locate(owner.origin, pointer, "key"),
-  };
+  const message = trying
+    ? `${what}: memory.high is lowered first, and memory reclaimed; memory.max follows once it fits`
+    : `${what}: the kernel would kill processes`;
+  const hint = `wait, free memory, or annotate ${FORCE_ANNOTATION}: "true"`;
+  const problem = problemOf(owner, "Blocked", "/spec/limits/memory.max", message, { cgroup: path, hint });
   if (!trying) return { problem, high: undefined, actions: [], wake: governed ? inputs.now + TRY : inputs.now + TRY + REST - elapsed };
   const bytes = Math.min(current - Number(to), PORTION);
   return { problem, high: to, actions: [{ type: "reclaim", owner: owner.key, path, hierarchy, bytes }], wake: inputs.now + LOOK };

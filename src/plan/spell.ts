@@ -5,7 +5,7 @@ import type { Resource } from "../api/resource.ts";
 import { pointerPart } from "../api/schemas.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import { type Machine, placeOf } from "../cgroup/machine.ts";
-import { locate } from "../manifest/locate.ts";
+import { problemOf } from "./problemOf.ts";
 
 export interface Spelled {
   /** `hierarchy:controller` pairs that the settings need. */
@@ -19,8 +19,7 @@ export function spellLimits(resource: Resource, machine: Machine): Spelled {
   const settings: Setting[] = [];
   const problems: Problem[] = [];
   const report: Report = (name, reason, message, hint, below = "") => {
-    const pointer = `/spec/limits/${pointerPart(name)}${below}`;
-    problems.push({ reason, object: resource.key, pointer, message, ...locate(resource.origin, pointer, "key"), ...(hint ? { hint } : {}) });
+    problems.push(problemOf(resource, reason, `/spec/limits/${pointerPart(name)}${below}`, message, hint ? { hint } : {}));
   };
   for (const name of Object.keys(resource.limits) as LimitName[]) {
     const place = placeOf(name, machine);

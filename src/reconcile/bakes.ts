@@ -1,13 +1,13 @@
 /** Knows what a smaller memory.max comes to in its first minute: if processes are killed, what was before comes back, until the manifest says something else. */
 import type { Problem } from "../api/problem.ts";
-import { FORCE_ANNOTATION } from "../api/resource.ts";
+import { isForced } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { shownValue } from "../cgroup/show.ts";
-import { locate } from "../manifest/locate.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
 import type { Plan } from "../plan/decision.ts";
 import type { Desired, DesiredCgroup } from "../plan/desired.ts";
 import type { Bake } from "../plan/pressure.ts";
+import { problemOf } from "../plan/problemOf.ts";
 import type { Outcome } from "./apply.ts";
 
 /** How long it is watched, ms. */
@@ -67,7 +67,7 @@ export class Bakes {
       const { path, file, key, from, to } = write;
       const cgroup = cgroups.get(path);
       const setting = cgroup?.settings.get(file)?.get(key);
-      if (!cgroup?.owner || setting?.value !== to || cgroup.owner.annotations[FORCE_ANNOTATION] === "true") {
+      if (!cgroup?.owner || setting?.value !== to || isForced(cgroup.owner)) {
         if (!desired.held) this.reverted.delete(id);
         continue;
       }
@@ -78,9 +78,7 @@ export class Bakes {
       };
       this.patched.set(cgroup, made);
       cgroups.set(path, made);
-      const pointer = "/spec/limits/memory.max";
-      const { key: object, origin } = cgroup.owner;
-      problems.set(path, { reason: "Reverted", object, cgroup: path, pointer, message: note, ...locate(origin, pointer, "key") });
+      problems.set(path, problemOf(cgroup.owner, "Reverted", "/spec/limits/memory.max", note, { cgroup: path }));
     }
     return { ...desired, cgroups, problems: [...desired.problems, ...problems.values()] };
   }
