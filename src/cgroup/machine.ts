@@ -28,6 +28,16 @@ export interface Mentions {
   readonly governed: ReadonlySet<string>;
 }
 
+/** Cgroups of a glob, from the mount on: `/system.slice/nginx.service`. */
+export interface FoundCgroups {
+  /** Sorted. */
+  readonly paths: readonly string[];
+  /** Those that would be, but are Holdfast's own: roots, of this controller or another. */
+  readonly own: readonly string[];
+  /** Directories in which one may come or go. */
+  readonly looked: readonly string[];
+}
+
 /** A kernel file, the limit (or `frozen`) it carries, and the controller whose presence brings it. */
 export interface FileEntry extends Omit<TableEntry, "knob"> {
   readonly knob: LimitName | "frozen";
@@ -46,8 +56,8 @@ export interface Machine {
   readonly envFiles: ReadonlyMap<string, EnvFileFact>;
   /** By `user:backup`, `group:33`. */
   readonly accounts: ReadonlyMap<string, AccountFact>;
-  /** The cgroups that there are of each glob, from the mount on; and the roots of Holdfast in which it names one. */
-  readonly governed: ReadonlyMap<string, { readonly paths: readonly string[]; readonly own: readonly string[] }>;
+  /** What there is of each glob. */
+  readonly governed: ReadonlyMap<string, FoundCgroups>;
   /** Undefined: nobody asked. */
   readonly confinement: ConfinementFacts | undefined;
   /** systemd is PID 1. */

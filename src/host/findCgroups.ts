@@ -1,17 +1,9 @@
 /** Knows which cgroups there are of a glob, in any hierarchy; none of Holdfast's own. */
-import { readdirSync } from "node:fs";
-import { globOf } from "../api/glob.ts";
+import { globOf, isMany } from "../api/glob.ts";
 import type { Controllers } from "../cgroup/hierarchy.ts";
+import type { FoundCgroups } from "../cgroup/machine.ts";
+import { directoriesIn } from "./optional.ts";
 import { HOLDERS, LOCK_PREFIX } from "./tree.ts";
-
-interface Found {
-  /** `/system.slice/nginx.service`, sorted. */
-  readonly paths: readonly string[];
-  /** Those that would be, but are Holdfast's own: roots, of this controller or another. */
-  readonly own: readonly string[];
-  /** Directories in which one may come or go. */
-  readonly looked: readonly string[];
-}
 
 /** So many cgroups, and so deep, are looked at. */
 const [MOST, DEEPEST] = [10_000, 32];
@@ -20,8 +12,8 @@ export function findCgroups(
   { all, core }: Pick<Controllers, "all" | "core">,
   root: string,
   glob: string,
-  list: (directory: string) => readonly string[] | undefined = children,
-): Found {
+  list: (directory: string) => readonly string[] | undefined = directoriesIn,
+): FoundCgroups {
   const paths = new Set<string>();
   const looked = new Set<string>();
   const parts = glob.split("/").slice(1);
@@ -57,12 +49,4 @@ export function findCgroups(
 }
 
 /** No character of a glob's own. */
-const isLiteral = (part: string): boolean => !/[*?[\]{}()!+@\\|]/.test(part);
-
-function children(directory: string): string[] | undefined {
-  try {
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
-  } catch {
-    return undefined; // there is none
-  }
-}
+const isLiteral = (part: string): boolean => !isMany(part) && !part.includes("\\");

@@ -55,6 +55,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
       { ...process, exe: () => exe, commandLine: () => facts.commandLine ?? "" },
     ]),
   );
+  const factsOf = new Map(snapshot.processes.map(({ pid, facts }) => [pid, facts]));
   const ledger = new Map(snapshot.ledger.map((entry) => [ledgerKey(entry), entry]));
   const memberships = new Map(snapshot.memberships.map((record) => [record.pid, record]));
   const machine = (mentions: Mentions): Machine => ({
@@ -110,7 +111,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
     writers: NO_WRITERS,
     options: { root: snapshot.root, runDirectory: none, logDirectory: none, imageDirectory: none },
     inspect: (pid, comm, limited, inRootCgroup) => {
-      const facts = snapshot.processes.find((process) => process.pid === pid)?.facts;
+      const facts = factsOf.get(pid);
       if (!facts) throw new Error(`there is no process ${pid} (${comm}) in the snapshot`);
       return { ...facts, limited, inRootCgroup };
     },

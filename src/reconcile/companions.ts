@@ -1,7 +1,6 @@
 /** Knows who works beside the loop: probes, ends that nothing tells of, hooks, logs, files beside the manifests. Each only gives hints. */
 import type { Machine } from "../cgroup/machine.ts";
 import { type CgroupPath, isForeign } from "../cgroup/path.ts";
-import { findCgroups } from "../host/findCgroups.ts";
 import { imageKey } from "../host/images.ts";
 import { requestFolders } from "../host/requests.ts";
 import { watchFiles } from "../host/watchFiles.ts";
@@ -107,8 +106,7 @@ function othersCgroups(engine: Engine, factsChanged: () => void, lookAfresh: (pa
   const sync = (): void => {
     if (engine.machine === known) return;
     known = engine.machine;
-    const { controllers, governed } = engine.machine;
-    const looked = [...governed.keys()].flatMap((glob) => findCgroups(controllers, engine.host.tree.root, glob).looked);
+    const looked = [...engine.machine.governed.values()].flatMap((found) => found.looked);
     watch.sync(new Set(looked.map((directory) => `${directory}/*`)));
   };
   return { sync, close: () => watch.close() };

@@ -1,6 +1,7 @@
 /** Knows who looks after what on this host, and how far each process is confined: what `audit` tells beyond drift. */
 import { type Exposure, exposureOf } from "../audit/exposure.ts";
 import { type Owner, ownerOf } from "../cgroup/owner.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import { limitFinder } from "../host/inspect.ts";
 import type { ObservedProcess } from "../plan/hostProcess.ts";
 import type { Engine } from "./engine.ts";
@@ -46,7 +47,7 @@ export function ownership({ host, machine, desired }: Engine): Owned[] {
     const known = owners.get(words) ?? { owner: words, kind: owner?.kind ?? "nobody", governed: false, cgroups: [], processes: [] };
     owners.set(words, known);
     if (!known.cgroups.includes(place)) known.cgroups.push(place);
-    known.governed ||= [...desired.cgroups.keys()].some((path) => path === place);
+    known.governed ||= desired.cgroups.has(place as CgroupPath);
     const facts = host.inspect(process.pid, process.comm, limited(process.cgroups), place === "/");
     known.processes.push({ pid: process.pid, comm: process.comm, cgroup: place, exposure: exposureOf(facts) });
   }
