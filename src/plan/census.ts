@@ -1,14 +1,12 @@
 /** Knows where each process of the host belongs and came from: by a rule, by what was written down of it, or by the process that it comes from. */
 import { type CgroupPath, isMembersPath } from "../cgroup/path.ts";
 import type { Inputs } from "./decision.ts";
-import type { DesiredMembers } from "./desired.ts";
 import type { CgroupsOfProcess, MemberRecord, ObservedProcess } from "./hostProcess.ts";
-import { firstRule, type Refused, type Rules, rulesOf, whoKeeps } from "./memberRules.ts";
+import { firstRule, type Refused, type Rule, type Rules, rulesOf, whoKeeps } from "./memberRules.ts";
 
 /** Where a process shall be. */
 interface Target {
-  readonly members: DesiredMembers;
-  readonly rule: string;
+  readonly rule: Rule;
   /** Undefined: nobody knows where it came from. */
   readonly from: CgroupsOfProcess | undefined;
 }
@@ -111,28 +109,34 @@ export class Census {
     const from = this.originOf(candidate);
     const { found, refusals } = firstRule(this.rules, candidate, from ?? {}, this.inputs.observed);
     if (refusals.length > 0) this.refusals.set(candidate.pid, refusals);
-    return found && { members: found.members, rule: found.text, from };
+    return found && { rule: found, from };
   }
 
   /** It was drawn in by a rule that stands: what it has become since makes no difference. */
   private kept(candidate: ObservedProcess): Target | undefined {
     const record = this.recordOf(candidate);
-    const standing = record && this.rules.all.find(({ members, text }) => members.path === record.path && text === record.rule);
-    if (!standing) return undefined;
-    const from = this.originOf(candidate);
-    const owner = whoKeeps(candidate, standing, from ?? {}, this.inputs.observed.machine);
-    if (owner) this.refusals.set(candidate.pid, [...this.refusalOf(candidate), { path: standing.members.path, owner }]);
-    return owner ? undefined : { members: standing.members, rule: standing.text, from };
+    const rule = record && this.rules.all.find(({ members, text }) => members.path === record.path && text === record.rule);
+    return rule && this.unlessKept(candidate, { rule, from: this.originOf(candidate) });
   }
 
-  /** It comes from one that belongs there, and is where that is or was. */
+  private unlessKept(candidate: ObservedProcess, target: Target): Target | undefined {
+    const owner = whoKeeps(candidate, target.rule, target.from ?? {}, this.inputs.observed.machine);
+    if (!owner) return target;
+    const { path } = target.rule.members;
+    const known = this.refusalOf(candidate);
+    if (!known.some((refused) => refused.path === path)) this.refusals.set(candidate.pid, [...known, { path, owner }]);
+    return undefined;
+  }
+
+  /** It comes from one that belongs there, and is where that is or was; and nobody else has it by now. */
   private followed(candidate: ObservedProcess): Target | undefined {
     const parent = this.parentOf(candidate);
     const target = parent && this.targetOf(parent);
     if (!target) return undefined;
     const from = this.originOf(candidate);
-    const alike = this.placeOf(candidate) === target.members.path || target.members.hierarchies.every((id) => from?.[id] === target.from?.[id]);
-    return alike ? { ...target, from: from ?? target.from } : undefined;
+    const { path, hierarchies } = target.rule.members;
+    const alike = this.placeOf(candidate) === path || hierarchies.every((id) => from?.[id] === target.from?.[id]);
+    return alike ? this.unlessKept(candidate, { rule: target.rule, from: from ?? target.from }) : undefined;
   }
 
   refusalOf({ pid }: ObservedProcess): readonly Refused[] {

@@ -68,13 +68,13 @@ export function membership(inputs: Inputs, inScope: InScope, problems: Problem[]
       } else at(path).unexpected.push(candidate);
       continue;
     }
-    const { members, rule, from } = target;
-    const { path, group, hierarchies } = members;
-    const fresh: MemberRecord = { pid: candidate.pid, start: candidate.start, path, rule, from: from ?? {} };
+    const { rule, from } = target;
+    const { path, group, hierarchies } = rule.members;
+    const fresh: MemberRecord = { pid: candidate.pid, start: candidate.start, path, rule: rule.text, from: from ?? {} };
     const astray = hierarchies.filter((id) => candidate.cgroups.get(id) !== census.inTree(path));
     if (astray.length === 0) {
       at(path).expected.push(candidate);
-      if (inScope(path) && (record?.path !== path || record.rule !== rule)) actions.push({ type: "enroll", owner: group.key, path, record: fresh });
+      if (inScope(path) && (record?.path !== path || record.rule !== rule.text)) actions.push({ type: "enroll", owner: group.key, path, record: fresh });
       continue;
     }
     at(path).missing.push(candidate);

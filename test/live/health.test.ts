@@ -141,7 +141,8 @@ import { group, workload } from "../support/manifests.ts";
   });
 
   test("killMode: Process leaves what the main process left, ControlGroup asks all", async () => {
-    const child = (name: string): string => `(trap 'echo asked >>${file(name)}; exit 0' TERM; while :; do sleep 0.1; done) & echo $! >${file(`${name}.pid`)}`;
+    const child = (name: string): string =>
+      `(trap 'echo asked >>${file(name)}; exit 0' TERM; echo >${file(`${name}.up`)}; while :; do sleep 0.1; done) & echo $! >${file(`${name}.pid`)}`;
     await live.started(
       [
         workload("p", `{command: [sh, -c, "${child("p")}; exec sleep 300"], killMode: Process, backoff: {initial: 100ms}}`),
@@ -150,6 +151,8 @@ import { group, workload } from "../support/manifests.ts";
     );
     const pidIn = (name: string): number => Number(readFileSync(file(`${name}.pid`), "utf8"));
     const left = await until("p has a child", () => pidIn("p"));
+    // A child that is asked before it can answer is ended by the question.
+    await until("c has a child that runs", () => existsSync(file("c.up")));
     const main = live.pid("p");
     process.kill(main, "SIGKILL");
     await until("p runs again beside it", () => live.pid("p") !== main, 5000);

@@ -184,6 +184,14 @@ test("children follow from where their parent was, and not from where somebody h
   expect(moved({ rules, processes, records: [record] })).toEqual(["join 9 g/members", "join 10 g/members", "join 11 g/members", "enroll 13 g/members"]);
 });
 
+test("a child that a manager has taken since is left to it, though it was a member once", () => {
+  const processes = [processOf(9, { comm: "parent" }), processOf(10, { parent: 9, place: "/system.slice/x.service" })];
+  const record: MemberRecord = { pid: 10, start: 100, path: "g/members" as CgroupPath, rule: "{}", from: { pids: "/", unified: "/" } };
+  const { actions, memberships } = plan({ rules: { g: [{ comm: "parent" }] }, processes, records: [record], systemd: true });
+  expect(actions.map(({ type }) => type)).toEqual(["join"]);
+  expect(memberships?.get("LimitGroup/g")?.refused.map(({ candidate, owner }) => `${candidate.pid} ${owner.words}`)).toEqual(["10 the systemd unit x.service"]);
+});
+
 test("whatever there is, nothing moves that must not, and only to where it belongs or came from", () => {
   const place = fc.constantFrom(
     "/",
