@@ -5,11 +5,12 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { HOLDFAST } from "../build.js";
+import { buildMeasured, HOLDFAST } from "../build.js";
 import { cpuOf, memoryOf } from "../daemon.js";
 import { allMounts } from "../hierarchies.js";
 import { directory, end, finish, removeRoot, rootNamed, sleep, start } from "../sandbox.js";
 import { median, quantile } from "../statistics.js";
+import { timed } from "../timed.js";
 
 const { values: options } = parseArgs({
   options: { newcomers: { type: "string", default: "300" }, processes: { type: "string", default: "1000" }, groups: { type: "string", default: "1000" } },
@@ -20,6 +21,7 @@ if (process.geteuid?.() !== 0) {
   process.exit(2);
 }
 
+await buildMeasured();
 const program = join(directory, "newcomer");
 finish("gcc", ["-O2", "-o", program, join(import.meta.dirname, "newcomer.c")]);
 /** A program of a name that nobody else has. */
@@ -148,6 +150,33 @@ await pause(seconds * 1000);
 console.log(
   `${processes} processes, ${groups} groups: ${there} are where they belong; idle ${((cpuOf(crowded.child.pid) - before) / (seconds * 10)).toFixed(2)} % of a core, RSS ${memoryOf(crowded.child.pid).rssMiB.toFixed(0)} MiB`,
 );
+// What `audit` tells of all that, against the peer that lists processes with their cgroups.
+const scratch = join(directory, "many");
+const audit = [
+  HOLDFAST,
+  "audit",
+  "-o",
+  "json",
+  "-f",
+  join(scratch, "manifests"),
+  "--root",
+  crowded.root,
+  "--run-dir",
+  join(scratch, "run"),
+  "--log-dir",
+  join(scratch, "log"),
+];
+const costs = { audit: [], ps: [] };
+for (let pass = 0; pass < 11; pass++) {
+  costs.audit.push(timed(process.execPath, audit, [0, 1, 2]));
+  costs.ps.push(timed("ps", ["-e", "-o", "pid,ppid,uid,gid,comm,args,cgroup"]));
+}
+const of = (name, field) => median(costs[name].map((cost) => cost[field]));
+for (const name of ["audit", "ps"])
+  console.log(
+    `${name.padEnd(5)} of the whole host: ${milliseconds(of(name, "ms"))}, CPU ${milliseconds(of(name, "cpuMs"))}, RSS ${of(name, "rssMiB").toFixed(0)} MiB`,
+  );
+console.log(`ratio audit to ps              ${(of("audit", "ms") / of("ps", "ms")).toFixed(1)}`);
 for (const pid of many) process.kill(pid, "SIGKILL");
 await pause(500);
 await crowded.stop();

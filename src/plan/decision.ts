@@ -9,7 +9,7 @@ import type { Findings } from "./health.ts";
 import type { Contended, Holds } from "./hold.ts";
 import type { Membership } from "./members.ts";
 import type { Observed } from "./observed.ts";
-import type { Bakes, Harm } from "./pressure.ts";
+import type { Bakes, Harm, KillsSeen } from "./pressure.ts";
 import type { ReplicaState } from "./question.ts";
 import type { Shrinks } from "./shrink.ts";
 
@@ -44,6 +44,7 @@ export interface Inputs {
   readonly contended?: Contended;
   readonly shrinks?: Shrinks;
   readonly bakes?: Bakes;
+  readonly kills?: ReadonlyMap<CgroupPath, KillsSeen>;
   /** Only these cgroups were observed; undefined: all. */
   readonly scope?: ReadonlySet<CgroupPath> | undefined;
 }

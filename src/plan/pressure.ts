@@ -11,22 +11,39 @@ import { pointerOf } from "./source.ts";
 
 /** Percent of the last ten seconds in which everything waited for memory (PSI, "full avg10"; Documentation/accounting/psi.rst): from here on it is bad. */
 const BAD = 20;
+/** After a kill for memory it is bad for so long, ms. */
+const QUIET = 10_000;
 /** When to look again, ms. */
 export const PRESSURE_LOOK = 5000;
 
 const MEMORY: ReadonlySet<string> = new Set(["memory.max", "memory.high", "memory.swap.max"]);
 
+/** How many processes of a cgroup had been killed for memory at a look some time ago, and when (ms since the epoch; 0: never) looks saw that rise. */
+export interface KillsSeen {
+  readonly count: number;
+  readonly rose: number;
+}
+
 /** Whether a change gives a group less memory. */
 const takesMemory = ({ file, knob, from, to }: Difference): boolean => MEMORY.has(knob) && from !== to && !file.widens(from, to);
 
 /** Why a change must wait; undefined: it need not. */
-export function heldByPressure({ owner, path }: DesiredCgroup, change: Difference, { observed, shrinks }: Inputs): Problem | undefined {
+export function heldByPressure({ owner, path }: DesiredCgroup, change: Difference, inputs: Inputs): Problem | undefined {
   // What a smaller memory.high has brought about itself is no reason to stop halfway.
-  if (!owner || !takesMemory(change) || isForced(owner) || shrinks?.has(path)) return undefined;
-  const pressure = observed.memoryPressure(path);
-  if (pressure === undefined || pressure < BAD) return undefined;
-  const message = `memory is scarce (all of the group's processes wait for it ${BAD} % of the time and more): a smaller ${change.knob} waits until that is over`;
+  if (!owner || !takesMemory(change) || isForced(owner) || inputs.shrinks?.has(path)) return undefined;
+  const scarcity = scarcityOf(path, inputs);
+  if (scarcity === undefined) return undefined;
+  const message = `memory is scarce (${scarcity}): a smaller ${change.knob} waits until that is over`;
   return problemOf(owner, "PressureHeld", pointerOf(change.knob), message, { cgroup: path, hint: `annotate ${FORCE_ANNOTATION}: "true" to have it at once` });
+}
+
+/** In words: what the kernel tells of scarce memory, by PSI and by memory.events (v1: memory.oom_control). */
+function scarcityOf(path: CgroupPath, { observed, kills, now }: Inputs): string | undefined {
+  const pressure = observed.memoryPressure(path);
+  if (pressure !== undefined && pressure >= BAD) return `all of the group's processes wait for it ${BAD} % of the time and more`;
+  const seen = kills?.get(path);
+  if (seen && (seen.rose + QUIET > now || observed.oomKills(path) > seen.count)) return "processes of the group were killed for it just now";
+  return undefined;
 }
 
 /** How many processes of a cgroup were killed for memory, and how often its own limit was hit, until now. */

@@ -126,6 +126,7 @@ export class Engine {
   /** What is worth a look, at a glance; `turn` counts the glances. */
   glance(turn: number): Set<CgroupPath> {
     this.notice.look(Date.now());
+    this.restraints.kills.look(this.host, this.machine, this.desired, this.lastPlan, turn);
     return glance(this.host, this.machine, this.desired, this.lastPlan, this.standings.failures.keys(), turn);
   }
 

@@ -9,6 +9,7 @@ import { noteShrinks } from "../plan/shrink.ts";
 import type { Outcome } from "./apply.ts";
 import { Bakes, type Reverted } from "./bakes.ts";
 import { Contention, type Suspects } from "./contention.ts";
+import { Kills } from "./kills.ts";
 
 /** Whoever the kernel saw writing; and whose cgroup it is. */
 function suspectsOn({ writers, tree, base }: Host): Suspects {
@@ -40,14 +41,15 @@ export class Restraints {
   readonly bakes: Bakes;
   /** Cgroups whose memory.max does not fit, since when. */
   private readonly shrinks = new Map<CgroupPath, number>();
+  readonly kills = new Kills();
 
   constructor(host: Host, reverted: readonly Reverted[], tell: (event: Omit<Event, "eventTime">) => void) {
     this.contention = new Contention(tell, suspectsOn(host));
     this.bakes = new Bakes(reverted);
   }
 
-  get inputs(): Pick<Inputs, "contended" | "shrinks" | "bakes"> {
-    return { contended: this.contention.waits, shrinks: this.shrinks, bakes: this.bakes.watched };
+  get inputs(): Pick<Inputs, "contended" | "shrinks" | "bakes" | "kills"> {
+    return { contended: this.contention.waits, shrinks: this.shrinks, bakes: this.bakes.watched, kills: this.kills.seen };
   }
 
   /** Takes what a plan has found and what came of it. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
-import { workload } from "../support/manifests.ts";
+import { group, workload } from "../support/manifests.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("a smaller memory.max", () => {
   let live: Live;
@@ -54,6 +54,27 @@ import { workload } from "../support/manifests.ts";
     if (live.version("memory") === 2) await until("memory.high is back", () => live.read("memory", "w@0", "memory.high") === "max");
     expect(live.pid("w")).toBe(pid);
     expect(told("OOMKilled", "DriftRepaired")).toEqual([]);
+  });
+
+  test("while processes of a group are being killed for memory it gets no smaller, and larger at once", async () => {
+    const calm = `${live.directory}/calm`;
+    // Asks for more than its group has, again and again, until it is told to be calm.
+    const script = `const fs = require('fs'); const held = []; setInterval(() => { if (!fs.existsSync('${calm}')) for (let i = 0; i < 15; i++) held.push(Buffer.alloc(10 << 20, 1)); }, 100)`;
+    const both = (limit: string): string =>
+      `${group("g", `{limits: {memory.max: ${limit}, memory.swap.max: 0}}`)}---\n${workload("w", `{limitGroupRef: {name: g}, backoff: {initial: 100ms, max: 100ms}, command: [${process.execPath}, -e, "${script}"]}`)}`;
+    const max = (): string => live.read("memory", "g", file()) ?? "";
+    const { told } = await live.started(both("100Mi"), "--resync", "500ms");
+    await until("it is killed again and again", () => told("OOMKilled").length >= 2, 20_000);
+    await sleep(1500);
+    live.write(both("90Mi"));
+    await until("that is told", () => told("PressureHeld").length > 0, 30_000);
+    expect(told("PressureHeld")[0]).toContain("memory is scarce");
+    expect(max()).toBe(String(100 << 20));
+    live.write(both("110Mi"));
+    await until("more is written at once", () => max() === String(110 << 20));
+    live.write(both("90Mi"));
+    writeFileSync(calm, "");
+    await until("the smaller one is written when nobody is killed any more", () => max() === String(90 << 20), 40_000);
   });
 
   test("a smaller limit under which a process is killed is taken back, within its first minute", async () => {
