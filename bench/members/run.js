@@ -134,12 +134,17 @@ for (const daemon of [kernel, looks, peer]) await daemon?.stop();
 // Many members in many groups, and nothing new.
 copyFileSync("/bin/sleep", join(directory, "hf-many"));
 // Nobody's children: what a controller has started is not drawn in, and this program has started the controller, not the other way round.
-const many = finish("sh", ["-c", `for i in $(seq ${processes}); do ${join(directory, "hf-many")} 9$i >/dev/null 2>&1 & echo $!; done`])
+const many = finish("sh", ["-c", `for i in $(seq ${processes}); do ${join(directory, "hf-many")} 9000$i >/dev/null 2>&1 & echo $!; done`])
   .trim()
   .split("\n")
   .map(Number);
+/** Also when something fails before they would be. */
+const endMany = () => {
+  for (const pid of many.splice(0)) process.kill(pid, "SIGKILL");
+};
+process.on("exit", endMany);
 const manifest = Array.from({ length: groups }, (_, index) =>
-  group(`g${index}`, index < processes ? `{comm: hf-many, cmdline: ' 9${index + 1}$'}` : "{comm: nobody}"),
+  group(`g${index}`, index < processes ? `{comm: hf-many, cmdline: ' 9000${index + 1}$'}` : "{comm: nobody}"),
 ).join("---\n");
 const crowded = await holdfast("many", manifest);
 // From the third resync on: the first ones look at everything.
@@ -177,6 +182,6 @@ for (const name of ["audit", "ps"])
     `${name.padEnd(5)} of the whole host: ${milliseconds(of(name, "ms"))}, CPU ${milliseconds(of(name, "cpuMs"))}, RSS ${of(name, "rssMiB").toFixed(0)} MiB`,
   );
 console.log(`ratio audit to ps              ${(of("audit", "ms") / of("ps", "ms")).toFixed(1)}`);
-for (const pid of many) process.kill(pid, "SIGKILL");
+endMany();
 await pause(500);
 await crowded.stop();

@@ -112,7 +112,17 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
   const ledger = openLedger(options.imageDirectory, options.root);
   const writers = simulated || base.uid !== 0 || through ? NO_WRITERS : openWriters();
   const members = memberRecords(options.runDirectory, base.bootId);
-  const controller = (): number | undefined => (simulated ? undefined : controllerOfRoot(files, core, tree));
+  // Whoever has the lock is the only one.
+  let isOurs = false;
+  const controller = (): number | undefined => (simulated || isOurs ? undefined : controllerOfRoot(files, core, tree));
+  const lock = (): (() => void) => {
+    const unlock = takeLock(files, core, tree);
+    isOurs = true;
+    return () => {
+      isOurs = false;
+      unlock();
+    };
+  };
   return {
     base,
     tree,
@@ -134,7 +144,7 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
       observe({ files, tree, records, processes, tasks, images, table, members, ledger, controller, isDoomed, pidIn }, machine, scope, attention),
     perform: performer({ files, tree, processes, records, tasks, images, table, members, ledger }, base),
     controller,
-    lock: () => (simulated || through ? () => {} : takeLock(files, core, tree)),
+    lock: () => (simulated || through ? () => {} : lock()),
     close: () => {
       files.close();
       writers.close();

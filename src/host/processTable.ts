@@ -22,24 +22,26 @@ export const EMPTY_TABLE: ProcessTable = { look: () => new Map(), known: () => n
 export function processTable({ all }: Controllers): ProcessTable {
   const reader = new Reader();
   const prefixes = new Map(all.map(({ id, outer }) => [id, outer]));
-  let table: Map<number, ObservedProcess> | undefined;
+  let table: Map<number, Read> | undefined;
   const touched = new Set<number>();
-  const look = (): Map<number, ObservedProcess> => {
+  const look = (): Map<number, Read> => {
     touched.clear();
+    const before = table;
     table = new Map();
-    for (const pid of pidsNow()) refresh(table, pid);
+    for (const pid of pidsNow()) refresh(table, pid, before?.get(pid));
     return table;
   };
-  const refresh = (known: Map<number, ObservedProcess>, pid: number): void => {
+  /** What reads as before is the same observation: what was worked out of it holds. */
+  const refresh = (known: Map<number, Read>, pid: number, before: Read | undefined): void => {
     const process = readProcess(reader, pid, prefixes);
-    if (process) known.set(pid, process);
+    if (process) known.set(pid, before?.isLike(process) ? before : process);
     else known.delete(pid);
   };
   return {
     look,
     known: () => {
       if (!table) return look();
-      for (const pid of touched) refresh(table, pid);
+      for (const pid of touched) refresh(table, pid, table.get(pid));
       touched.clear();
       return table;
     },
@@ -50,11 +52,17 @@ export function processTable({ all }: Controllers): ProcessTable {
 /** The numbers of all processes. */
 export const pidsNow = (): number[] => readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 
+/** A process, and whether another reading says the same: also of what had to be looked up. */
+interface Read extends ObservedProcess {
+  readonly isLike: (other: ObservedProcess) => boolean;
+}
+
 /** Undefined for what is over, of the kernel's, or no process but one of its threads. */
-function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, string>): ObservedProcess | undefined {
+function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, string>): Read | undefined {
   try {
     const stat = readStat(reader, pid);
     if (!stat || stat.kernel || stat.exiting || hasEnded(stat)) return undefined;
+    const { startTicks: start, parent, comm } = stat;
     // The directory itself always belongs to the effective user (proc(5); files in it, where a process is not dumpable, to root).
     const { uid, gid } = statSync(`/proc/${pid}`);
     const cgroups = new Map<string, string>();
@@ -63,18 +71,20 @@ function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, 
       const prefix = prefixes.get(id) ?? "";
       cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
     }
-    const { startTicks: start, parent, comm } = stat;
-    return {
-      pid,
-      start,
-      parent,
-      comm: printable(decoded(comm)),
-      uid,
-      gid,
-      cgroups,
-      exe: once(() => linkIn(`/proc/${pid}/exe`)),
-      commandLine: once(() => commandLineIn(pid) ?? ""),
-    };
+    const exe = once(() => linkIn(`/proc/${pid}/exe`));
+    const commandLine = once(() => commandLineIn(pid) ?? "");
+    const process = { pid, start, parent, comm: printable(decoded(comm)), uid, gid, cgroups, exe, commandLine };
+    const isLike = (other: ObservedProcess): boolean =>
+      start === other.start &&
+      parent === other.parent &&
+      process.comm === other.comm &&
+      uid === other.uid &&
+      gid === other.gid &&
+      cgroups.size === other.cgroups.size &&
+      [...cgroups].every(([id, path]) => other.cgroups.get(id) === path) &&
+      (!exe.isKnown() || exe() === other.exe()) &&
+      (!commandLine.isKnown() || commandLine() === other.commandLine());
+    return { ...process, isLike };
   } catch {
     return undefined; // it is gone
   }
@@ -85,10 +95,11 @@ const decoded = (text: string): string => (/[\x80-\xff]/.test(text) ? Buffer.fro
 
 const readStat = (reader: Reader, pid: number): ProcessStat | undefined => parseStat(reader.read(`/proc/${pid}/stat`) ?? "");
 
-function once<T>(read: () => T): () => T {
+function once<T>(read: () => T): (() => T) & { readonly isKnown: () => boolean } {
   let known: { readonly value: T } | undefined;
-  return () => {
+  const value = (): T => {
     known ??= { value: read() };
     return known.value;
   };
+  return Object.assign(value, { isKnown: () => known !== undefined });
 }

@@ -11,6 +11,16 @@ interface Target {
   readonly from: CgroupsOfProcess | undefined;
 }
 
+/** Where a process is, as seen from Holdfast's root: what does not change until it is read anew. */
+interface Standing {
+  readonly root: string;
+  readonly place: CgroupPath | undefined;
+  readonly elsewhere: boolean;
+  readonly cgroups: CgroupsOfProcess;
+}
+
+const standings = new WeakMap<ObservedProcess, Standing>();
+
 /** All that is asked about processes, each question answered once. */
 export class Census {
   private readonly inputs: Inputs;
@@ -40,19 +50,26 @@ export class Census {
   }
 
   /** The cgroup of members that a process is in, in any hierarchy. */
-  placeOf({ cgroups }: ObservedProcess): CgroupPath | undefined {
-    const root = this.inTree("");
-    for (const place of cgroups.values()) {
-      const path = place.startsWith(root) ? place.slice(root.length) : "";
-      if (isMembersPath(path)) return path as CgroupPath;
-    }
-    return undefined;
+  placeOf(candidate: ObservedProcess): CgroupPath | undefined {
+    return this.standingOf(candidate).place;
   }
 
   /** What Holdfast has started, its holders and itself. */
-  private isElsewhereInTree({ cgroups }: ObservedProcess): boolean {
-    const root = this.inTree("");
-    return [...cgroups.values()].some((place) => `${place}/`.startsWith(root) && !isMembersPath(place.slice(root.length)));
+  private isElsewhereInTree(candidate: ObservedProcess): boolean {
+    return this.standingOf(candidate).elsewhere;
+  }
+
+  /** On a host there are thousands of processes, and few of them change between two looks. */
+  private standingOf(candidate: ObservedProcess): Standing {
+    const { root } = this.inputs.observed;
+    const known = standings.get(candidate);
+    if (known?.root === root) return known;
+    const top = this.inTree("");
+    const below = [...candidate.cgroups.values()].flatMap((place) => (`${place}/`.startsWith(top) ? [place.slice(top.length)] : []));
+    const place = below.find((path) => isMembersPath(path)) as CgroupPath | undefined;
+    const standing = { root, place, elsewhere: below.some((path) => !isMembersPath(path)), cgroups: Object.fromEntries(candidate.cgroups) };
+    standings.set(candidate, standing);
+    return standing;
   }
 
   /** A controller, and what it has started for its own purposes. */
@@ -94,7 +111,8 @@ export class Census {
   private originOf(candidate: ObservedProcess): CgroupsOfProcess | undefined {
     const record = this.recordOf(candidate);
     if (record) return Object.keys(record.from).length > 0 ? record.from : undefined;
-    return this.placeOf(candidate) === undefined ? Object.fromEntries(candidate.cgroups) : this.ancestralRecord(candidate)?.from;
+    const { place, cgroups } = this.standingOf(candidate);
+    return place === undefined ? cgroups : this.ancestralRecord(candidate)?.from;
   }
 
   targetOf(candidate: ObservedProcess): Target | undefined {

@@ -25,6 +25,19 @@ export interface Refused {
 export interface Rules {
   readonly all: readonly Rule[];
   readonly byComm: Map<string, readonly Rule[]>;
+  /** What was answered before of a process and where it comes from; undefined where the answer may be another one the next time. */
+  readonly answers: WeakMap<ObservedProcess, Answer & Asking> | undefined;
+}
+
+interface Answer {
+  readonly found: Rule | undefined;
+  readonly refusals: readonly Refused[];
+}
+
+/** What an answer depends on, besides the process and the rules. */
+interface Asking {
+  readonly from: CgroupsOfProcess;
+  readonly machine: Pick<Machine, "systemd">;
 }
 
 const ruleLists = new WeakMap<readonly DesiredMembers[], Rules>();
@@ -34,10 +47,14 @@ export function rulesOf(desired: readonly DesiredMembers[]): Rules {
   const known = ruleLists.get(desired) ?? {
     all: desired.flatMap((members) => members.group.members.map((rule) => ({ members, rule, text: canonical(rule) }))),
     byComm: new Map(),
+    answers: desired.some(({ group }) => group.members.some(asksFile)) ? undefined : new WeakMap(),
   };
   ruleLists.set(desired, known);
   return known;
 }
+
+/** A pid file says something else whenever it is written. */
+const asksFile = ({ pidFile, not, any }: Member): boolean => pidFile !== undefined || (not !== undefined && asksFile(not)) || (any?.some(asksFile) ?? false);
 
 /** So many names are remembered; a process may call itself anything. */
 const MOST_NAMES = 10_000;
@@ -55,16 +72,21 @@ export function firstRule(
   candidate: ObservedProcess,
   from: CgroupsOfProcess,
   asked: Question & { readonly machine: Pick<Machine, "systemd"> },
-): { readonly found: Rule | undefined; readonly refusals: readonly Refused[] } {
+): Answer {
+  const { machine } = asked;
+  const known = rules.answers?.get(candidate);
+  if (known?.from === from && known.machine === machine) return known;
   const refusals: Refused[] = [];
   const places = Object.values(from);
   const found = rulesFor(rules, candidate.comm).find(({ members, rule }) => {
     if (!fits(rule, candidate, places, asked)) return false;
-    const owner = whoKeeps(candidate, { members, rule }, from, asked.machine);
+    const owner = whoKeeps(candidate, { members, rule }, from, machine);
     if (owner) refusals.push({ path: members.path, owner });
     return owner === undefined;
   });
-  return { found, refusals };
+  const answer = { found, refusals, from, machine };
+  rules.answers?.set(candidate, answer);
+  return answer;
 }
 
 /** Who looks after the cgroup that a process comes from, or to whom it has gone since; undefined where that is nobody, or named by the rule. */
