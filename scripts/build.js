@@ -18,7 +18,7 @@ await build({
   platform: "node",
   target: "node20",
   // Loaded when first needed, from node_modules.
-  external: ["yaml", "pino", "cli-table3"],
+  external: ["yaml", "pino", "cli-table3", "prom-client", "selfsigned"],
   // import() of those becomes require(): from a script that V8 remembers there is no import().
   supported: { "dynamic-import": false },
   define: { "import.meta.url": "__url" },

@@ -19,6 +19,7 @@ const text = (json: boolean): Option =>
     .choices(json ? ["text", "json"] : ["table", "wide", "json", "yaml", "name"])
     .default(json ? "text" : "table");
 const imageOption = new Option("--image-dir <directory>", "where images are unpacked (default: /var/lib/holdfast/images)");
+const servingOption = new Option("--serving-dir <directory>", "token, key and certificate of the port (default: /var/lib/holdfast/serving/ROOT)");
 const pruneOption = new Option("--prune <how>", "force: an empty manifest directory, or most objects gone at once, is meant").choices(["force"]);
 
 export function buildProgram(done: (code: number) => void, completing = false): Command {
@@ -76,10 +77,22 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .addOption(new Option("--log-format <format>", "how to tell what happens (default: text on a terminal, else json)").choices(["text", "json"]))
     .option("--simulate", "work on a simulated host in a temporary directory")
     .option("--user <name>", "give up root for all that does not take it: a small monitor keeps it, and does what manifests make necessary")
+    .option("--listen <address>", "serve on a port of loopback too, with TLS and a token: 127.0.0.1:8443")
+    .option("--allow-remote", "--listen may be an address that other machines reach")
+    .addOption(servingOption)
     .addOption(new Option("--monitored", "this is the controller of a monitor").hideHelp())
     .addOption(imageOption)
     .addOption(pruneOption)
-    .action(async (options) => done(await (await import("./cli/run.ts")).run(options)));
+    .action(async (options) => done(await (await import("./cli/run.ts")).run(options, version())));
+  verb("kubeconfig", "Print what kubectl needs to read the running controller (run --listen).", [
+    "kubeconfig >holdfast.kubeconfig",
+    "kubeconfig --root holdfast-staging",
+  ])
+    .addOption(servingOption)
+    .action(async (options) => done(await (await import("./cli/kubeconfig.ts")).kubeconfig(options)));
+  verb("dashboard", "Print the address of the running controller's page, token and all (run --listen).", ["dashboard"])
+    .addOption(servingOption)
+    .action(async (options) => done((await import("./cli/kubeconfig.ts")).dashboard(options)));
   verb(
     "audit [what]",
     "Tell what drifted, who looks after what on this host, and how far each process is confined. Opens nothing for writing.\nverify-log: whether the audit log is what was written.\nExit code: 0 clean, 1 drift (or a flaw), 2 error.",
@@ -96,9 +109,9 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     });
   verb("get [kind] [name]", "Show objects and how they are: limitgroups (lg), workloads (wl).", ["get", "get workloads -o wide", "get lg batch -o yaml"])
     .addOption(text(false))
-    .action(async (kind, name, options) => done(await (await import("./cli/get.ts")).get(kind, name, options)));
+    .action(async (kind, name, options) => done(await (await import("./cli/get.ts")).get(kind, name, options, version())));
   verb("describe <kind> [name]", "Show one object in full: limits, conditions, replicas, events.", ["describe workload web", "describe lg/batch"]).action(
-    async (kind, name, options) => done(await (await import("./cli/get.ts")).describeObject(kind, name, options)),
+    async (kind, name, options) => done(await (await import("./cli/get.ts")).describeObject(kind, name, options, version())),
   );
   verb("explain [what] [file]", "Tell what a field means, and which kernel files carry a limit; or what a limit of a cgroup comes to, and why.", [
     "explain",

@@ -144,6 +144,8 @@ export interface ObjectView {
   readonly metadata: {
     readonly name: string;
     readonly generation: number;
+    /** When a controller saw it first. */
+    readonly creationTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };

@@ -165,7 +165,7 @@ export function openKernel(places: HostOptions, through?: Privileged): Host {
   }
 }
 
-interface Opened {
+export interface Opened {
   readonly engine: Engine;
   readonly set: ManifestSet;
   readonly directory: string;

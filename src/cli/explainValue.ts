@@ -9,8 +9,9 @@ import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { pointerOf } from "../plan/source.ts";
 import type { Engine } from "../reconcile/engine.ts";
+import { ageOf } from "../serve/cells.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
-import { age, colour, out, table } from "./print.ts";
+import { colour, out, table } from "./print.ts";
 
 interface Level {
   /** As the kernel names it, below the mount. */
@@ -137,7 +138,7 @@ function tellHistory({ host }: Engine, path: CgroupPath, { file, knob }: FileEnt
   const tell = (title: string, match: object, words: (entry: Readonly<Record<string, unknown>>) => string): void => {
     const entry = lastEntry(files, match);
     const time = String(entry?.["time"]);
-    if (entry) out(`${colour.bold(`${title}:`)} ${time} (${age(time)} ago): ${words(entry)}`);
+    if (entry) out(`${colour.bold(`${title}:`)} ${time} (${ageOf(time, Date.now())} ago): ${words(entry)}`);
   };
   const value = (text: unknown): string => shownValue(knob, file.name, String(text));
   tell("last applied", about, ({ from, to }) => `${value(from)} → ${value(to)}`);

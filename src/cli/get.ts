@@ -1,15 +1,21 @@
 /** Knows `holdfast get` and `describe`: look at objects, kubectl-fashion. */
 
-import { LIMITS, type LimitName } from "../api/limits.ts";
 import { formatDuration } from "../api/quantity.ts";
 import type { Kind, ObjectKey, Resource } from "../api/resource.ts";
-import type { ContainerState, Event, FieldDrift, MemberStatus, MembersStatus, ObjectView, ReplicaStatus } from "../api/status.ts";
+import type { ContainerState, Event, FieldDrift, MemberStatus, MembersStatus, ObjectView } from "../api/status.ts";
 import { logFile } from "../host/logs.ts";
+import { UsageReader } from "../host/usage.ts";
 import { lineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { exitWords } from "../plan/describe.ts";
-import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
-import { age, colour, note, out, problemText, structured, table } from "./print.ts";
+import { ageOf, limitsText } from "../serve/cells.ts";
+import { pathsOf, sumOf } from "../serve/feed.ts";
+import { LIMIT_GROUPS, WORKLOADS } from "../serve/kinds.ts";
+import type { Served } from "../serve/object.ts";
+import { tableOf } from "../serve/table.ts";
+import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
+import { colour, note, out, problemText, structured, table } from "./print.ts";
+import { stateOf } from "./served.ts";
 
 const KIND_NAMES: Readonly<Record<string, Kind>> = {
   limitgroup: "LimitGroup",
@@ -32,7 +38,7 @@ export function parseTarget(kind: string | undefined, name: string | undefined):
   return { kind: known, name: inlineName ?? name };
 }
 
-function select(views: readonly ObjectView[], { kind, name }: ReturnType<typeof parseTarget>): ObjectView[] {
+function select(views: readonly Served[], { kind, name }: ReturnType<typeof parseTarget>): Served[] {
   const found = views.filter((view) => (kind === undefined || view.kind === kind) && (name === undefined || view.metadata.name === name));
   if (name !== undefined && found.length === 0) {
     const hint = suggest(
@@ -44,89 +50,69 @@ function select(views: readonly ObjectView[], { kind, name }: ReturnType<typeof 
   return found;
 }
 
-const ready = (view: ObjectView): { status: string; reason: string; message: string } =>
-  view.status.conditions.find(({ type }) => type === "Ready") ?? { status: "Unknown", reason: "", message: "" };
-
-/** `cpu.max 20%, memory.max 200Mi` */
-function limitsOf(resource: Resource | undefined): string {
-  const shown = Object.entries(resource?.limits ?? {}).map(([name, value]) => {
-    const { format } = LIMITS[name as LimitName];
-    if (typeof value === "string") return `${name} ${format(value)}`;
-    return `${name} ${Object.entries(value)
-      .map(([device, rates]) => `${device} ${format(rates)}`)
-      .join("; ")}`;
-  });
-  return shown.join(", ") || "-";
-}
-
-const stateWord = (replica: ReplicaStatus | undefined): string => {
-  const { running, waiting, terminated } = replica?.state ?? {};
-  return running ? "Running" : (waiting?.reason ?? terminated?.reason ?? "Unknown");
-};
-
-function runningSince(view: ObjectView): string {
-  const since = (view.status.replicaStatuses ?? []).flatMap(({ state }) => state.running?.startedAt ?? []).sort()[0];
-  return since === undefined ? "-" : age(since);
-}
-
-const coloured = (status: string, text: string): string => (status === "True" ? colour.green(text) : colour.yellow(text));
-
 export async function get(
   kind: string | undefined,
   name: string | undefined,
   options: GlobalOptions & { output: "table" | "wide" | "json" | "yaml" | "name" },
+  version: string,
 ): Promise<number> {
   const target = parseTarget(kind, name);
-  const { engine, set, directory } = openEngine(options);
-  const views = select(engine.views(), target);
+  const opened = openEngine(options);
+  const { set, directory } = opened;
+  const objects = select((await stateOf(opened, options, version)).objects, target);
   if (options.output === "json" || options.output === "yaml")
-    out(await structured(target.name !== undefined ? views[0] : { apiVersion: "v1", kind: "List", items: views }, options.output));
-  else if (options.output === "name") for (const { kind: of, metadata } of views) out(`${of.toLowerCase()}/${metadata.name}`);
-  else await tables(views, (key) => engine.desired.resources.get(key), options.output === "wide");
-  if (views.length === 0) note(`no ${target.kind ?? "object"}s in ${directory}`);
+    out(await structured(target.name !== undefined ? objects[0] : { apiVersion: "v1", kind: "List", items: objects }, options.output));
+  else if (options.output === "name") for (const { kind: of, metadata } of objects) out(`${of.toLowerCase()}/${metadata.name}`);
+  else await tables(objects, opened, options.output === "wide");
+  if (objects.length === 0) note(`no ${target.kind ?? "object"}s in ${directory}`);
   for (const problem of set.manifests.problems) note(problemText(problem));
   return set.manifests.problems.length > 0 ? 1 : 0;
 }
 
-async function tables(views: readonly ObjectView[], resourceOf: (key: ObjectKey) => Resource | undefined, wide: boolean): Promise<void> {
-  const groups = views.filter(({ kind }) => kind === "LimitGroup");
-  const workloads = views.filter(({ kind }) => kind === "Workload");
-  const keyOf = (view: ObjectView): ObjectKey => `${view.kind}/${view.metadata.name}`;
-  const drifted = ({ status }: ObjectView): string => (status.drift ? `${status.drift.count} (${age(status.drift.lastSeen)} ago)` : "0");
-  if (groups.length > 0) {
-    const rows = groups.map((view) => {
-      const { status, reason, message } = ready(view);
-      const row = [view.metadata.name, coloured(status, status === "True" ? "True" : `${status} ${reason}`), limitsOf(resourceOf(keyOf(view))), drifted(view)];
-      return wide ? [...row, view.status.cgroup, message] : row;
-    });
-    out(await table(["LIMITGROUP", "READY", "LIMITS", "DRIFT", ...(wide ? ["CGROUP", "MESSAGE"] : [])], rows, !wide));
-  }
-  if (groups.length > 0 && workloads.length > 0) out("");
-  if (workloads.length > 0) {
-    const rows = workloads.map((view) => {
-      const { status, reason, message } = ready(view);
-      const { readyReplicas = 0, replicas = 0, restartCount = 0, replicaStatuses = [] } = view.status;
-      const notReady = replicaStatuses.find((replica) => !replica.ready);
-      const word = replicas === 0 ? "ScaledToZero" : notReady ? stateWord(notReady) : status === "True" ? "Running" : `Running,${reason}`;
-      const row = [view.metadata.name, coloured(status, `${readyReplicas}/${replicas}`), coloured(status, word), String(restartCount), runningSince(view)];
-      return wide ? [...row, limitsOf(resourceOf(keyOf(view))), view.status.cgroup, message] : row;
-    });
-    out(await table(["WORKLOAD", "READY", "STATUS", "RESTARTS", "AGE", ...(wide ? ["LIMITS", "CGROUP", "MESSAGE"] : [])], rows, !wide));
+/** The same columns as kubectl's. */
+async function tables(objects: readonly Served[], { engine, host }: Opened, wide: boolean): Promise<void> {
+  const reader = new UsageReader(host.base.controllers, host.tree, 0);
+  const keyOf = ({ kind, metadata }: Served): ObjectKey => `${kind as Kind}/${metadata.name}`;
+  const paths = pathsOf(engine.desired);
+  const beside = {
+    now: Date.now(),
+    resourceOf: (object: Served) => engine.desired.resources.get(keyOf(object)),
+    usageOf: (object: Served) => sumOf((paths.get(keyOf(object)) ?? []).map((path) => reader.read(path, false))),
+  };
+  let first = true;
+  for (const kind of [LIMIT_GROUPS, WORKLOADS]) {
+    const some = objects.filter((object) => object.kind === kind.kind);
+    if (some.length === 0) continue;
+    if (!first) out("");
+    first = false;
+    const { columnDefinitions, rows } = tableOf(kind, some, "", "Object", beside);
+    const shown = columnDefinitions.flatMap(({ priority }, index) => (wide || priority === 0 ? [index] : []));
+    const header = shown.map((index) => (index === 0 ? kind.kind : (columnDefinitions[index]?.name ?? "")).toUpperCase());
+    // What is not ready stands out.
+    const colouredCell = (cell: string, column: number, object: Served): string =>
+      column === 1 || (column === 2 && kind === WORKLOADS) ? coloured(readyOf(object), cell) : cell;
+    const lines = rows.map(({ cells, object }) => shown.map((index) => colouredCell(String(cells[index] ?? ""), index, object as Served)));
+    out(await table(header, lines, !wide));
   }
 }
 
-export async function describeObject(kind: string, name: string | undefined, options: GlobalOptions): Promise<number> {
+const readyOf = ({ status }: Served): string => (status as ObjectView["status"]).conditions.find(({ type }) => type === "Ready")?.status ?? "Unknown";
+const coloured = (status: string, text: string): string => (status === "True" ? colour.green(text) : colour.yellow(text));
+
+export async function describeObject(kind: string, name: string | undefined, options: GlobalOptions, version: string): Promise<number> {
   const target = parseTarget(kind, name);
-  const { engine, host } = openEngine(options);
-  const views = select(engine.views(), target);
-  for (const [index, view] of views.entries()) {
+  const opened = openEngine(options);
+  const { engine, host } = opened;
+  const { objects, events } = await stateOf(opened, options, version);
+  for (const [index, object] of select(objects, target).entries()) {
+    const view = object as unknown as ObjectView;
     if (index > 0) out("\n---\n");
     const resource = engine.desired.resources.get(`${view.kind}/${view.metadata.name}`);
     if (!resource) {
       note(`${view.kind} ${view.metadata.name} is in force by an earlier version of its manifest, which cannot be read now (holdfast validate tells why)`);
       continue;
     }
-    out(await description(view, resource, host.tree.root, host.options.logDirectory, engine.teller.events));
+    out(await description(view, resource, host.tree.root, host.options.logDirectory, events));
   }
   return 0;
 }
@@ -145,7 +131,7 @@ const driftLines = (fields: readonly FieldDrift[]): string[] =>
       detection === undefined
         ? ""
         : `, noticed ${detection.by === "Event" ? "after" : "within"} ${detection.seconds < 1 ? `${Math.round(detection.seconds * 1000)}ms` : `${Math.round(detection.seconds)}s`}`;
-    return `${kind.padEnd(11)} ${field}: ${observed}, not ${desired}; ${count} times, first ${age(firstSeen)} ago, last ${age(lastSeen)} ago${soon}${open ? "; open" : ""}`;
+    return `${kind.padEnd(11)} ${field}: ${observed}, not ${desired}; ${count} times, first ${ageOf(firstSeen, Date.now())} ago, last ${ageOf(lastSeen, Date.now())} ago${soon}${open ? "; open" : ""}`;
   });
 
 /** A line for each process; of each kind some. */
@@ -185,10 +171,10 @@ async function description(view: ObjectView, resource: Resource, root: string, l
     );
   field(
     "Drift",
-    `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${age(view.status.drift.lastSeen)} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,
+    `${resource.drift}${view.status.drift ? `; ${view.status.drift.count} so far, last ${ageOf(view.status.drift.lastSeen, Date.now())} ago: ${view.status.drift.lastMessage}` : "; none so far"}`,
   );
   if (view.status.drift?.fields) section("Drifted", driftLines(view.status.drift.fields));
-  section("Limits", limitsOf(resource).split(", "));
+  section("Limits", limitsText(resource).split(", "));
   if (view.status.members) section("Members", memberLines(view.status.members));
   if (resource.kind === "Workload") {
     const { run } = resource;
@@ -210,12 +196,12 @@ async function description(view: ObjectView, resource: Resource, root: string, l
     type,
     status,
     reason,
-    age(lastTransitionTime),
+    ageOf(lastTransitionTime, Date.now()),
     message,
   ]);
   section("Conditions", (await table(["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], conditions, false)).split("\n"));
   const own = events.filter(({ object }) => object === resource.key).slice(-15);
-  const rows = own.map((event) => [age(event.eventTime), event.type, event.reason, `${event.note}${event.source ? `  ${event.source}` : ""}`]);
+  const rows = own.map((event) => [ageOf(event.eventTime, Date.now()), event.type, event.reason, `${event.note}${event.source ? `  ${event.source}` : ""}`]);
   section("Events", rows.length > 0 ? (await table(["LAST SEEN", "TYPE", "REASON", "MESSAGE"], rows, false)).split("\n") : []);
   return lines.join("\n");
 }

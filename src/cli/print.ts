@@ -69,15 +69,6 @@ export async function table(header: readonly string[], rows: readonly (readonly 
     .join("\n");
 }
 
-/** `5s`, `3m`, `2h`, `4d` since a time. */
-export function age(since: string, now = Date.now()): string {
-  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h`;
-  return `${Math.floor(seconds / 86400)}d`;
-}
-
 const SIGN_COLOURS = { "+": colour.green, "~": colour.yellow, "-": colour.red } as const;
 
 /** One line of a plan, without its object. */

@@ -2,6 +2,7 @@
 import { readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
+import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
 import { isInternal } from "../cgroup/path.ts";
 import { engineDirectory } from "../host/bundle.ts";
@@ -14,8 +15,10 @@ import { Engine } from "../reconcile/engine.ts";
 import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
+import { type Listen, Serving } from "../serve/serve.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
 import { type GlobalOptions, manifestDirectory, manifestSource, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
+import { listenOf, servingDirectory } from "./kubeconfig.ts";
 import { plural } from "./print.ts";
 import { type Teller, tellerFor } from "./teller.ts";
 
@@ -28,6 +31,42 @@ export interface RunOptions extends GlobalOptions {
   readonly user?: string;
   /** This process is that controller, and has a monitor. */
   readonly monitored?: boolean;
+  readonly listen?: string;
+  readonly allowRemote?: boolean;
+  readonly servingDir?: string;
+}
+
+/** A port that cannot be had ends the program: somebody asked for it. */
+async function opened(serving: Serving, listen: Listen | undefined): ReturnType<Serving["open"]> {
+  try {
+    return await serving.open();
+  } catch (error) {
+    throw new UsageError(`--listen: ${listen?.host}:${listen?.port} cannot be served: ${(error as Error).message}`);
+  }
+}
+
+/** A host of which every action is timed. */
+function timed(host: Host, done: Serving["done"]): Host {
+  return {
+    ...host,
+    perform: (action) => {
+      const start = performance.now();
+      const end = (failed: boolean): void => done(action, (performance.now() - start) / 1000, failed);
+      try {
+        const pending = host.perform(action);
+        if (!(pending instanceof Promise)) end(false);
+        else
+          pending.then(
+            () => end(false),
+            () => end(true),
+          );
+        return pending;
+      } catch (error) {
+        end(true);
+        throw error;
+      }
+    },
+  };
 }
 
 /** Part of the limit of open files that may hold cgroup files open; the rest is for watches, logs and the like. */
@@ -40,10 +79,11 @@ function descriptorBudget(): number {
   }
 }
 
-export async function run(options: RunOptions): Promise<number> {
+export async function run(options: RunOptions, version: string): Promise<number> {
   if (!options.monitored) closeInherited();
   const resync = parseDuration(options.resync);
   if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
+  const listen = listenOf(options.listen, options.allowRemote);
   if (options.user === undefined) refuseShared(options);
   const places = placesOf(options);
   const directory = manifestDirectory(options);
@@ -63,15 +103,37 @@ export async function run(options: RunOptions): Promise<number> {
   const unlock = lockOrExplain(host.lock);
   if (options.ephemeral) refuseOthers(host, unlock);
   const { runDirectory, logDirectory, imageDirectory } = host.options;
+  const credentials = resolve(servingDirectory(options, places));
+  let port: number | undefined;
   const introduce = (): void =>
-    saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, imageDirectory, ephemeral: options.ephemeral ?? false });
+    saveController(runDirectory, {
+      ...{ pid: process.pid, directory: resolve(directory), logDirectory, imageDirectory, ephemeral: options.ephemeral ?? false },
+      ...(listen && port !== undefined ? { listen: { host: listen.host, port }, servingDirectory: credentials } : {}),
+    });
   try {
     introduce();
   } catch (error) {
     teller.warn(`the run directory cannot be written: ${(error as Error).message}; the controller works without it`);
   }
   const state = loadState(runDirectory);
-  const engine = new Engine({ host, state, emit: teller.event, ...(why === undefined ? { audit: auditorOf(host.options, teller.warn) } : {}) });
+  const serving: Serving = new Serving({
+    place: { node: host.name, root: host.tree.root, version },
+    engine: () => engine,
+    ...{ directory: resolve(directory), runDirectory, logDirectory, servingDirectory: credentials, listen },
+    keep: descriptorBudget() / 3,
+    warn: teller.warn,
+  });
+  const emit = (event: Event): void => {
+    teller.event(event);
+    serving.event(event);
+  };
+  const engine = new Engine({
+    host: timed(host, serving.done),
+    state,
+    emit,
+    noted: serving.noted,
+    ...(why === undefined ? { audit: auditorOf(host.options, teller.warn) } : {}),
+  });
   const set = new ManifestSet(directory, { forcePrune: options.prune === "force", before: lastInForce(state) });
   const loop = new Loop({
     engine,
@@ -86,6 +148,7 @@ export async function run(options: RunOptions): Promise<number> {
     // Taken away in the middle of being written, a part of it may be there.
     lost: () => loadController(runDirectory) === undefined || host.records.lost(),
     settled: () => teller.flush(),
+    passed: serving.passed,
   });
   const versions = inWords(host.base.controllers, ({ id }) => (host.base.tables.get(id)?.length ?? 0) > 0);
   teller.say(
@@ -93,17 +156,25 @@ export async function run(options: RunOptions): Promise<number> {
   );
   const signal = nextSignal();
   try {
+    port = (await opened(serving, listen))?.port;
+    if (port !== undefined) introduce();
+    if (listen)
+      teller.say(
+        `Serving https://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${port} (kubectl: holdfast kubeconfig; page: holdfast dashboard)`,
+      );
     // A first convergence can take long; a signal ends that too.
     if ((await Promise.race([loop.start(), signal])) === undefined)
       teller.say(
         `${plural(engine.desired.resources.size, "object")} in force; watching. ${options.ephemeral ? "Ctrl-C takes everything down." : "Ctrl-C ends the controller; workloads go on."}`,
       );
+    serving.ready();
     const name = await signal;
     await loop.stop();
     if (options.ephemeral) await takeDown(engine, teller);
     else teller.say(`${name}: the controller ends; what runs goes on.`);
     return 0;
   } finally {
+    await serving.close();
     unlock();
     if (options.ephemeral) removeTraces(host);
     host.close();

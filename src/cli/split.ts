@@ -83,7 +83,11 @@ function checked({ user: name, ephemeral, simulate }: SplitOptions, { root, imag
   return user;
 }
 
-function wordsFor({ resync, logFormat, prune, verbose, manifestKey }: SplitOptions, places: Places, directory: string): string[] {
+function wordsFor(
+  { resync, logFormat, prune, verbose, manifestKey, listen, allowRemote, servingDir }: SplitOptions,
+  places: Places,
+  directory: string,
+): string[] {
   const { root, runDirectory, logDirectory, imageDirectory } = places;
   return [
     ...["run", "--monitored", "--filename", directory, "--root", root, "--resync", resync],
@@ -91,6 +95,9 @@ function wordsFor({ resync, logFormat, prune, verbose, manifestKey }: SplitOptio
     ...["--log-format", logFormat ?? (process.stdout.isTTY ? "text" : "json")],
     ...(prune === undefined ? [] : ["--prune", prune]),
     ...(manifestKey === undefined ? [] : ["--manifest-key", resolve(manifestKey)]),
+    ...(listen === undefined ? [] : ["--listen", listen]),
+    ...(allowRemote ? ["--allow-remote"] : []),
+    ...(servingDir === undefined ? [] : ["--serving-dir", resolve(servingDir)]),
     ...(verbose ? ["--verbose"] : []),
   ];
 }

@@ -12,7 +12,7 @@ import { type Applied, appliedObjects } from "../plan/applied.ts";
 import { NO_PLAN, type Plan } from "../plan/decision.ts";
 import { desire, mentions } from "../plan/desire.ts";
 import type { Desired } from "../plan/desired.ts";
-import type { Findings } from "../plan/health.ts";
+import type { Findings as ProbeFindings } from "../plan/health.ts";
 import { withoutHeld } from "../plan/hold.ts";
 import { plan } from "../plan/plan.ts";
 import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
@@ -24,7 +24,7 @@ import { Notice } from "./driftBook.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
-import { type Remembered, report } from "./report.ts";
+import { type Findings, type Remembered, report } from "./report.ts";
 import { Restraints } from "./restraints.ts";
 import { Seen } from "./seen.ts";
 import { standing } from "./standing.ts";
@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly emit?: (event: Event) => void;
   readonly progress?: (outcome: Outcome) => void;
   readonly audit?: Auditor;
+  /** Hears of every look, and what came of it; `scope`: the cgroups that were looked at, undefined: all. */
+  readonly noted?: (decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined) => void;
   /** Sees the first plan before anything of it is done; throws if it shall not be. */
   readonly approve?: (plan: Plan) => void;
 }
@@ -53,7 +55,7 @@ export class Engine {
   machine: Machine;
   desired: Desired;
   /** What probes have found, by replica; kept by whoever runs them. */
-  findings: ReadonlyMap<string, Findings> = new Map();
+  findings: ReadonlyMap<string, ProbeFindings> = new Map();
   private readonly asked: Asked;
   private remembered: Map<ObjectKey, Remembered>;
   readonly seen = new Seen();
@@ -64,7 +66,7 @@ export class Engine {
   private readonly restraints: Restraints;
   private readonly standings: Standings;
   readonly notice = new Notice();
-  private readonly hears: Pick<EngineOptions, "progress" | "audit">;
+  private readonly hears: Pick<EngineOptions, "progress" | "audit" | "noted">;
   private approve: EngineOptions["approve"];
 
   constructor({ host, state = loadState(host.options.runDirectory), emit = () => {}, approve, ...hears }: EngineOptions) {
@@ -178,6 +180,7 @@ export class Engine {
     this.teller.tell(this.restraints.contention.without(withoutHeld(decided, this.asked.holds)), outcomes, resourceOf, this.notice);
     this.restraints.note(decided, outcomes, scope);
     this.standings.settle(decided, outcomes, scope, this.desired);
+    this.hears.noted?.(decided, outcomes, scope);
   }
 
   /** Called at a resync: what is no problem any more may be told again later. */
@@ -193,25 +196,33 @@ export class Engine {
 
   /** The status of every object, as of the last look. */
   status(remaining: readonly Action[] = []): ReadonlyMap<ObjectKey, Remembered> {
-    this.remembered = report(
-      {
-        desired: this.desired,
-        problems: this.lastPlan.problems,
-        remaining,
-        reported: this.lastPlan.reported,
-        failures: this.standings.refused,
-        states: this.seen.states,
-        memberships: this.seen.memberships,
-        records: (replica) => this.host.records.read(replica),
-        restartAfter: this.asked.restartAfter,
-        holds: this.asked.holds,
-        contended: this.restraints.contention.known,
-        drift: this.teller.drift.objects,
-        now: new Date().toISOString(),
-      },
-      this.remembered,
-    );
+    this.remembered = report(this.reportFindings(remaining), this.remembered);
     return this.remembered;
+  }
+
+  /** That of some objects alone, worked out anew. */
+  statusOf(only: Iterable<ObjectKey>): ReadonlyMap<ObjectKey, Remembered> {
+    const found = report({ ...this.reportFindings([]), only }, this.remembered);
+    for (const [key, remembered] of found) this.remembered.set(key, remembered);
+    return found;
+  }
+
+  private reportFindings(remaining: readonly Action[]): Findings {
+    return {
+      desired: this.desired,
+      problems: this.lastPlan.problems,
+      remaining,
+      reported: this.lastPlan.reported,
+      failures: this.standings.refused,
+      states: this.seen.states,
+      memberships: this.seen.memberships,
+      records: (replica) => this.host.records.read(replica),
+      restartAfter: this.asked.restartAfter,
+      holds: this.asked.holds,
+      contended: this.restraints.contention.known,
+      drift: this.teller.drift.objects,
+      now: new Date().toISOString(),
+    };
   }
 
   /** The objects as people look at them, from a fresh look at the machine. */

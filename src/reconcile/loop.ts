@@ -9,6 +9,7 @@ import type { Engine } from "./engine.ts";
 import { ManifestFeed } from "./feed.ts";
 import type { ManifestSet } from "./manifests.ts";
 import { Pace } from "./pace.ts";
+import type { Pass } from "./pass.ts";
 import { Timers } from "./timers.ts";
 
 export interface LoopOptions {
@@ -24,20 +25,18 @@ export interface LoopOptions {
   readonly lost: () => boolean;
   /** After every pass that did something. */
   readonly settled?: (convergence: Convergence) => void;
+  /** After every pass. */
+  readonly passed?: (pass: Pass) => void;
 }
 
 /** After a pass that failed as a whole, ms. */
 const AFTER_FAILURE = 1000;
 /** Resyncs between two scans of all manifest files: every change of one raises an event. */
 const SCAN_EVERY = 6;
-/**
- * Resyncs between two looks at everything; the others glance at what is declared and at processes. All else raises events
- * when it changes, and nothing but a flood of events is known to lose one.
- */
+/** Resyncs between two looks at everything; the others glance. All else raises events, and nothing but a flood of them is known to lose one. */
 const LOOK_EVERY = 30;
 /** The status file is written at most this often, ms: on a large host it takes a while. */
-const SAVE = 250;
-const SAVE_PER_OBJECT = 2;
+const [SAVE, SAVE_PER_OBJECT] = [250, 2];
 
 export class Loop {
   private readonly options: LoopOptions;
@@ -135,6 +134,7 @@ export class Loop {
         await this.turn();
       } catch (error) {
         // Nothing a host does may end the controller: it looks at everything again, a little later.
+        this.options.passed?.({ seconds: 0, outcomes: [], failed: true, queued: this.agenda.size });
         this.options.warn(`a pass failed: ${(error as Error).stack ?? error}`);
         await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE));
         this.everything = true;
@@ -144,7 +144,7 @@ export class Loop {
   }
 
   private async turn(): Promise<void> {
-    const { engine, settled } = this.options;
+    const { engine, settled, passed } = this.options;
     if (this.resyncDue) await this.resync();
     const changed = await this.readManifests();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
@@ -154,7 +154,9 @@ export class Loop {
     this.everything = false;
     if (scope?.size === 0) return;
     const news = engine.teller.news;
+    const start = performance.now();
     const convergence = await engine.converge(scope, () => !this.stopped, scope ? { touched, times } : {});
+    passed?.({ seconds: (performance.now() - start) / 1000, outcomes: convergence.outcomes, failed: false, queued: this.agenda.size });
     this.after(convergence);
     if (this.structural) this.watchDesired();
     this.structural = false;

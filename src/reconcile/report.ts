@@ -20,6 +20,8 @@ export interface Remembered {
   /** The spec as JSON: another text is another generation. */
   readonly spec: string;
   readonly generation: number;
+  /** When a controller saw it first, RFC 3339. */
+  readonly created?: string;
   /** Where its document began. */
   readonly file: string;
   readonly line: number;
@@ -29,6 +31,8 @@ export interface Remembered {
 
 export interface Findings {
   readonly desired: Desired;
+  /** Only of these objects; undefined: of all. */
+  readonly only?: Iterable<ObjectKey> | undefined;
   readonly problems: readonly Problem[];
   /** What is still to do, or was told and not touched. */
   readonly remaining: readonly Action[];
@@ -84,7 +88,8 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
     ({ owner }) => owner?.key,
   );
   const next = new Map<ObjectKey, Remembered>();
-  for (const resource of findings.desired.resources.values()) {
+  const { resources } = findings.desired;
+  for (const resource of findings.only ? [...findings.only].flatMap((key) => resources.get(key) ?? []) : resources.values()) {
     const { key } = resource;
     const before = previous.get(key);
     const spec = specs.get(resource) ?? JSON.stringify(resource.spec) ?? "";
@@ -113,7 +118,15 @@ export function report(findings: Findings, previous: ReadonlyMap<ObjectKey, Reme
       ...(resource.kind === "LimitGroup" && resource.governs ? { governed: governedOf(governed.get(key) ?? []) } : {}),
     };
     const { origin, annotations } = resource;
-    next.set(key, { spec, generation, file: origin.file, line: origin.line, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), status });
+    next.set(key, {
+      spec,
+      generation,
+      created: before?.created ?? findings.now,
+      file: origin.file,
+      line: origin.line,
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      status,
+    });
   }
   return next;
 }

@@ -20,6 +20,9 @@ export interface Controller {
   readonly imageDirectory: string;
   /** It takes everything down at its end. */
   readonly ephemeral: boolean;
+  /** The port that it serves, and where the credentials for that are. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  readonly servingDirectory?: string;
 }
 
 export interface State {

@@ -5,12 +5,13 @@ import type { ObjectView } from "../api/status.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Remembered } from "./report.ts";
 
-function viewOf(resource: Resource, remembered: Remembered | undefined): ObjectView[] {
+export function viewOf(resource: Resource, remembered: Remembered | undefined): ObjectView[] {
   if (!remembered) return [];
   const { name, labels, annotations, kind, spec } = resource;
   const metadata = {
     name,
     generation: remembered.generation,
+    ...(remembered.created === undefined ? {} : { creationTimestamp: remembered.created }),
     ...(Object.keys(labels).length ? { labels } : {}),
     ...(Object.keys(annotations).length ? { annotations } : {}),
   };

@@ -1,0 +1,54 @@
+/** Knows what is sent back: a body with a status and headers, or a stream; and errors as Kubernetes' Status objects. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** A request, as far as anybody looks at it. */
+export interface Question {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage["headers"];
+}
+
+export interface Answer {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers piece by piece, for as long as the other side listens. */
+export interface Stream {
+  readonly stream: (response: ServerResponse) => void;
+}
+
+/** apimachinery's metav1.StatusReason. */
+type Reason = "NotFound" | "MethodNotAllowed" | "BadRequest" | "Unauthorized" | "Forbidden" | "Expired" | "NotAcceptable" | "InternalError" | "TooManyRequests";
+const CODES: Readonly<Record<Reason, number>> = {
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  BadRequest: 400,
+  Unauthorized: 401,
+  Forbidden: 403,
+  Expired: 410,
+  NotAcceptable: 406,
+  InternalError: 500,
+  TooManyRequests: 429,
+};
+
+export const json = (value: unknown, code = 200): Answer => ({ code, type: "application/json", body: JSON.stringify(value) });
+export const plain = (body: string, code = 200): Answer => ({ code, type: "text/plain; charset=utf-8", body });
+
+/** metav1.Status. */
+export const statusOf = (reason: Reason, message: string, details?: Readonly<Record<string, unknown>>) => ({
+  kind: "Status",
+  apiVersion: "v1",
+  metadata: {},
+  status: "Failure",
+  message,
+  reason,
+  ...(details ? { details } : {}),
+  code: CODES[reason],
+});
+
+export const failure = (reason: Reason, message: string, details?: Readonly<Record<string, unknown>>): Answer =>
+  json(statusOf(reason, message, details), CODES[reason]);

@@ -1,0 +1,72 @@
+/** Knows which question is whose: one table of paths. Everything is read; nothing can be written here. */
+import type { Answer, Question, Stream } from "./answer.ts";
+import { failure, json, plain } from "./answer.ts";
+import { discover } from "./discovery.ts";
+import type { Feed } from "./feed.ts";
+import type { Beside } from "./kinds.ts";
+import { PODS } from "./kinds.ts";
+import { openapi } from "./openapi.ts";
+import { podLog } from "./podLog.ts";
+import { podMetrics, type RateOf } from "./podMetrics.ts";
+import { Resources, readOnly, targetOf } from "./resources.ts";
+
+export interface ApiOptions {
+  readonly feed: Feed;
+  readonly resourceOf: Beside["resourceOf"];
+  readonly rateOf: RateOf;
+  /** The manifest directory. */
+  readonly directory: string;
+  readonly logDirectory: string;
+  readonly metrics: () => Promise<Answer>;
+  /** Why the controller is not ready; undefined: it is. */
+  readonly whyNotReady: () => string | undefined;
+  /** Other pages; undefined: the path is none of them. */
+  readonly pages: (question: Question) => Answer | Stream | undefined;
+}
+
+export type Respond = (question: Question) => Answer | Stream | Promise<Answer>;
+
+export function apiOf(options: ApiOptions): Respond {
+  const { feed, resourceOf, rateOf, directory, logDirectory, metrics, whyNotReady, pages } = options;
+  const resources = new Resources(feed, resourceOf);
+  return (question) => {
+    const { method, path, query } = question;
+    const target = targetOf(path);
+    if (method !== "GET" && method !== "HEAD") return { ...readOnly(target, feed, directory), headers: { allow: "GET, HEAD" } };
+    if (path === "/livez" || path === "/healthz" || path === "/readyz") {
+      const why = path === "/livez" ? undefined : whyNotReady();
+      return why === undefined ? plain("ok") : plain(why, 503);
+    }
+    if (path === "/version") return json(versionOf(feed.place.version));
+    if (path === "/metrics") return metrics();
+    if (path === "/cli/state") return json(feed.state());
+    const other = pages(question) ?? discover(question) ?? openapi(question) ?? podMetrics(question, feed, rateOf);
+    if (other) return other;
+    if (!target) return failure("NotFound", "the server could not find the requested resource");
+    if (target.subresource === undefined) return resources.answer(target, question);
+    if (target.kind === PODS && target.subresource === "log" && target.name !== undefined) return logOf(target.name, query);
+    return failure("NotFound", "the server could not find the requested resource");
+  };
+
+  function logOf(name: string, query: URLSearchParams): Answer | Stream {
+    const [pod] = [...feed.of(PODS).all()].filter(({ object }) => object.metadata.name === name);
+    const owner = pod?.object.metadata.ownerReferences?.[0]?.name;
+    const found = owner === undefined ? undefined : feed.find(`Workload/${owner}`);
+    const workload = found && resourceOf(found);
+    if (workload?.kind !== "Workload") return failure("NotFound", `pods "${name}" not found`, { name, kind: "pods" });
+    return podLog(workload, Number(name.slice(name.lastIndexOf("-") + 1)), logDirectory, query);
+  }
+}
+
+/** apimachinery's version.Info. kubectl compares the first two numbers with its own: they are those of the API that is spoken. */
+const versionOf = (version: string) => ({
+  major: "1",
+  minor: "36",
+  gitVersion: `v1.36.0+holdfast-${version}`,
+  gitCommit: "",
+  gitTreeState: "clean",
+  buildDate: "1970-01-01T00:00:00Z",
+  goVersion: "none",
+  compiler: "none",
+  platform: "linux/amd64",
+});

@@ -1,0 +1,192 @@
+/** Knows how the served objects follow the engine: what a pass was about is worked out anew a moment later, a few objects at a time, so that no pass waits for it. */
+import { arch, cpus, release, totalmem } from "node:os";
+import type { ObjectKey } from "../api/resource.ts";
+import type { Event } from "../api/status.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Usage } from "../cgroup/usage.ts";
+import type { Plan } from "../plan/decision.ts";
+import type { Desired } from "../plan/desired.ts";
+import type { Outcome } from "../reconcile/apply.ts";
+import type { Engine } from "../reconcile/engine.ts";
+import { viewOf } from "../reconcile/view.ts";
+import { Collection, keyOf, Versions } from "./collection.ts";
+import { EVENTS, LIMIT_GROUPS, NAMESPACES, NODES, PODS, type ServedKind, WORKLOADS } from "./kinds.ts";
+import { eventOf, namespaceOf, nodeOf, objectOf, type Place, podsOf } from "./mirror.ts";
+import type { Served } from "./object.ts";
+
+/** So long after a pass, ms; and so many objects at a time. */
+const [SOON, AT_ONCE] = [20, 25];
+/** As many events as `describe` has. */
+const MOST_EVENTS = 500;
+
+export class Feed {
+  readonly collections: ReadonlyMap<ServedKind, Collection>;
+  readonly place: Place;
+  private readonly engine: () => Engine;
+  private readonly usage: (path: CgroupPath) => Usage | undefined;
+  private readonly dirty = new Set<ObjectKey>();
+  private readonly pods = new Map<ObjectKey, readonly string[]>();
+  private readonly eventKeys: string[] = [];
+  private everything = true;
+  private told = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** `engine`: asked when it is there. `usage`: of a cgroup, as it was seen last. */
+  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath) => Usage | undefined) {
+    this.place = place;
+    this.engine = engine;
+    this.usage = usage;
+    const versions = new Versions();
+    this.collections = new Map([LIMIT_GROUPS, WORKLOADS, PODS, EVENTS, NODES, NAMESPACES].map((kind) => [kind, new Collection(versions)]));
+    const now = new Date().toISOString();
+    const capacity = { cpus: cpus().length, memory: totalmem(), kernel: release(), architecture: arch() };
+    this.of(NODES).put(nodeOf(place, capacity, now));
+    this.of(NAMESPACES).put(namespaceOf(place, now));
+  }
+
+  of(kind: ServedKind): Collection {
+    const found = this.collections.get(kind);
+    if (!found) throw new Error(`${kind.kind} is not served`);
+    return found;
+  }
+
+  /** The engine's hook: what a look was about. */
+  readonly noted = (decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined): void => {
+    if (!scope) this.everything = true;
+    else {
+      const { cgroups } = this.engine().desired;
+      for (const path of scope) {
+        const key = cgroups.get(path)?.owner?.key;
+        if (key !== undefined) this.dirty.add(key);
+      }
+      for (const { action } of outcomes) if (action.owner) this.dirty.add(action.owner);
+      for (const { object } of decided.problems) if (object !== undefined && object !== "Host") this.dirty.add(object as ObjectKey);
+      for (const key of decided.memberships?.keys() ?? []) this.dirty.add(key);
+    }
+    this.timer ??= setTimeout(() => this.follow(), SOON);
+  };
+
+  /** The engine's events, one after the other. */
+  readonly event = (event: Event): void => {
+    const about = event.object === "Host" ? undefined : this.find(event.object);
+    const served = eventOf(event, this.told++, about?.metadata, this.place);
+    const events = this.of(EVENTS);
+    events.put(served);
+    this.eventKeys.push(keyOf(served.metadata));
+    for (; this.eventKeys.length > MOST_EVENTS; ) events.remove(this.eventKeys.shift() ?? "");
+    // What it is about may be other than it was: a probe's finding, a request.
+    if (event.object !== "Host") this.dirty.add(event.object);
+    this.timer ??= setTimeout(() => this.follow(), SOON);
+  };
+
+  find(key: ObjectKey): Served | undefined {
+    const [kind, name = ""] = key.split("/");
+    return this.of(kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).get(name)?.object;
+  }
+
+  /** All objects of Holdfast's own kinds, and its events, as the command line shows them. */
+  state(): { readonly objects: readonly Served[]; readonly events: readonly Event[] } {
+    while (this.everything || this.dirty.size > 0) this.follow();
+    const objects = [LIMIT_GROUPS, WORKLOADS].flatMap((kind) =>
+      [...this.of(kind).all()].map(({ object: { metadata, ...rest } }) => {
+        const { resourceVersion: _, ...meta } = metadata;
+        return { ...rest, metadata: meta } as Served;
+      }),
+    );
+    const order = new Map([...this.engine().desired.resources.keys()].map((key, index) => [key as string, index]));
+    const placeOf = ({ kind, metadata }: Served): number => order.get(`${kind}/${metadata.name}`) ?? order.size;
+    return { objects: objects.sort((a, b) => placeOf(a) - placeOf(b)), events: this.engine().teller.events.slice(-MOST_EVENTS) };
+  }
+
+  /** What all cgroups of an object use together. */
+  usageOf(object: Served): Usage | undefined {
+    const key = `${object.kind}/${object.metadata.name}`;
+    const paths = this.pathsOf().get(key) ?? [];
+    const all = paths.flatMap((path) => this.usage(path) ?? []);
+    return all.length > 0 ? sumOf(all) : undefined;
+  }
+
+  /** The cgroups of each object. */
+  pathsOf(): ReadonlyMap<string, readonly CgroupPath[]> {
+    return pathsOf(this.engine().desired);
+  }
+
+  /** Takes all that is to be taken, at once: for one who asks now, where it is little. */
+  settle(): void {
+    if (!this.everything && this.dirty.size > 0 && this.dirty.size <= AT_ONCE) this.follow();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private follow(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { desired } = this.engine();
+    if (this.everything) {
+      this.everything = false;
+      for (const kind of [LIMIT_GROUPS, WORKLOADS])
+        for (const { object } of [...this.of(kind).all()]) if (!desired.resources.has(`${kind.kind}/${object.metadata.name}` as ObjectKey)) this.forget(object);
+      for (const key of desired.resources.keys()) this.dirty.add(key);
+    }
+    const some = [...this.dirty].slice(0, AT_ONCE);
+    for (const key of some) this.dirty.delete(key);
+    for (const [key, remembered] of this.engine().statusOf(some)) {
+      const resource = desired.resources.get(key);
+      const [view] = resource ? viewOf(resource, remembered) : [];
+      if (!resource || !view) continue;
+      const object = objectOf(view, `${remembered.file}:${remembered.line}`, this.place);
+      this.of(resource.kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).put(object);
+      if (resource.kind === "Workload") this.putPods(key, podsOf(object, resource, this.place));
+    }
+    for (const key of some) if (!desired.resources.has(key)) this.forget(this.find(key));
+    if (this.dirty.size > 0) this.timer = setTimeout(() => this.follow(), 1);
+  }
+
+  private putPods(key: ObjectKey, pods: readonly Served[]): void {
+    const collection = this.of(PODS);
+    const names = pods.map(({ metadata }) => keyOf(metadata));
+    for (const name of this.pods.get(key) ?? []) if (!names.includes(name)) collection.remove(name);
+    for (const pod of pods) collection.put(pod);
+    this.pods.set(key, names);
+  }
+
+  private forget(object: Served | undefined): void {
+    if (!object) return;
+    const { kind, metadata } = object;
+    if (kind === "Workload") {
+      this.putPods(`Workload/${metadata.name}`, []);
+      this.pods.delete(`Workload/${metadata.name}`);
+    }
+    this.of(kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).remove(metadata.name);
+  }
+}
+
+const paths = new WeakMap<Desired["cgroups"], ReadonlyMap<string, readonly CgroupPath[]>>();
+
+/** The cgroups of each object; worked out once. */
+export function pathsOf({ cgroups }: Pick<Desired, "cgroups">): ReadonlyMap<string, readonly CgroupPath[]> {
+  const known = paths.get(cgroups);
+  if (known) return known;
+  const found = new Map<string, CgroupPath[]>();
+  for (const [path, { owner }] of cgroups) {
+    if (!owner) continue;
+    const list = found.get(owner.key);
+    if (list) list.push(path);
+    else found.set(owner.key, [path]);
+  }
+  paths.set(cgroups, found);
+  return found;
+}
+
+/** Counters and amounts add up; of pressure, the worst counts. */
+export function sumOf(all: readonly Usage[]): Usage {
+  const sum: Record<string, number> = {};
+  for (const one of all)
+    for (const [name, value] of Object.entries(one) as [string, number | undefined][]) {
+      if (value === undefined) continue;
+      sum[name] = name.endsWith("Pressure") ? Math.max(sum[name] ?? 0, value) : (sum[name] ?? 0) + value;
+    }
+  return sum as Usage;
+}

@@ -1,0 +1,128 @@
+/** Knows what cgroups have used over the last minutes: a sample now and then, and often while somebody watches. */
+
+import type { CgroupPath } from "../cgroup/path.ts";
+import type { Usage } from "../cgroup/usage.ts";
+import type { UsageReader } from "../host/usage.ts";
+import type { Rate } from "./podMetrics.ts";
+
+/** One point of a line: what was used at a time, and per second since the point before. */
+export interface Point {
+  /** ms since the epoch. */
+  readonly time: number;
+  /** CPUs at work. */
+  readonly cpu: number;
+  /** Share of the time in which it was kept from running by its quota. */
+  readonly throttled: number;
+  readonly memory: number;
+  readonly pids: number;
+  /** Bytes per second. */
+  readonly read: number;
+  readonly write: number;
+}
+
+/** Between two samples, ms: while nobody watches, and while somebody does. */
+const [SELDOM, OFTEN] = [15_000, 2000];
+/** Points are kept for so long, ms; and so many over all cgroups. */
+const [AGE, MOST] = [300_000, 60_000];
+/** A sample is fresh for so long, ms. */
+const FRESH = 2500;
+
+interface Seen {
+  usage: Usage;
+  time: number;
+  points: Point[];
+}
+
+export class Sampler {
+  private readonly reader: UsageReader;
+  private readonly paths: () => Iterable<CgroupPath>;
+  private readonly seen = new Map<CgroupPath, Seen>();
+  private timer: NodeJS.Timeout | undefined;
+  private watching = 0;
+  private readonly hearers = new Set<() => void>();
+
+  constructor(reader: UsageReader, paths: () => Iterable<CgroupPath>) {
+    this.reader = reader;
+    this.paths = paths;
+  }
+
+  /** A second sample follows soon: with one alone nothing is known per second. */
+  start(): void {
+    this.sample();
+    this.timer = setTimeout(() => this.tick(), OFTEN / 2);
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.reader.close();
+  }
+
+  /** Samples often until what is returned is called; `hear` after each sample. */
+  watch(hear: () => void): () => void {
+    this.hearers.add(hear);
+    if (this.watching++ === 0) this.tick();
+    return () => {
+      if (this.hearers.delete(hear)) this.watching--;
+    };
+  }
+
+  /** What a cgroup uses, as of a moment ago. `closely`: all there is to tell. */
+  usage(path: CgroupPath, closely = false): Usage | undefined {
+    const known = this.seen.get(path);
+    if (!closely && known && Date.now() - known.time < FRESH) return known.usage;
+    const usage = this.reader.read(path, closely);
+    return Object.values(usage).some((value) => value !== undefined) ? usage : undefined;
+  }
+
+  points(path: CgroupPath): readonly Point[] {
+    return this.seen.get(path)?.points ?? [];
+  }
+
+  rate(path: CgroupPath): Rate | undefined {
+    const points = this.points(path);
+    const [before, last] = [points.at(-2), points.at(-1)];
+    return before && last && { cpus: last.cpu, memory: last.memory, time: last.time, window: last.time - before.time };
+  }
+
+  private tick(): void {
+    clearTimeout(this.timer);
+    this.sample();
+    for (const hear of this.hearers) hear();
+    this.timer = setTimeout(() => this.tick(), this.watching > 0 ? OFTEN : SELDOM);
+  }
+
+  private sample(): void {
+    const now = Date.now();
+    const paths = new Set(this.paths());
+    this.reader.keepOnly(paths);
+    for (const path of this.seen.keys()) if (!paths.has(path)) this.seen.delete(path);
+    const most = Math.max(20, Math.floor(MOST / Math.max(1, paths.size)));
+    for (const path of paths) {
+      const usage = this.reader.read(path, this.watching > 0);
+      const before = this.seen.get(path);
+      const points = before?.points ?? [];
+      points.push(pointOf(usage, before, now));
+      while (points.length > most || (points[0]?.time ?? now) < now - AGE) points.shift();
+      this.seen.set(path, { usage: this.watching > 0 ? usage : { ...usage }, time: now, points });
+    }
+  }
+}
+
+/** Counters begin anew with a cgroup of the same name: then there is nothing to tell of the time before. */
+function pointOf(usage: Usage, before: Pick<Seen, "usage" | "time"> | undefined, time: number): Point {
+  const elapsed = before ? time - before.time : 0;
+  const perSecond = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number => {
+    const [now, then] = [usage[name], before?.usage[name]];
+    return elapsed > 0 && now !== undefined && then !== undefined && now >= then ? ((now - then) * 1000) / elapsed : 0;
+  };
+  return {
+    time,
+    cpu: perSecond("cpuUsec") / 1e6,
+    throttled: Math.min(1, perSecond("throttledUsec") / 1e6),
+    memory: usage.memory ?? 0,
+    pids: usage.pids ?? 0,
+    read: perSecond("readBytes"),
+    write: perSecond("writeBytes"),
+  };
+}

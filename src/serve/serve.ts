@@ -1,0 +1,116 @@
+/** Knows how a controller is served: what follows it, what is asked of it, and where. */
+import type { Server } from "node:http";
+import { join } from "node:path";
+import type { Resource } from "../api/resource.ts";
+import type { Event } from "../api/status.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
+import { credentialsIn } from "../host/credentials.ts";
+import { UsageReader } from "../host/usage.ts";
+import type { Engine, EngineOptions } from "../reconcile/engine.ts";
+import { apiOf } from "./api.ts";
+import { dashboard } from "./dashboard.ts";
+import { Feed, sumOf } from "./feed.ts";
+import { type Metrics, metricsOf } from "./metrics.ts";
+import type { Place } from "./mirror.ts";
+import type { Served } from "./object.ts";
+import { Sampler } from "./sampler.ts";
+import { closeServer, servePort, serveSocket } from "./server.ts";
+
+/** Where a port is opened. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** In the run directory. */
+export const socketIn = (runDirectory: string): string => join(runDirectory, "holdfast.sock");
+
+export interface ServingOptions {
+  readonly place: Place;
+  readonly engine: () => Engine;
+  /** The manifest directory. */
+  readonly directory: string;
+  readonly runDirectory: string;
+  readonly logDirectory: string;
+  /** Token, key and certificate. */
+  readonly servingDirectory: string;
+  readonly listen: Listen | undefined;
+  /** How many files may stay open. */
+  readonly keep: number;
+  readonly warn: (message: string) => void;
+}
+
+export class Serving {
+  private readonly options: ServingOptions;
+  private readonly feed: Feed;
+  private sampler: Sampler | undefined;
+  private metrics: Metrics | undefined;
+  private readonly servers: Server[] = [];
+  private notReady: string | undefined = "the first convergence is under way";
+
+  constructor(options: ServingOptions) {
+    this.options = options;
+    this.feed = new Feed(options.place, options.engine, (path) => this.sampler?.usage(path));
+  }
+
+  /** The engine's hooks. */
+  get noted(): NonNullable<EngineOptions["noted"]> {
+    return this.feed.noted;
+  }
+
+  readonly event = (event: Event): void => this.feed.event(event);
+  readonly passed: Metrics["passed"] = (pass) => this.metrics?.passed(pass);
+  readonly done: Metrics["done"] = (...what) => this.metrics?.done(...what);
+
+  /** Everything that is declared is in force. */
+  ready(): void {
+    this.notReady = undefined;
+  }
+
+  /** Opens the socket, and the port; what cannot be had is told, and harms nothing. Returns where the port is. */
+  async open(): Promise<{ readonly port: number } | undefined> {
+    const { engine, runDirectory, warn, keep, directory, logDirectory } = this.options;
+    const { host } = engine();
+    const reader = new UsageReader(host.base.controllers, host.tree, keep);
+    const sampler = new Sampler(reader, () => engine().desired.cgroups.keys());
+    this.sampler = sampler;
+    sampler.start();
+    this.metrics = metricsOf(this.feed, engine, (object) => this.closely(object));
+    const resourceOf = ({ kind, metadata }: Served): Resource | undefined => engine().desired.resources.get(`${kind as Resource["kind"]}/${metadata.name}`);
+    const respond = apiOf({
+      feed: this.feed,
+      resourceOf,
+      rateOf: (path) => sampler.rate(path),
+      directory,
+      logDirectory,
+      metrics: () => this.metrics?.answer() ?? Promise.reject(new Error("there are no metrics")),
+      whyNotReady: () => this.notReady,
+      pages: dashboard({ feed: this.feed, sampler, engine, resourceOf }),
+    });
+    try {
+      this.servers.push(await serveSocket(socketIn(runDirectory), respond));
+    } catch (error) {
+      warn(`the socket ${socketIn(runDirectory)} cannot be served: ${(error as Error).message}`);
+    }
+    const { listen, servingDirectory } = this.options;
+    if (!listen) return undefined;
+    const names = ["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"].includes(listen.host) ? [] : [listen.host];
+    const server = await servePort(listen.host, listen.port, names, await credentialsIn(servingDirectory, names), respond);
+    this.servers.push(server);
+    const address = server.address();
+    return { port: typeof address === "object" && address ? address.port : listen.port };
+  }
+
+  async close(): Promise<void> {
+    this.feed.close();
+    this.sampler?.close();
+    await Promise.all(this.servers.map(closeServer));
+  }
+
+  /** All there is to tell of what an object uses. */
+  private closely(object: Served): ReturnType<Feed["usageOf"]> {
+    const paths: readonly CgroupPath[] = this.feed.pathsOf().get(`${object.kind}/${object.metadata.name}`) ?? [];
+    const all = paths.flatMap((path) => this.sampler?.usage(path, true) ?? []);
+    return all.length > 0 ? sumOf(all) : undefined;
+  }
+}
