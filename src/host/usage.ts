@@ -20,9 +20,10 @@ interface Source {
 
 /** The number behind a name of a flat keyed file; undefined where there is no such line. */
 function numberOf(text: string, name: string): number | undefined {
-  let at = text.indexOf(name);
-  while (at > 0 && text.charCodeAt(at - 1) !== 10) at = text.indexOf(name, at + 1);
-  return at < 0 ? undefined : Number.parseInt(text.slice(at + name.length + 1), 10);
+  const word = `${name} `;
+  let at = text.indexOf(word);
+  while (at > 0 && text.charCodeAt(at - 1) !== 10) at = text.indexOf(word, at + 1);
+  return at < 0 ? undefined : Number.parseInt(text.slice(at + word.length), 10);
 }
 
 const whole = (text: string): number => Number.parseInt(text, 10);
@@ -61,13 +62,13 @@ const blkio =
 const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
   2: [
     {
-      // Also without the controller: usage alone.
+      // Also without the controller: usage alone, of which v1 may tell as well.
       controller: "",
       file: "cpu.stat",
       take: (text, into) => {
-        into.cpuUsec = numberOf(text, "usage_usec");
-        into.throttledUsec = numberOf(text, "throttled_usec");
-        into.throttledPeriods = numberOf(text, "nr_throttled");
+        into.cpuUsec ??= numberOf(text, "usage_usec");
+        into.throttledUsec ??= numberOf(text, "throttled_usec");
+        into.throttledPeriods ??= numberOf(text, "nr_throttled");
       },
     },
     { controller: "memory", file: "memory.current", take: set("memory", whole) },
@@ -118,7 +119,12 @@ interface Open {
   readonly source: Source;
   readonly file: string;
   descriptor: number | undefined;
+  /** It was not there; it is looked for again after so many times. */
+  absent: number;
 }
+
+/** A cgroup may come to another hierarchy. */
+const LOOK_AGAIN = 30;
 
 export class UsageReader {
   private readonly hierarchies: readonly Hierarchy[];
@@ -168,16 +174,17 @@ export class UsageReader {
           ({ controller }) =>
             controller === "" || hierarchy.offered.has(controller) || (hierarchy.version === 1 && hierarchy.id.split(",").includes(controller)),
         )
-        .map((source) => ({ source, file: `${this.tree.directory(hierarchy, path)}/${source.file}`, descriptor: undefined })),
+        .map((source) => ({ source, file: `${this.tree.directory(hierarchy, path)}/${source.file}`, descriptor: undefined, absent: 0 })),
     );
-    // Where v1 accounts for CPU time, v2 has none to tell of, or less.
-    const accounted = sources.some(({ source }) => source.controller === "cpuacct" || source.controller === "cpu");
-    const used = accounted ? sources.filter(({ source }) => source.controller !== "" || source.file !== "cpu.stat") : sources;
-    this.cgroups.set(path, used);
-    return used;
+    this.cgroups.set(path, sources);
+    return sources;
   }
 
   private textOf(one: Open): string | undefined {
+    if (one.absent > 0) {
+      one.absent--;
+      return undefined;
+    }
     try {
       const kept = one.descriptor !== undefined;
       one.descriptor ??= openSync(one.file, "r");
@@ -190,6 +197,7 @@ export class UsageReader {
       const again = one.descriptor !== undefined && isGone(error);
       this.letGo(one);
       if (again) return this.textOf(one);
+      one.absent = LOOK_AGAIN;
       return undefined;
     }
   }

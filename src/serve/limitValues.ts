@@ -41,7 +41,7 @@ export function limitValues({ host, machine, desired }: Engine, [path]: readonly
     for (const { knob } of table) present.add(knob);
     const { differences, missing } = compare(table, cgroup, seen, () => undefined);
     for (const { knob } of missing) present.delete(knob);
-    // Another file than the knob's own may be in another unit (cpu.shares), or a part of the value (cpu.cfs_quota_us).
+    // A file that is not alike says nothing of the limit as a whole.
     for (const { knob, file, from } of differences) differing.set(knob, isAlike(knob, file.name) ? numberIn(knob, from) : undefined);
   }
   return limits.map(({ knob, desired: wanted }) => ({

@@ -50,6 +50,8 @@ export function metricsOf(feed: Feed, engine: () => Engine, usageOf: (object: Se
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  // Gauges under counters' names.
+  for (const name of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${name}_total`);
   const counter = <N extends string>(name: string, help: string, labelNames: readonly N[] = []) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   const gauge = <N extends string>(name: string, help: string, labelNames: readonly N[] = []) =>

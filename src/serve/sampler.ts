@@ -39,6 +39,7 @@ export class Sampler {
   private readonly seen = new Map<CgroupPath, Seen>();
   private timer: NodeJS.Timeout | undefined;
   private watching = 0;
+  private ticks = 0;
   private readonly hearers = new Set<() => void>();
 
   constructor(reader: UsageReader, paths: () => Iterable<CgroupPath>) {
@@ -46,10 +47,8 @@ export class Sampler {
     this.paths = paths;
   }
 
-  /** A second sample follows soon: with one alone nothing is known per second. */
   start(): void {
-    this.sample();
-    this.timer = setTimeout(() => this.tick(), OFTEN / 2);
+    this.tick();
   }
 
   close(): void {
@@ -89,7 +88,8 @@ export class Sampler {
     clearTimeout(this.timer);
     this.sample();
     for (const hear of this.hearers) hear();
-    this.timer = setTimeout(() => this.tick(), this.watching > 0 ? OFTEN : SELDOM);
+    // From one sample alone nothing is known per second.
+    this.timer = setTimeout(() => this.tick(), this.watching > 0 || this.ticks++ < 3 ? OFTEN : SELDOM);
   }
 
   private sample(): void {
