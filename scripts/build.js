@@ -1,6 +1,6 @@
 // Builds dist/: the types and validators from schemas/, then the sources as one script, and what V8 makes of it.
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -25,4 +25,20 @@ await build({
   banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 });
+await buildPage();
 execFileSync(process.execPath, ["scripts/code.js"], { cwd: top, stdio: "pipe" });
+
+/** The dashboard, as one file that needs no other. */
+async function buildPage() {
+  const { outputFiles } = await build({
+    ...{ absWorkingDir: top, entryPoints: ["page/page.ts"], bundle: true, format: "iife", platform: "browser", target: "es2022", minify: true, write: false },
+    ...{ legalComments: "none", logLevel: "warning" },
+  });
+  const [script] = outputFiles.map(({ text }) => text.trim().replaceAll("</script", "<\\/script"));
+  const read = (name) => readFileSync(join(top, "page", name), "utf8");
+  // Not a string: a dollar sign in it would mean something.
+  const page = read("page.html")
+    .replace("/* page.css */", () => read("page.css").trim())
+    .replace("/* page.js */", () => script ?? "");
+  writeFileSync(join(top, "dist", "page.html"), page);
+}

@@ -50,7 +50,7 @@ step("installing dependencies", "node_modules/.holdfast-installed", ["package.js
 step(
   "building",
   "dist/.holdfast-built",
-  ["src", "schemas", "bin/program.js", "scripts/build.js", "scripts/code.js", "scripts/generate.js", "package.json"],
+  ["src", "page", "schemas", "bin/program.js", "scripts/build.js", "scripts/code.js", "scripts/generate.js", "package.json"],
   "dist/main.cjs",
   () => run(process.execPath, "scripts/build.js"),
 );

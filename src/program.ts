@@ -83,7 +83,30 @@ export function buildProgram(done: (code: number) => void, completing = false): 
     .addOption(new Option("--monitored", "this is the controller of a monitor").hideHelp())
     .addOption(imageOption)
     .addOption(pruneOption)
-    .action(async (options) => done(await (await import("./cli/run.ts")).run(options, version())));
+    .action(async (options) =>
+      done(await (await import("./cli/run.ts")).run(options, { version: version(), page: new URL("../dist/page.html", import.meta.url) })),
+    );
+  verb("events [kind] [name]", "Show what happened, to all objects or one, and who was to blame as far as it is known.", [
+    "events",
+    "events workload web",
+    "events --types Warning --watch",
+  ])
+    .addOption(new Option("-o, --output <format>", "output format").choices(["table", "json", "yaml"]).default("table"))
+    .option("--types <type>", "Normal or Warning alone")
+    .option("-w, --watch", "go on with what happens, while a controller runs")
+    .action(async (kind, name, options) => done(await (await import("./cli/events.ts")).events(kind, name, options, version())));
+  verb("top", "Show what groups and workloads (*) use of what they may: CPU, memory, I/O, processes, pressure.", [
+    "top",
+    "top --sort memory --filter batch",
+    "top -n 1 -o json",
+  ])
+    .addOption(new Option("-o, --output <format>", "output format").choices(["table", "json"]).default("table"))
+    .option("-n, --iterations <number>", "look so many times and end (default: on a terminal until q, else for ever)")
+    .option("--interval <duration>", "time between two looks", "1s")
+    .addOption(new Option("--sort <by>", "what comes first").choices(["cpu", "memory", "io", "pids", "name"]).default("cpu"))
+    .option("--no-tree", "no tree: one list")
+    .option("--filter <text>", "names with this text alone")
+    .action(async (options) => done(await (await import("./cli/top.ts")).top(options)));
   verb("kubeconfig", "Print what kubectl needs to read the running controller (run --listen).", [
     "kubeconfig >holdfast.kubeconfig",
     "kubeconfig --root holdfast-staging",

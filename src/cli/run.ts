@@ -1,11 +1,12 @@
 /** Knows `holdfast run`: the controller, from start to signal. */
-import { readFileSync, rmdirSync, rmSync } from "node:fs";
+import { rmdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
 import { isInternal } from "../cgroup/path.ts";
 import { engineDirectory } from "../host/bundle.ts";
+import { descriptorBudget } from "../host/descriptors.ts";
 import { type Host, openSimulatedHost, type Privileged, whyNotWritable } from "../host/host.ts";
 import { closeInherited } from "../host/inherited.ts";
 import { Channel } from "../monitor/channel.ts";
@@ -16,6 +17,7 @@ import { Loop } from "../reconcile/loop.ts";
 import { ManifestSet } from "../reconcile/manifests.ts";
 import { lastInForce, loadController, loadState, saveController } from "../reconcile/state.ts";
 import { type Listen, Serving } from "../serve/serve.ts";
+import { timed } from "../serve/timed.ts";
 import { convergeFully, lockOrExplain } from "./apply.ts";
 import { type GlobalOptions, manifestDirectory, manifestSource, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
 import { listenOf, servingDirectory } from "./kubeconfig.ts";
@@ -36,6 +38,12 @@ export interface RunOptions extends GlobalOptions {
   readonly servingDir?: string;
 }
 
+/** Its version, and the page that it serves. */
+interface Program {
+  readonly version: string;
+  readonly page: URL;
+}
+
 /** A port that cannot be had ends the program: somebody asked for it. */
 async function opened(serving: Serving, listen: Listen | undefined): ReturnType<Serving["open"]> {
   try {
@@ -45,41 +53,7 @@ async function opened(serving: Serving, listen: Listen | undefined): ReturnType<
   }
 }
 
-/** A host of which every action is timed. */
-function timed(host: Host, done: Serving["done"]): Host {
-  return {
-    ...host,
-    perform: (action) => {
-      const start = performance.now();
-      const end = (failed: boolean): void => done(action, (performance.now() - start) / 1000, failed);
-      try {
-        const pending = host.perform(action);
-        if (!(pending instanceof Promise)) end(false);
-        else
-          pending.then(
-            () => end(false),
-            () => end(true),
-          );
-        return pending;
-      } catch (error) {
-        end(true);
-        throw error;
-      }
-    },
-  };
-}
-
-/** Part of the limit of open files that may hold cgroup files open; the rest is for watches, logs and the like. */
-function descriptorBudget(): number {
-  try {
-    const limit = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return Math.min(15_000, Math.floor(Number(limit ?? 1024) * 0.6));
-  } catch {
-    return 0;
-  }
-}
-
-export async function run(options: RunOptions, version: string): Promise<number> {
+export async function run(options: RunOptions, { version, page }: Program): Promise<number> {
   if (!options.monitored) closeInherited();
   const resync = parseDuration(options.resync);
   if ("bad" in resync || resync.ok < 100_000) throw new UsageError(`--resync: expected a duration of at least 100ms such as 10s, found ${options.resync}`);
@@ -121,8 +95,9 @@ export async function run(options: RunOptions, version: string): Promise<number>
     engine: () => engine,
     ...{ directory: resolve(directory), runDirectory, logDirectory, servingDirectory: credentials, listen },
     keep: descriptorBudget() / 3,
-    warn: teller.warn,
+    ...{ warn: teller.warn, page },
   });
+  for (const event of state.events) serving.event(event);
   const emit = (event: Event): void => {
     teller.event(event);
     serving.event(event);

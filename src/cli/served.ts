@@ -18,7 +18,7 @@ export interface HostState {
 const PATIENCE = 3000;
 
 /** What the controller at work answers; undefined: there is none, or it may not be asked. */
-export function askController(runDirectory: string, path: string): Promise<unknown> {
+function askController(runDirectory: string, path: string): Promise<unknown> {
   return new Promise((answer) => {
     const asked = request({ socketPath: socketIn(runDirectory), path, timeout: PATIENCE }, (response) => {
       const parts: Buffer[] = [];

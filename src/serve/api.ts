@@ -1,4 +1,5 @@
 /** Knows which question is whose: one table of paths. Everything is read; nothing can be written here. */
+import type { ServerResponse } from "node:http";
 import type { Answer, Question, Stream } from "./answer.ts";
 import { failure, json, plain } from "./answer.ts";
 import { discover } from "./discovery.ts";
@@ -8,7 +9,7 @@ import { PODS } from "./kinds.ts";
 import { openapi } from "./openapi.ts";
 import { podLog } from "./podLog.ts";
 import { podMetrics, type RateOf } from "./podMetrics.ts";
-import { Resources, readOnly, targetOf } from "./resources.ts";
+import { push, Resources, readOnly, targetOf } from "./resources.ts";
 
 export interface ApiOptions {
   readonly feed: Feed;
@@ -40,6 +41,7 @@ export function apiOf(options: ApiOptions): Respond {
     if (path === "/version") return json(versionOf(feed.place.version));
     if (path === "/metrics") return metrics();
     if (path === "/cli/state") return json(feed.state());
+    if (path === "/cli/events") return { stream: (response) => tellEvents(response, feed) };
     const other = pages(question) ?? discover(question) ?? openapi(question) ?? podMetrics(question, feed, rateOf);
     if (other) return other;
     if (!target) return failure("NotFound", "the server could not find the requested resource");
@@ -56,6 +58,16 @@ export function apiOf(options: ApiOptions): Respond {
     if (workload?.kind !== "Workload") return failure("NotFound", `pods "${name}" not found`, { name, kind: "pods" });
     return podLog(workload, Number(name.slice(name.lastIndexOf("-") + 1)), logDirectory, query);
   }
+}
+
+/** The events as they come, a line of JSON each. */
+function tellEvents(response: ServerResponse, feed: Feed): void {
+  response.writeHead(200, { "content-type": "application/jsonl" });
+  response.flushHeaders();
+  response.on(
+    "close",
+    feed.hear((event) => push(response, `${JSON.stringify(event)}\n`)),
+  );
 }
 
 /** apimachinery's version.Info. kubectl compares the first two numbers with its own: they are those of the API that is spoken. */

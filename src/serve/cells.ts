@@ -46,7 +46,7 @@ export function shortBytes(bytes: number): string {
   return unit === 0 ? formatBytes(String(bytes)) : `${value < 10 ? value.toFixed(1) : Math.round(value)}${units[unit]}`;
 }
 
-export const stateWord = (replica: ReplicaStatus | undefined): string => {
+const stateWord = (replica: ReplicaStatus | undefined): string => {
   const { running, waiting, terminated } = replica?.state ?? {};
   return running ? "Running" : (waiting?.reason ?? terminated?.reason ?? "Unknown");
 };

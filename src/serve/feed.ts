@@ -27,6 +27,7 @@ export class Feed {
   private readonly dirty = new Set<ObjectKey>();
   private readonly pods = new Map<ObjectKey, readonly string[]>();
   private readonly eventKeys: string[] = [];
+  private readonly hearers = new Set<(event: Event) => void>();
   private everything = true;
   private told = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -68,12 +69,12 @@ export class Feed {
 
   /** The engine's events, one after the other. */
   readonly event = (event: Event): void => {
-    const about = event.object === "Host" ? undefined : this.find(event.object);
-    const served = eventOf(event, this.told++, about?.metadata, this.place);
+    const served = eventOf(event, this.told++, this.place);
     const events = this.of(EVENTS);
     events.put(served);
     this.eventKeys.push(keyOf(served.metadata));
     for (; this.eventKeys.length > MOST_EVENTS; ) events.remove(this.eventKeys.shift() ?? "");
+    for (const hear of this.hearers) hear(event);
     // What it is about may be other than it was: a probe's finding, a request.
     if (event.object !== "Host") this.dirty.add(event.object);
     this.timer ??= setTimeout(() => this.follow(), SOON);
@@ -88,14 +89,20 @@ export class Feed {
   state(): { readonly objects: readonly Served[]; readonly events: readonly Event[] } {
     while (this.everything || this.dirty.size > 0) this.follow();
     const objects = [LIMIT_GROUPS, WORKLOADS].flatMap((kind) =>
-      [...this.of(kind).all()].map(({ object: { metadata, ...rest } }) => {
-        const { resourceVersion: _, ...meta } = metadata;
-        return { ...rest, metadata: meta } as Served;
+      [...this.of(kind).all()].map(({ object }): Served => {
+        const { resourceVersion: _, ...metadata } = object.metadata;
+        return { ...object, metadata };
       }),
     );
     const order = new Map([...this.engine().desired.resources.keys()].map((key, index) => [key as string, index]));
     const placeOf = ({ kind, metadata }: Served): number => order.get(`${kind}/${metadata.name}`) ?? order.size;
     return { objects: objects.sort((a, b) => placeOf(a) - placeOf(b)), events: this.engine().teller.events.slice(-MOST_EVENTS) };
+  }
+
+  /** Tells of every event from now on; returns how to end that. */
+  hear(hear: (event: Event) => void): () => void {
+    this.hearers.add(hear);
+    return () => void this.hearers.delete(hear);
   }
 
   /** What all cgroups of an object use together. */

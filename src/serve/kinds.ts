@@ -14,7 +14,7 @@ export interface Beside {
   readonly usageOf: (object: Served) => Usage | undefined;
 }
 
-export interface Column {
+interface Column {
   readonly name: string;
   readonly description: string;
   readonly type?: "string" | "integer";

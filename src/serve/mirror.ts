@@ -15,20 +15,20 @@ export interface Place {
   readonly version: string;
 }
 
-/** The same for the same words: a UUID of version 8 (RFC 9562, 5.8). */
-export function uidOf(...words: readonly string[]): string {
+/** The same for the same words: a UUID of version 8 (RFC 9562, 5.8). An object is its name: one that comes again is the same one. */
+function uidOf(...words: readonly string[]): string {
   const hex = createHash("sha256").update(words.join("\0")).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Where the manifest of an object stands, as `file:line`. */
-export const SOURCE_ANNOTATION = "holdfast.dev/source";
+const SOURCE_ANNOTATION = "holdfast.dev/source";
 
 export function objectOf({ apiVersion, kind, metadata, spec, status }: ObjectView, source: string | undefined, { root }: Place): Served {
   const { name, generation, creationTimestamp, labels, annotations } = metadata;
   const meta: Meta = {
     name,
-    uid: uidOf(root, kind, name, creationTimestamp ?? ""),
+    uid: uidOf(root, kind, name),
     generation,
     ...(creationTimestamp === undefined ? {} : { creationTimestamp: wholeSeconds(creationTimestamp) }),
     ...(labels ? { labels } : {}),
@@ -38,7 +38,7 @@ export function objectOf({ apiVersion, kind, metadata, spec, status }: ObjectVie
 }
 
 /** `web-0`, as of a StatefulSet: `@` is not allowed in a pod's name. */
-export const podName = (replica: string): string => replica.replace("@", "-");
+const podName = (replica: string): string => replica.replace("@", "-");
 
 /** The name of a replica's only container. */
 export const CONTAINER = "main";
@@ -53,7 +53,7 @@ export function podsOf(workload: Served, resource: Resource | undefined, { node,
     const metadata: Meta = {
       name: podName(replica.name),
       namespace: NAMESPACE,
-      uid: uidOf(root, "Pod", replica.name, creationTimestamp ?? ""),
+      uid: uidOf(root, "Pod", replica.name),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       labels: { ...labels, "holdfast.dev/workload": name },
       annotations: { "holdfast.dev/cgroup": replica.cgroup },
@@ -113,15 +113,15 @@ function stateOf({ running, waiting, terminated }: ContainerState): unknown {
   };
 }
 
-/** core/v1's Event. `count`: how many there have been of this controller; it makes the name. `about`: the object, if it is known. */
-export function eventOf(event: Event, count: number, about: Meta | undefined, { node, root }: Place): Served {
+/** core/v1's Event. `count`: how many there have been of this controller; it makes the name. */
+export function eventOf(event: Event, count: number, { node, root }: Place): Served {
   const [kind = "", name = ""] = event.object === "Host" ? ["Node", node] : event.object.split("/");
   const time = wholeSeconds(event.eventTime);
   const involved = {
     apiVersion: event.object === "Host" ? "v1" : API_VERSION,
     kind,
     name,
-    uid: about?.uid ?? uidOf(root, kind, name),
+    uid: uidOf(root, kind, name),
   };
   return {
     apiVersion: "v1",

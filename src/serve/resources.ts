@@ -166,8 +166,8 @@ export function push(response: ServerResponse, text: string, encoding: "utf8" | 
   else if (!response.destroyed) response.write(text, encoding);
 }
 
-export const apiVersionOf = ({ group, version }: Pick<ServedKind, "group" | "version">): string => (group === "" ? version : `${group}/${version}`);
-export const resourceName = ({ plural, group }: ServedKind): string => (group === "" ? plural : `${plural}.${group}`);
+const apiVersionOf = ({ group, version }: Pick<ServedKind, "group" | "version">): string => (group === "" ? version : `${group}/${version}`);
+const resourceName = ({ plural, group }: ServedKind): string => (group === "" ? plural : `${plural}.${group}`);
 
 /** Why nothing is written here, and where it is instead. */
 export function readOnly(target: Target | undefined, feed: Feed, directory: string): Answer {

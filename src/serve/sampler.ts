@@ -40,6 +40,8 @@ export class Sampler {
   private timer: NodeJS.Timeout | undefined;
   private watching = 0;
   private ticks = 0;
+  /** When the last sample was, ms since the epoch. */
+  private last = 0;
   private readonly hearers = new Set<() => void>();
 
   constructor(reader: UsageReader, paths: () => Iterable<CgroupPath>) {
@@ -86,7 +88,8 @@ export class Sampler {
 
   private tick(): void {
     clearTimeout(this.timer);
-    this.sample();
+    // What is used per second is known of a time that is not too short.
+    if (Date.now() - this.last >= OFTEN / 2) this.sample();
     for (const hear of this.hearers) hear();
     // From one sample alone nothing is known per second.
     this.timer = setTimeout(() => this.tick(), this.watching > 0 || this.ticks++ < 3 ? OFTEN : SELDOM);
@@ -94,6 +97,7 @@ export class Sampler {
 
   private sample(): void {
     const now = Date.now();
+    this.last = now;
     const paths = new Set(this.paths());
     this.reader.keepOnly(paths);
     for (const path of this.seen.keys()) if (!paths.has(path)) this.seen.delete(path);
@@ -102,7 +106,7 @@ export class Sampler {
       const usage = this.reader.read(path, this.watching > 0);
       const before = this.seen.get(path);
       const points = before?.points ?? [];
-      points.push(pointOf(usage, before, now));
+      if (before) points.push(pointOf(usage, before, now));
       while (points.length > most || (points[0]?.time ?? now) < now - AGE) points.shift();
       this.seen.set(path, { usage: this.watching > 0 ? usage : { ...usage }, time: now, points });
     }
@@ -110,10 +114,10 @@ export class Sampler {
 }
 
 /** Counters begin anew with a cgroup of the same name: then there is nothing to tell of the time before. */
-function pointOf(usage: Usage, before: Pick<Seen, "usage" | "time"> | undefined, time: number): Point {
-  const elapsed = before ? time - before.time : 0;
+function pointOf(usage: Usage, before: Pick<Seen, "usage" | "time">, time: number): Point {
+  const elapsed = time - before.time;
   const perSecond = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number => {
-    const [now, then] = [usage[name], before?.usage[name]];
+    const [now, then] = [usage[name], before.usage[name]];
     return elapsed > 0 && now !== undefined && then !== undefined && now >= then ? ((now - then) * 1000) / elapsed : 0;
   };
   return {

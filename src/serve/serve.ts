@@ -38,6 +38,8 @@ export interface ServingOptions {
   /** How many files may stay open. */
   readonly keep: number;
   readonly warn: (message: string) => void;
+  /** The dashboard as it was built: one file of HTML. */
+  readonly page: URL;
 }
 
 export class Serving {
@@ -85,7 +87,7 @@ export class Serving {
       logDirectory,
       metrics: () => this.metrics?.answer() ?? Promise.reject(new Error("there are no metrics")),
       whyNotReady: () => this.notReady,
-      pages: dashboard({ feed: this.feed, sampler, engine, resourceOf }),
+      pages: dashboard({ feed: this.feed, sampler, engine, resourceOf, page: this.options.page }),
     });
     try {
       this.servers.push(await serveSocket(socketIn(runDirectory), respond));

@@ -20,7 +20,7 @@ const LARGEST_BODY = 1024;
 /** Longest path of a unix socket, with the final NUL (unix(7)). */
 const LONGEST_SOCKET = 107;
 
-export class SocketPathTooLong extends Error {}
+class SocketPathTooLong extends Error {}
 
 /** On a unix socket, which its owner alone may connect to. */
 export async function serveSocket(path: string, respond: Respond): Promise<Server> {
