@@ -43,6 +43,9 @@ export interface Suspects {
   forget(action: ActionOf<"write">): void;
 }
 
+/** Bouts that are over are looked for at most so often, ms. */
+const SWEEP = 1000;
+
 /** From so many repairs on it is listened who writes. */
 const SUSPICIOUS = 3;
 
@@ -50,6 +53,9 @@ export class Contention {
   private readonly bouts = new Map<CgroupPath, Map<string, Bout>>();
   /** Whether anything was done, so that it would be known here. */
   private active = false;
+  private fighting: readonly (readonly [CgroupPath, string, Bout])[] | undefined;
+  /** When bouts that are over were forgotten last, ms since the epoch. */
+  private swept = 0;
   private readonly tell: (event: Omit<Event, "eventTime">) => void;
 
   /** Tells who writes a value, as far as that can be known. */
@@ -65,17 +71,32 @@ export class Contention {
     this.active = true;
     for (const { action, error, skipped } of outcomes) {
       if (!isRepair(action) || error || skipped || !action.owner) continue;
-      if (action.cause === "pending") this.bouts.get(action.path)?.delete(causeOfFight(action));
+      if (action.cause === "pending") this.forget(this.bouts.get(action.path), causeOfFight(action));
       else this.repaired(action.owner, action, now);
     }
+    if (now - this.swept < SWEEP && this.fought.length === 0) return;
+    this.swept = now;
     for (const [path, bouts] of this.bouts) {
       for (const [setting, bout] of bouts) {
         if (now - bout.last <= lasts(bout)) continue;
-        bouts.delete(setting);
+        this.forget(bouts, setting);
         if (bout.action.type === "write") this.suspects.forget(bout.action);
       }
       if (bouts.size === 0) this.bouts.delete(path);
     }
+  }
+
+  private forget(bouts: Map<string, Bout> | undefined, setting: string): void {
+    if ((bouts?.get(setting)?.delay ?? 0) > 0) this.fighting = undefined;
+    bouts?.delete(setting);
+  }
+
+  /** Those that are not repaired at once; worked out when that changes. */
+  private get fought(): readonly (readonly [CgroupPath, string, Bout])[] {
+    this.fighting ??= [...this.bouts].flatMap(([path, bouts]) =>
+      [...bouts].flatMap(([setting, bout]) => (bout.delay > 0 ? [[path, setting, bout] as const] : [])),
+    );
+    return this.fighting;
   }
 
   private repaired(owner: ObjectKey, action: Repair, now: number): void {
@@ -87,22 +108,19 @@ export class Contention {
     const delay = fought ? Math.min(LONGEST, before?.delay ? before.delay * FACTOR : FIRST) : 0;
     const bout = { owner, action, first, last: now, count: count + 1, delay };
     bouts.set(causeOfFight(action), bout);
+    if (delay > 0 || (before?.delay ?? 0) > 0) this.fighting = undefined;
     if (bout.count >= SUSPICIOUS && action.type === "write") this.suspects.watch(action);
     if (fought) this.tell({ type: "Warning", reason: "Contended", object: owner, note: this.noteOf(bout) });
   }
 
   /** Until when which settings are left alone, by cgroup; and when it is to be looked whether there is peace again. */
   get waits(): Contended {
-    return new Map(
-      [...this.bouts].map(([path, bouts]) => [
-        path,
-        new Map(
-          [...bouts].flatMap(([setting, bout]) =>
-            bout.delay > 0 ? [[setting, bout.last + bout.delay] as const, [`${setting} peace`, bout.last + lasts(bout) + 1] as const] : [],
-          ),
-        ),
-      ]),
-    );
+    const waits = new Map<CgroupPath, Map<string, number>>();
+    for (const [path, setting, bout] of this.fought) {
+      const known = waits.get(path) ?? new Map<string, number>();
+      waits.set(path, known.set(setting, bout.last + bout.delay).set(`${setting} peace`, bout.last + lasts(bout) + 1));
+    }
+    return waits;
   }
 
   /** What is fought about, by object; undefined for whoever only looks. */
@@ -111,8 +129,7 @@ export class Contention {
   }
 
   notes(now = Date.now()): ReadonlyMap<ObjectKey, string> {
-    const all = [...this.bouts.values()].flatMap((bouts) => [...bouts.values()]).filter((bout) => bout.delay > 0 && now - bout.last <= lasts(bout));
-    return new Map(all.map((bout) => [bout.owner, this.noteOf(bout)]));
+    return new Map(this.fought.flatMap(([, , bout]) => (now - bout.last <= lasts(bout) ? [[bout.owner, this.noteOf(bout)]] : [])));
   }
 
   private noteOf({ action, count, first, last, delay }: Bout): string {

@@ -23,7 +23,7 @@ export class Feed {
   readonly collections: ReadonlyMap<ServedKind, Collection>;
   readonly place: Place;
   private readonly engine: () => Engine;
-  private readonly usage: (path: CgroupPath) => Usage | undefined;
+  private readonly usage: (path: CgroupPath, sampled: boolean) => Usage | undefined;
   private readonly dirty = new Set<ObjectKey>();
   private readonly pods = new Map<ObjectKey, readonly string[]>();
   private readonly eventKeys: string[] = [];
@@ -33,7 +33,7 @@ export class Feed {
   private timer: NodeJS.Timeout | undefined;
 
   /** `engine`: asked when it is there. `usage`: of a cgroup, as it was seen last. */
-  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath) => Usage | undefined) {
+  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath, sampled: boolean) => Usage | undefined) {
     this.place = place;
     this.engine = engine;
     this.usage = usage;
@@ -105,11 +105,11 @@ export class Feed {
     return () => void this.hearers.delete(hear);
   }
 
-  /** What all cgroups of an object use together. */
-  usageOf(object: Served): Usage | undefined {
+  /** What all cgroups of an object use together. `sampled`: as it was sampled last. */
+  usageOf(object: Served, sampled = false): Usage | undefined {
     const key = `${object.kind}/${object.metadata.name}`;
     const paths = this.pathsOf().get(key) ?? [];
-    const all = paths.flatMap((path) => this.usage(path) ?? []);
+    const all = paths.flatMap((path) => this.usage(path, sampled) ?? []);
     return all.length > 0 ? sumOf(all) : undefined;
   }
 

@@ -49,7 +49,7 @@ export class Resources {
     this.resourceOf = resourceOf;
   }
 
-  answer(target: Target, { query, headers }: Question): Answer | Stream {
+  answer(target: Target, { query, headers }: Question): Answer | Stream | Promise<Answer> {
     const labels = labelSelector(query.get("labelSelector") ?? "");
     const fields = fieldSelector(query.get("fieldSelector") ?? "");
     if (!labels || !fields)
@@ -70,9 +70,9 @@ export class Resources {
     return this.list(asked, collection);
   }
 
-  /** What tables tell besides objects. */
-  beside(): Beside {
-    return { now: Date.now(), resourceOf: this.resourceOf, usageOf: (object) => this.feed.usageOf(object) };
+  /** What tables tell besides objects. `many`: usage as it was sampled last, for it is not read anew of a thousand objects. */
+  private beside(many = false): Beside {
+    return { now: Date.now(), resourceOf: this.resourceOf, usageOf: (object) => this.feed.usageOf(object, many) };
   }
 
   private one({ target: { kind }, table }: Asked, collection: Collection, key: string, name: string): Answer {
@@ -82,25 +82,26 @@ export class Resources {
     return { code: 200, type: "application/json", body: item.text };
   }
 
-  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer {
+  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer | Promise<Answer> {
     const items = [...collection.all()].filter(({ object }) => chosen(object));
     const version = String(collection.version);
-    if (table)
-      return {
-        ...json(
-          tableOf(
-            kind,
-            items.map(({ object }) => object),
-            version,
-            table,
-            this.beside(),
-          ),
-        ),
-        type: TABLE_TYPE,
-      };
+    if (table) return this.listAsTable(kind, items, version, table);
     // The text of each object is known: a thousand of them are put together, not written anew.
     const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: version } });
     return { code: 200, type: "application/json", body: `${head.slice(0, -1)},"items":[${items.map(({ text }) => text).join(",")}]}` };
+  }
+
+  /** A few rows at a time: whatever the controller has to do comes in between. */
+  private async listAsTable(kind: ServedKind, items: readonly Item[], version: string, include: Include): Promise<Answer> {
+    const beside = this.beside(items.length > FRESHLY);
+    const rows: string[] = [];
+    for (let first = 0; first < items.length; first += AT_ONCE) {
+      if (first > 0) await new Promise((resolve) => setImmediate(resolve));
+      const some = items.slice(first, first + AT_ONCE).map(({ object }) => object);
+      rows.push(...tableOf(kind, some, version, include, beside).rows.map((row) => JSON.stringify(row)));
+    }
+    const head = JSON.stringify({ ...tableOf(kind, [], version, include, beside), rows: undefined });
+    return { code: 200, type: TABLE_TYPE, body: `${head.slice(0, -1)},"rows":[${rows.join(",")}]}` };
   }
 
   private watch(asked: Asked, collection: Collection, query: URLSearchParams): Answer | Stream {
@@ -156,6 +157,8 @@ export class Resources {
 
 const added = (item: Item): Change => ({ type: "ADDED", item, before: undefined, version: item.version });
 
+/** Rows that are made without a pause; and up to so many rows usage is read anew. */
+const [AT_ONCE, FRESHLY] = [25, 50];
 /** Between two bookmarks, ms; and the longest watch, seconds. */
 const [BOOKMARK, LONGEST] = [60_000, 2_000_000];
 /** Who is so many bytes behind is let go, and lists anew: nobody holds up the controller, or its memory. */

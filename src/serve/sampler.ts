@@ -21,9 +21,11 @@ export interface Point {
 }
 
 /** Between two samples, ms: while nobody watches, and while somebody does. */
-const [SELDOM, OFTEN] = [15_000, 2000];
+const [SELDOM, OFTEN] = [30_000, 2000];
 /** Points are kept for so long, ms; and so many over all cgroups. */
 const [AGE, MOST] = [300_000, 60_000];
+/** Cgroups that are looked at without a pause. */
+const AT_ONCE = 25;
 /** A sample is fresh for so long, ms. */
 const FRESH = 2500;
 
@@ -40,6 +42,9 @@ export class Sampler {
   private timer: NodeJS.Timeout | undefined;
   private watching = 0;
   private ticks = 0;
+  /** Cgroups that this sample has still to look at. */
+  private rounds: CgroupPath[] = [];
+  private next: NodeJS.Immediate | undefined;
   /** When the last sample was, ms since the epoch. */
   private last = 0;
   private readonly hearers = new Set<() => void>();
@@ -55,7 +60,7 @@ export class Sampler {
 
   close(): void {
     clearTimeout(this.timer);
-    this.timer = undefined;
+    clearImmediate(this.next);
     this.reader.close();
   }
 
@@ -76,6 +81,11 @@ export class Sampler {
     return Object.values(usage).some((value) => value !== undefined) ? usage : undefined;
   }
 
+  /** As of the last sample. */
+  sampled(path: CgroupPath): Usage | undefined {
+    return this.seen.get(path)?.usage;
+  }
+
   points(path: CgroupPath): readonly Point[] {
     return this.seen.get(path)?.points ?? [];
   }
@@ -88,28 +98,41 @@ export class Sampler {
 
   private tick(): void {
     clearTimeout(this.timer);
+    this.timer = undefined;
     // What is used per second is known of a time that is not too short.
-    if (Date.now() - this.last >= OFTEN / 2) this.sample();
-    for (const hear of this.hearers) hear();
+    if (this.rounds.length === 0 && Date.now() - this.last >= OFTEN / 2) this.begin();
+    else this.tell();
     // From one sample alone nothing is known per second.
     this.timer = setTimeout(() => this.tick(), this.watching > 0 || this.ticks++ < 3 ? OFTEN : SELDOM);
   }
 
-  private sample(): void {
-    const now = Date.now();
-    this.last = now;
+  private tell(): void {
+    for (const hear of this.hearers) hear();
+  }
+
+  private begin(): void {
+    this.last = Date.now();
     const paths = new Set(this.paths());
     this.reader.keepOnly(paths);
     for (const path of this.seen.keys()) if (!paths.has(path)) this.seen.delete(path);
-    const most = Math.max(20, Math.floor(MOST / Math.max(1, paths.size)));
-    for (const path of paths) {
+    this.rounds = [...paths];
+    this.sample(paths.size);
+  }
+
+  /** Some cgroups at a time: what the controller has to do comes in between. */
+  private sample(all: number): void {
+    const now = Date.now();
+    const most = Math.max(20, Math.floor(MOST / Math.max(1, all)));
+    for (const path of this.rounds.splice(0, AT_ONCE)) {
       const usage = this.reader.read(path, this.watching > 0);
       const before = this.seen.get(path);
       const points = before?.points ?? [];
       if (before) points.push(pointOf(usage, before, now));
       while (points.length > most || (points[0]?.time ?? now) < now - AGE) points.shift();
-      this.seen.set(path, { usage: this.watching > 0 ? usage : { ...usage }, time: now, points });
+      this.seen.set(path, { usage, time: now, points });
     }
+    if (this.rounds.length === 0) this.tell();
+    else this.next = setImmediate(() => this.sample(all));
   }
 }
 

@@ -52,7 +52,7 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.options = options;
-    this.feed = new Feed(options.place, options.engine, (path) => this.sampler?.usage(path));
+    this.feed = new Feed(options.place, options.engine, (path, sampled) => (sampled ? this.sampler?.sampled(path) : this.sampler?.usage(path)));
   }
 
   /** The engine's hooks. */

@@ -1,0 +1,89 @@
+// Measures what serving costs: how soon drift is repaired while 1,000 groups are asked about, 1,000 idle watchers, memory over minutes of watches that come and go, and holdfast top
+// against systemd-cgtop. See ../README.md.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { buildMeasured, HOLDFAST } from "../build.js";
+import { cpuOf, memoryOf, startDaemon } from "../daemon.js";
+import { measureDrift } from "../drift.js";
+import { end, start } from "../sandbox.js";
+import { median, quantile } from "../statistics.js";
+import { timed } from "../timed.js";
+
+const { values: options } = parseArgs({
+  options: { groups: { type: "string", default: "1000" }, writes: { type: "string", default: "1000" }, churn: { type: "string", default: "600" } },
+});
+const [groups, writes, churnSeconds] = [options.groups, options.writes, options.churn].map(Number);
+await buildMeasured();
+const daemon = await startDaemon(groups, { perFile: 100 });
+const socket = join(daemon.scratch, "run", "holdfast.sock");
+const milliseconds = (number) => `${number.toFixed(2)} ms`;
+
+/** @returns {Promise<{ told: () => string, stop: () => Promise<void> }>} */
+async function load(perSecond, watchers, churn) {
+  const child = start(
+    process.execPath,
+    [join(import.meta.dirname, "load.js"), socket, String(perSecond), String(watchers), String(churn)],
+    ["ignore", "pipe", "inherit"],
+  );
+  let output = "";
+  child.stdout.on("data", (text) => (output += text));
+  while (!output.includes("ready")) await pause(50);
+  return { told: () => output.replace("ready\n", "").trim(), stop: () => end(child) };
+}
+const rest = async (seconds) => {
+  const before = cpuOf(daemon.pid);
+  await pause(seconds * 1000);
+  return (cpuOf(daemon.pid) - before) / (seconds * 10);
+};
+const drift = async (label) => {
+  const { times, lost } = await measureDrift(daemon, groups, writes);
+  console.log(
+    `drift repaired, ${label.padEnd(24)} p50 ${milliseconds(median(times))}  p99 ${milliseconds(quantile(times, 0.99))}  of ${times.length}, lost ${lost}`,
+  );
+};
+await pause(5000);
+console.log(`at rest                                  ${(await rest(20)).toFixed(2)} % of a core, RSS ${memoryOf(daemon.pid).rssMiB.toFixed(0)} MiB`);
+await drift("nobody asks");
+const asking = await load(200, 0, 0);
+await pause(1000);
+await drift("200 requests/s");
+await asking.stop();
+console.log(`the requests                             ${asking.told()}`);
+const idle = await load(0, 1000, 0);
+await pause(3000);
+console.log(`1,000 idle watchers                      ${(await rest(20)).toFixed(2)} % of a core, RSS ${memoryOf(daemon.pid).rssMiB.toFixed(0)} MiB`);
+await idle.stop();
+
+if (churnSeconds > 0) {
+  const churning = await load(20, 50, 20);
+  await pause(60_000);
+  const sizes = [];
+  for (let second = 0; second < churnSeconds; second += 30) {
+    sizes.push(memoryOf(daemon.pid).rssMiB);
+    await pause(30_000);
+  }
+  await churning.stop();
+  const half = Math.floor(sizes.length / 2);
+  console.log(
+    `watch churn, ${churnSeconds} s                       RSS median ${median(sizes.slice(0, half)).toFixed(0)} MiB in the first half, ${median(sizes.slice(half)).toFixed(0)} MiB in the second`,
+  );
+}
+
+const looks = 20;
+const top = [HOLDFAST, "top", "--root", daemon.root, "--run-dir", join(daemon.scratch, "run"), "--log-dir", join(daemon.scratch, "log"), "--trust", "any"];
+const many = timed(process.execPath, [...top, "-n", String(looks), "--interval", "1s"]);
+const one = timed(process.execPath, [...top, "-n", "1"]);
+console.log(`holdfast top, all files of all groups    ${milliseconds((many.cpuMs - one.cpuMs) / (looks - 1))} CPU a look`);
+// Live: a terminal of 40 lines, of which all is read closely and of the rest what is sorted by.
+const script = (seconds) =>
+  timed("timeout", [String(seconds), "script", "-qec", `stty rows 40 cols 150; ${[process.execPath, ...top].join(" ")}`, "/dev/null"], [0, 124, 143]).cpuMs;
+const [short, long] = [script(5), script(25)];
+console.log(`holdfast top, live                       ${((long - short) / 200).toFixed(2)} % of a core at 1 Hz`);
+if (spawnSync("which", ["systemd-cgtop"]).status === 0) {
+  const cgtop = (count) => timed("systemd-cgtop", ["-b", "-n", String(count), "-d", "1", "--depth=5"], [0, 1]).cpuMs;
+  const [few, more] = [cgtop(2), cgtop(2 + looks)];
+  console.log(`systemd-cgtop                            ${milliseconds((more - few) / looks)} CPU a look`);
+}
+await daemon.stop();
