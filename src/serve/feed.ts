@@ -29,6 +29,8 @@ export class Feed {
   private readonly eventKeys: string[] = [];
   private readonly hearers = new Set<(event: Event) => void>();
   private everything = true;
+  /** What was declared when that was looked at last. */
+  private declared: Desired["resources"] | undefined;
   private told = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -131,12 +133,14 @@ export class Feed {
     clearTimeout(this.timer);
     this.timer = undefined;
     const { desired } = this.engine();
-    if (this.everything) {
-      this.everything = false;
+    if (desired.resources !== this.declared) {
+      this.declared = desired.resources;
       for (const kind of [LIMIT_GROUPS, WORKLOADS])
         for (const { object } of [...this.of(kind).all()]) if (!desired.resources.has(`${kind.kind}/${object.metadata.name}` as ObjectKey)) this.forget(object);
-      for (const key of desired.resources.keys()) this.dirty.add(key);
+      for (const key of desired.resources.keys()) if (!this.find(key)) this.dirty.add(key);
     }
+    if (this.everything) for (const key of desired.resources.keys()) this.dirty.add(key);
+    this.everything = false;
     const some = [...this.dirty].slice(0, AT_ONCE);
     for (const key of some) this.dirty.delete(key);
     for (const [key, remembered] of this.engine().statusOf(some)) {

@@ -49,10 +49,11 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function metricsOf(feed: Feed, engine: () => Engine, usageOf: (object: Served) => Usage | undefined): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  // Looking at the event loop a hundred times a second, as is usual, costs more than all of the rest.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1000 });
+  // Looking at the event loop a hundred times a second, as is usual, costs more than all of the rest; seldom, it tells nothing.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 10_000 });
   // Gauges under counters' names.
-  for (const name of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${name}_total`);
+  const unwanted = /^nodejs_(eventloop_lag|active_(handles|requests|resources)_total)/;
+  for (const { name } of registry.getMetricsAsArray()) if (unwanted.test(name)) registry.removeSingleMetric(name);
   const counter = <N extends string>(name: string, help: string, labelNames: readonly N[] = []) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   const gauge = <N extends string>(name: string, help: string, labelNames: readonly N[] = []) =>
