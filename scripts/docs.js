@@ -1,10 +1,11 @@
 // Writes the generated blocks of docs/ again: field tables from schemas/, the knob table and the usage of each verb from
 // src/. `--check` writes nothing and fails when a block is not current. A block stands between
 // `<!-- generated: NAME -->` and `<!-- end -->`.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { stringify } from "yaml";
 
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const schemaFile = (name) => JSON.parse(readFileSync(join(top, "schemas", name), "utf8"));
@@ -15,7 +16,7 @@ async function fromSources() {
   const { outputFiles } = await build({
     stdin: {
       contents:
-        'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/program.ts"; export { CHECKS } from "./src/audit/checks.ts";',
+        'export { knobTable } from "./src/cgroup/knobs.ts"; export { buildProgram } from "./src/program.ts"; export { CHECKS } from "./src/audit/checks.ts"; export { structuralOf } from "./src/serve/structural.ts"; export { LIMIT_GROUPS, WORKLOADS } from "./src/serve/kinds.ts";',
       resolveDir: top,
     },
     bundle: true,
@@ -137,8 +138,40 @@ function usage(sources, verb) {
 }
 const sharedOptions = (sources) => asText(help(sources, "validate").filter(isShared));
 
-async function blocks() {
-  const sources = await fromSources();
+/** The kinds as a real API server takes them (apiextensions.k8s.io/v1), by file. */
+function definitions({ structuralOf, LIMIT_GROUPS, WORKLOADS }) {
+  return [LIMIT_GROUPS, WORKLOADS].map(({ group, version, kind, plural, singular, shortNames, categories }) => {
+    const column = (name, type, jsonPath, priority = 0) => ({ name, type, jsonPath, ...(priority ? { priority } : {}) });
+    const definition = {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: `${plural}.${group}` },
+      spec: {
+        group,
+        names: { kind, listKind: `${kind}List`, plural, singular, shortNames, categories },
+        scope: "Cluster",
+        versions: [
+          {
+            name: version,
+            served: true,
+            storage: true,
+            subresources: { status: {} },
+            additionalPrinterColumns: [
+              column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status'),
+              column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason'),
+              column("Age", "date", ".metadata.creationTimestamp"),
+              column("Cgroup", "string", ".status.cgroup", 1),
+            ],
+            schema: { openAPIV3Schema: structuralOf(kind) },
+          },
+        ],
+      },
+    };
+    return [`docs/crds/${plural}.yaml`, `# Made from schemas/ by scripts/docs.js.\n${stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false })}`];
+  });
+}
+
+function blocks(sources) {
   return (name) => {
     const [what, argument] = name.split(" ");
     if (what === "fields") return fields(`${argument}.schema.json`, new Set(TABLES_OF_THEIR_OWN));
@@ -156,8 +189,15 @@ async function blocks() {
   };
 }
 
-const make = await blocks();
+const sources = await fromSources();
+const make = blocks(sources);
 const stale = [];
+for (const [file, text] of definitions(sources)) {
+  const before = existsSync(join(top, file)) ? readFileSync(join(top, file), "utf8") : "";
+  if (before === text) continue;
+  stale.push(file);
+  if (!process.argv.includes("--check")) writeFileSync(join(top, file), text);
+}
 for (const file of ["README.md", ...readdirSync(join(top, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : []))]) {
   const before = readFileSync(join(top, file), "utf8");
   const after = before.replaceAll(/(<!-- generated: ([^\n]*?) -->\n).*?(<!-- end -->)/gs, (_, start, name, end) => `${start}${make(name)}\n${end}`);

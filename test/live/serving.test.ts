@@ -182,9 +182,20 @@ const MANIFEST = [
     expect(value("holdfast_workload_replicas", 'name="w",state="ready"')).toBe(1);
     expect(body).toMatch(/^controller_runtime_reconcile_total\{controller="holdfast",result="success"\} [1-9]/m);
     expect(body).not.toMatch(/ Nan$/m);
+    // Nothing is asked for in docs/ that there is not.
+    const there = new Set([...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = "", type]) => (type === "histogram" ? [`${name}_bucket`] : [name])));
+    const [alerts, dashboard] = ["docs/prometheus/alerts.yaml", "docs/prometheus/grafana-dashboard.json"].map((file) => readFileSync(file, "utf8")) as [
+      string,
+      string,
+    ];
+    const { panels } = JSON.parse(dashboard) as { panels: { targets: { expr: string }[] }[] };
+    const asked = [...alerts.matchAll(/expr: (.*)/g)].map(([, expr = ""]) => expr).concat(panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)));
+    expect(asked.length).toBeGreaterThan(25);
+    for (const expr of asked) for (const [name] of expr.matchAll(/\b(holdfast|controller_runtime|workqueue)_\w+/g)) expect(there).toContain(name);
     if (whyWithout(promtool) === undefined) {
-      const { status, stderr } = spawnSync(promtool ?? "promtool", ["check", "metrics"], { input: body, encoding: "utf8" });
-      expect([status, stderr]).toEqual([0, ""]);
+      const check = (...args: string[]) => spawnSync(promtool ?? "promtool", ["check", ...args], { input: body, encoding: "utf8" });
+      expect(check("metrics")).toMatchObject({ status: 0, stderr: "" });
+      expect(check("rules", "docs/prometheus/alerts.yaml").status).toBe(0);
     }
   });
 
