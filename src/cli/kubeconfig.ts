@@ -9,12 +9,13 @@ import { note, out, structured } from "./print.ts";
 export interface ServingDirectory {
   readonly servingDir?: string;
   readonly monitored?: boolean;
+  readonly ephemeral?: boolean;
 }
 
 /** Where token and key are. Root's outlive a reboot; another user has them in the run directory. */
-export function servingDirectory({ servingDir, monitored }: ServingDirectory, { runDirectory, root }: Places): string {
+export function servingDirectory({ servingDir, monitored, ephemeral }: ServingDirectory, { runDirectory, root }: Places): string {
   if (servingDir !== undefined) return servingDir;
-  const system = process.geteuid?.() === 0 && !monitored && runDirectory === join("/run/holdfast", root);
+  const system = process.geteuid?.() === 0 && !monitored && !ephemeral && runDirectory === join("/run/holdfast", root);
   return system ? join("/var/lib/holdfast/serving", root) : join(runDirectory, "serving");
 }
 

@@ -94,7 +94,7 @@ export async function run(options: RunOptions, { version, page }: Program): Prom
     place: { node: host.name, root: host.tree.root, version },
     engine: () => engine,
     ...{ directory: resolve(directory), runDirectory, logDirectory, servingDirectory: credentials, listen },
-    keep: descriptorBudget() / 3,
+    keep: descriptorBudget(),
     ...{ warn: teller.warn, page },
   });
   for (const event of state.events) serving.event(event);

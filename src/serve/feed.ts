@@ -24,6 +24,7 @@ export class Feed {
   readonly place: Place;
   private readonly engine: () => Engine;
   private readonly usage: (path: CgroupPath, sampled: boolean) => Usage | undefined;
+  private readonly warn: (message: string) => void;
   private readonly dirty = new Set<ObjectKey>();
   private readonly pods = new Map<ObjectKey, readonly string[]>();
   private readonly eventKeys: string[] = [];
@@ -35,7 +36,8 @@ export class Feed {
   private timer: NodeJS.Timeout | undefined;
 
   /** `engine`: asked when it is there. `usage`: of a cgroup, as it was seen last. */
-  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath, sampled: boolean) => Usage | undefined) {
+  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath, sampled: boolean) => Usage | undefined, warn: (message: string) => void) {
+    this.warn = warn;
     this.place = place;
     this.engine = engine;
     this.usage = usage;
@@ -66,8 +68,19 @@ export class Feed {
       for (const { object } of decided.problems) if (object !== undefined && object !== "Host") this.dirty.add(object as ObjectKey);
       for (const key of decided.memberships?.keys() ?? []) this.dirty.add(key);
     }
-    this.timer ??= setTimeout(() => this.follow(), SOON);
+    this.soon(SOON);
   };
+
+  /** Nothing that is told of a pass may end the controller. */
+  private soon(delay: number): void {
+    this.timer ??= setTimeout(() => {
+      try {
+        this.follow();
+      } catch (error) {
+        this.warn(`what is served could not follow: ${(error as Error).stack}`);
+      }
+    }, delay);
+  }
 
   /** The engine's events, one after the other. */
   readonly event = (event: Event): void => {
@@ -79,7 +92,7 @@ export class Feed {
     for (const hear of this.hearers) hear(event);
     // What it is about may be other than it was: a probe's finding, a request.
     if (event.object !== "Host") this.dirty.add(event.object);
-    this.timer ??= setTimeout(() => this.follow(), SOON);
+    this.soon(SOON);
   };
 
   find(key: ObjectKey): Served | undefined {
@@ -152,7 +165,7 @@ export class Feed {
       if (resource.kind === "Workload") this.putPods(key, podsOf(object, resource, this.place));
     }
     for (const key of some) if (!desired.resources.has(key)) this.forget(this.find(key));
-    if (this.dirty.size > 0) this.timer = setTimeout(() => this.follow(), 1);
+    if (this.dirty.size > 0) this.soon(1);
   }
 
   private putPods(key: ObjectKey, pods: readonly Served[]): void {

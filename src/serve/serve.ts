@@ -1,5 +1,6 @@
 /** Knows how a controller is served: what follows it, what is asked of it, and where. */
 import type { Server } from "node:http";
+import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
@@ -25,6 +26,19 @@ export interface Listen {
 /** In the run directory. */
 export const socketIn = (runDirectory: string): string => join(runDirectory, "holdfast.sock");
 
+/** Connections at a time, at least and at most. */
+const [FEWEST, MOST] = [64, 4096];
+
+/** By which names and addresses a port is asked for, besides loopback's. */
+function namesOf(host: string): string[] {
+  if (["localhost", "127.0.0.1", "::1"].includes(host)) return [];
+  if (host !== "0.0.0.0" && host !== "::") return [host];
+  const addresses = Object.values(networkInterfaces()).flatMap((all = []) =>
+    all.filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address),
+  );
+  return [hostname(), ...addresses];
+}
+
 export interface ServingOptions {
   readonly place: Place;
   readonly engine: () => Engine;
@@ -35,7 +49,7 @@ export interface ServingOptions {
   /** Token, key and certificate. */
   readonly servingDirectory: string;
   readonly listen: Listen | undefined;
-  /** How many files may stay open. */
+  /** How many files may be open. */
   readonly keep: number;
   readonly warn: (message: string) => void;
   /** The dashboard as it was built: one file of HTML. */
@@ -52,7 +66,8 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.options = options;
-    this.feed = new Feed(options.place, options.engine, (path, sampled) => (sampled ? this.sampler?.sampled(path) : this.sampler?.usage(path)));
+    const usage = (path: CgroupPath, sampled: boolean) => (sampled ? this.sampler?.sampled(path) : this.sampler?.usage(path));
+    this.feed = new Feed(options.place, options.engine, usage, options.warn);
   }
 
   /** The engine's hooks. */
@@ -73,7 +88,9 @@ export class Serving {
   async open(): Promise<{ readonly port: number } | undefined> {
     const { engine, runDirectory, warn, keep, directory, logDirectory } = this.options;
     const { host } = engine();
-    const reader = new UsageReader(host.base.controllers, host.tree, keep);
+    const reader = new UsageReader(host.base.controllers, host.tree, keep / 3);
+    // A flood of clients must not take the files that the controller needs itself.
+    const connections = Math.max(FEWEST, Math.min(MOST, Math.floor(keep / 6)));
     const sampler = new Sampler(reader, () => engine().desired.cgroups.keys());
     this.sampler = sampler;
     sampler.start();
@@ -90,14 +107,15 @@ export class Serving {
       pages: dashboard({ feed: this.feed, sampler, engine, resourceOf, page: this.options.page }),
     });
     try {
-      this.servers.push(await serveSocket(socketIn(runDirectory), respond));
+      this.servers.push(await serveSocket(socketIn(runDirectory), connections, respond));
     } catch (error) {
       warn(`the socket ${socketIn(runDirectory)} cannot be served: ${(error as Error).message}`);
     }
     const { listen, servingDirectory } = this.options;
     if (!listen) return undefined;
-    const names = ["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"].includes(listen.host) ? [] : [listen.host];
-    const server = await servePort(listen.host, listen.port, names, await credentialsIn(servingDirectory, names), respond);
+    const names = namesOf(listen.host);
+    const credentials = await credentialsIn(servingDirectory, names);
+    const server = await servePort(listen, names, credentials, connections, respond);
     this.servers.push(server);
     const address = server.address();
     return { port: typeof address === "object" && address ? address.port : listen.port };

@@ -9,7 +9,8 @@ import type { Respond } from "./api.ts";
 
 /** ms. A request must have come as a whole within that time. */
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 75_000, connectionsCheckingInterval: 5000, maxHeaderSize: 16_384 } as const;
-const MOST_CONNECTIONS = 4096;
+/** Of TLS, ms. */
+const HANDSHAKE = 10_000;
 const LONGEST_PATH = 8192;
 /** What may be asked without a token, as of Kubernetes: whether it is alive, and the page that asks for the token. */
 const OPEN = new Set(["/livez", "/readyz", "/healthz", "/login"]);
@@ -23,7 +24,7 @@ const LONGEST_SOCKET = 107;
 class SocketPathTooLong extends Error {}
 
 /** On a unix socket, which its owner alone may connect to. */
-export async function serveSocket(path: string, respond: Respond): Promise<Server> {
+export async function serveSocket(path: string, connections: number, respond: Respond): Promise<Server> {
   if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new SocketPathTooLong(`${path} is longer than a socket's path can be (${LONGEST_SOCKET} bytes)`);
   // The controller alone serves its root: what is there was left behind.
   rmSync(path, { force: true });
@@ -35,24 +36,33 @@ export async function serveSocket(path: string, respond: Respond): Promise<Serve
     process.umask(before);
   }
   chmodSync(path, 0o600);
-  return bounded(server);
+  return bounded(server, connections);
 }
 
 /** On a port, with TLS. `names`: by which it is asked for. */
-export async function servePort(host: string, port: number, names: readonly string[], credentials: Credentials, respond: Respond): Promise<Server> {
-  const guard = guardOf(credentials.token, new Set(["localhost", "127.0.0.1", "[::1]", ...names]));
+export async function servePort(
+  { host, port }: { readonly host: string; readonly port: number },
+  names: readonly string[],
+  credentials: Credentials,
+  connections: number,
+  respond: Respond,
+): Promise<Server> {
+  const asked = names.map((name) => (name.includes(":") ? `[${name}]` : name.toLowerCase()));
+  const guard = guardOf(credentials.token, new Set(["localhost", "127.0.0.1", "[::1]", ...asked]));
   const server = createTlsServer(
-    { ...LIMITS, key: credentials.key, cert: credentials.certificate, minVersion: "TLSv1.2" },
+    { ...LIMITS, key: credentials.key, cert: credentials.certificate, handshakeTimeout: HANDSHAKE, minVersion: "TLSv1.2" },
     (request, response) => void guard(request, response, respond),
   );
   // What is no TLS, or gives up in the middle of it.
   server.on("tlsClientError", () => {});
   await listening(server, () => server.listen(port, host));
-  return bounded(server);
+  return bounded(server, connections);
 }
 
-function bounded<S extends Server>(server: S): S {
-  server.maxConnections = MOST_CONNECTIONS;
+function bounded<S extends Server>(server: S, connections: number): S {
+  server.maxConnections = connections;
+  // Where no file is left to be opened, the next one who asks may have more luck.
+  server.on("error", () => {});
   server.maxHeadersCount = 100;
   server.on("clientError", (_error, socket) => void socket.destroy());
   server.on("upgrade", (_request, socket) => void socket.destroy());

@@ -1,7 +1,7 @@
 /** A controller that is served: what it answers, to whom, and that it is what the kernel says. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -283,12 +283,20 @@ const MANIFEST = [
     expect(await raw(`GET /${"x".repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`)).not.toMatch(/ 200 /);
     expect(await raw(`GET / HTTP/1.1\r\n${"a: b\r\n".repeat(50_000)}\r\n`)).not.toMatch(/ 200 /);
     // Many who never finish their question.
-    const slow = Array.from({ length: 300 }, () => {
+    const slow = Array.from({ length: 300 }, (): Socket => {
       const socket = connect(served.socket);
       socket.on("error", () => {});
+      socket.resume();
       socket.write("GET /livez HTTP/1.1\r\nho");
       return socket;
     });
+    // And some who ask nothing, on the port, where anybody may knock.
+    for (let count = 0; count < 50; count++) {
+      const socket = connect(served.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.resume();
+      slow.push(socket);
+    }
     expect((await served.ask("/livez")).code).toBe(200);
     live.behind("pids", "g", "pids.max", "9");
     await until("drift is repaired all the same", () => live.read("pids", "g", "pids.max") === "50");
