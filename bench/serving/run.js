@@ -1,6 +1,7 @@
 // Measures what serving costs: how soon drift is repaired while 1,000 groups are asked about, 1,000 idle watchers, memory over minutes of watches that come and go, and holdfast top
 // against systemd-cgtop. See ../README.md.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -76,11 +77,17 @@ const top = [HOLDFAST, "top", "--root", daemon.root, "--run-dir", join(daemon.sc
 const many = timed(process.execPath, [...top, "-n", String(looks), "--interval", "1s"]);
 const one = timed(process.execPath, [...top, "-n", "1"]);
 console.log(`holdfast top, all files of all groups    ${milliseconds((many.cpuMs - one.cpuMs) / (looks - 1))} CPU a look`);
-// Live: a terminal of 40 lines, of which all is read closely and of the rest what is sorted by.
-const script = (seconds) =>
-  timed("timeout", [String(seconds), "script", "-qec", `stty rows 40 cols 150; ${[process.execPath, ...top].join(" ")}`, "/dev/null"], [0, 124, 143]).cpuMs;
-const [short, long] = [script(5), script(25)];
-console.log(`holdfast top, live                       ${((long - short) / 200).toFixed(2)} % of a core at 1 Hz`);
+// Live, in a terminal of 40 lines: all is read of those, and of the rest what is sorted by.
+const terminal = start("script", ["-qec", `stty rows 40 cols 150; exec ${[process.execPath, ...top].join(" ")}`, "/dev/null"], ["ignore", "ignore", "inherit"]);
+await pause(5000);
+const pid = Number(readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, "utf8").trim());
+const before = cpuOf(pid);
+await pause(looks * 1000);
+console.log(
+  `holdfast top, live                       ${milliseconds((cpuOf(pid) - before) / looks)} CPU a look, ${((cpuOf(pid) - before) / looks / 10).toFixed(2)} % of a core at 1 Hz`,
+);
+process.kill(pid, "SIGTERM");
+await end(terminal);
 if (spawnSync("which", ["systemd-cgtop"]).status === 0) {
   const cgtop = (count) => timed("systemd-cgtop", ["-b", "-n", String(count), "-d", "1", "--depth=5"], [0, 1]).cpuMs;
   const [few, more] = [cgtop(2), cgtop(2 + looks)];

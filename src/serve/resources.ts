@@ -82,13 +82,15 @@ export class Resources {
     return { code: 200, type: "application/json", body: item.text };
   }
 
-  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer | Promise<Answer> {
+  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer | Stream | Promise<Answer> {
     const items = [...collection.all()].filter(({ object }) => chosen(object));
     const version = String(collection.version);
     if (table) return this.listAsTable(kind, items, version, table);
     // The text of each object is known: a thousand of them are put together, not written anew.
     const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: version } });
-    return { code: 200, type: "application/json", body: `${head.slice(0, -1)},"items":[${items.map(({ text }) => text).join(",")}]}` };
+    const start = `${head.slice(0, -1)},"items":[`;
+    if (items.length > AT_ONCE) return { stream: (response) => void sendItems(response, start, items) };
+    return { code: 200, type: "application/json", body: `${start}${items.map(({ text }) => text).join(",")}]}` };
   }
 
   /** A few rows at a time: whatever the controller has to do comes in between. */
@@ -153,6 +155,18 @@ export class Resources {
     const text = table ? JSON.stringify(tableOf(kind, [item.object], String(item.version), table, this.beside())) : item.text;
     return `{"type":"${shown}","object":${text}}\n`;
   }
+}
+
+/** Some objects at a time, as fast as they are taken. */
+async function sendItems(response: ServerResponse, start: string, items: readonly Item[]): Promise<void> {
+  response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
+  response.write(start);
+  for (let first = 0; first < items.length && !response.destroyed; first += AT_ONCE) {
+    const some = items.slice(first, first + AT_ONCE).map(({ text }) => text);
+    const taken = response.write(`${first > 0 ? "," : ""}${some.join(",")}`);
+    await new Promise((resolve) => (taken ? setImmediate(resolve) : response.once("drain", resolve).once("close", resolve)));
+  }
+  response.end("]}");
 }
 
 const added = (item: Item): Change => ({ type: "ADDED", item, before: undefined, version: item.version });

@@ -121,7 +121,8 @@ export class Sampler {
 
   /** Some cgroups at a time: what the controller has to do comes in between. */
   private sample(all: number): void {
-    const now = Date.now();
+    // One time for all: what was sampled together belongs together.
+    const now = this.last;
     const most = Math.max(20, Math.floor(MOST / Math.max(1, all)));
     for (const path of this.rounds.splice(0, AT_ONCE)) {
       const usage = this.reader.read(path, this.watching > 0);

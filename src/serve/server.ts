@@ -1,5 +1,5 @@
 /** Knows who may ask, and how much: a unix socket for the owner, TLS and a token on a port; slow, huge and foreign requests are turned away. */
-import { timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -28,7 +28,7 @@ export async function serveSocket(path: string, connections: number, respond: Re
   if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new SocketPathTooLong(`${path} is longer than a socket's path can be (${LONGEST_SOCKET} bytes)`);
   // The controller alone serves its root: what is there was left behind.
   rmSync(path, { force: true });
-  const server = createServer(LIMITS, (request, response) => void handle(request, response, respond));
+  const server = createServer(LIMITS, (request, response) => safely(response, () => handle(request, response, respond)));
   const before = process.umask(0o177);
   try {
     await listening(server, () => server.listen(path));
@@ -51,7 +51,7 @@ export async function servePort(
   const guard = guardOf(credentials.token, new Set(["localhost", "127.0.0.1", "[::1]", ...asked]));
   const server = createTlsServer(
     { ...LIMITS, key: credentials.key, cert: credentials.certificate, handshakeTimeout: HANDSHAKE, minVersion: "TLSv1.2" },
-    (request, response) => void guard(request, response, respond),
+    (request, response) => safely(response, () => guard(request, response, respond)),
   );
   // What is no TLS, or gives up in the middle of it.
   server.on("tlsClientError", () => {});
@@ -80,6 +80,12 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
+/** Whatever a request does, the controller goes on. */
+function safely(response: ServerResponse, answer: () => Promise<void>): void {
+  response.on("error", () => {});
+  answer().catch(() => void response.destroy());
+}
+
 /** Ends a server, watches and all. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
@@ -88,7 +94,9 @@ export function closeServer(server: Server): Promise<void> {
   });
 }
 
-const equal = (one: string, other: string): boolean => one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+/** Takes as long whatever is offered; digests are of one length, texts are not. */
+const equal = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other));
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 /** Whoever has no token, or comes from a page of another place. */
 function guardOf(token: string, hosts: ReadonlySet<string>) {
@@ -136,7 +144,6 @@ function bodyOf(request: IncomingMessage): Promise<string | undefined> {
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, respond: Respond): Promise<void> {
-  response.on("error", () => {});
   const question = questionOf(request);
   if (!question) return send(request, response, failure("BadRequest", "that is no path"));
   try {

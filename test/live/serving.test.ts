@@ -94,7 +94,8 @@ const MANIFEST = [
     expect((await served.askPort("/livez")).code).toBe(200);
     for (const closed of ["/metrics", "/cli/state", "/dashboard/state", "/dashboard/stream", "/openapi/v2", "/version"])
       expect((await served.askPort(closed)).code).toBe(401);
-    expect((await served.askPort("/login", { method: "POST", body: "wrong" })).code).toBe(401);
+    for (const body of ["wrong", "", "é".repeat(served.token.length), "x".repeat(5000)])
+      expect((await served.askPort("/login", { method: "POST", body })).code).toBe(401);
     const { code, headers } = await served.askPort("/login", { method: "POST", body: served.token });
     expect(code).toBe(204);
     const [cookie = ""] = headers["set-cookie"] ?? [];

@@ -7,7 +7,8 @@ export CI=true
 bash test/vm/vm.sh build
 rm -rf dist/vm
 npx --no-install esbuild test/live/*.test.ts --bundle --platform=node --format=esm --target=node20 --outdir=dist/vm --out-extension:.js=.js \
-  --external:@jest/globals --external:yaml --external:chokidar --external:pino --log-level=warning \
+  --external:@jest/globals --external:yaml --external:chokidar --external:pino --external:prom-client --external:selfsigned \
+  --external:playwright-core --external:@kubernetes/client-node --log-level=warning \
   --banner:js='import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
 echo 'export default { testEnvironment: "node", transform: {}, testMatch: ["**/*.test.js"], testTimeout: 300000, verbose: true };' >dist/vm/jest.config.js
 for mode in "${@:-v2}"; do
