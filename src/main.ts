@@ -2,6 +2,7 @@
 import { writeSync } from "node:fs";
 import { CommanderError } from "commander";
 import { printable } from "./api/printable.ts";
+import { reader } from "./cli/reader.ts";
 import { buildProgram } from "./program.ts";
 
 /** Verbs whose exit code 1 means "differences": their errors are 2. */
@@ -27,7 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       const gone = error.code === "EPIPE";
       if (!gone) complain(`what there is to say could not be written: ${error.message}`);
       // A full disk is no reason for a controller to leave its host alone.
-      if (gone ? !process.emit("SIGPIPE", "SIGPIPE") : process.listenerCount("SIGTERM") === 0) process.exit(gone ? 0 : failed);
+      if (gone ? !reader.emit("gone") : process.listenerCount("SIGTERM") === 0) process.exit(gone ? 0 : failed);
     });
   }
   let code = 0;

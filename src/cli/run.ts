@@ -22,6 +22,7 @@ import { convergeFully, lockOrExplain } from "./apply.ts";
 import { type GlobalOptions, manifestDirectory, manifestSource, openKernel, type Places, placesOf, refuseShared, UsageError } from "./context.ts";
 import { listenOf, servingDirectory } from "./kubeconfig.ts";
 import { plural } from "./print.ts";
+import { reader } from "./reader.ts";
 import { type Teller, tellerFor } from "./teller.ts";
 
 export interface RunOptions extends GlobalOptions {
@@ -186,7 +187,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
         resolved(name);
       });
     }
-    process.on("SIGPIPE", () => resolved("SIGPIPE"));
+    reader.once("gone", () => resolved("SIGPIPE"));
   });
 }
 

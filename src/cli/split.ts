@@ -17,6 +17,7 @@ import { serve, tellLater } from "../monitor/serve.ts";
 import { lockOrExplain } from "./apply.ts";
 import { manifestSource, openKernel, type Places, UsageError } from "./context.ts";
 import { COLOUR, colour } from "./print.ts";
+import { reader } from "./reader.ts";
 import { relay } from "./relay.ts";
 import type { RunOptions } from "./run.ts";
 import type { Teller } from "./teller.ts";
@@ -42,7 +43,8 @@ export async function runSplit(options: SplitOptions, places: Places, directory:
     throw new UsageError(`--user: ${(error as Error).message}`);
   }
   const asked = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"] as const) process.on(name, () => asked.abort(name));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => asked.abort(name));
+  reader.once("gone", () => asked.abort("SIGPIPE"));
   const host = openKernel({ ...places, logUser: user });
   const unlock = lockOrExplain(host.lock);
   const program = [process.execPath, process.argv[1] ?? ""];

@@ -2,6 +2,7 @@
 import type { Event } from "../api/status.ts";
 import { Account } from "./account.ts";
 import { note, out } from "./print.ts";
+import { reader } from "./reader.ts";
 
 export interface Teller {
   readonly event: (event: Event) => void;
@@ -28,7 +29,7 @@ export async function tellerFor(format: "text" | "json" = process.stdout.isTTY ?
   const { pino, destination } = await import("pino").then((module) => ({ pino: module.pino, destination: module.destination }));
   const target = destination({ fd: 1, sync: true });
   // Whoever reads has gone: end in order. A full disk is no reason to leave a host alone.
-  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && process.emit("SIGPIPE", "SIGPIPE"));
+  target.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" && reader.emit("gone"));
   const log = pino({ base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } }, target);
   return {
     event: ({ note: message, type, eventTime: _, ...fields }) => log[type === "Warning" ? "warn" : "info"](fields, message),

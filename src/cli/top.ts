@@ -8,6 +8,7 @@ import { UsageReader } from "../host/usage.ts";
 import { pathsOf, sumOf } from "../serve/feed.ts";
 import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, structured } from "./print.ts";
+import { reader } from "./reader.ts";
 import { aligned, arranged, cellsOf, HEADER, rowOf, SORTS, type Sort, type TopRow } from "./topRows.ts";
 
 export interface TopOptions extends GlobalOptions {
@@ -132,7 +133,8 @@ class Screen {
     const onResize = (): void => this.draw();
     stdin.on("data", onKey);
     stdout.on("resize", onResize);
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE"] as const) process.once(name, end);
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, end);
+    reader.once("gone", end);
     try {
       while (!over.signal.aborted) {
         this.rows = this.meter.look(false, this.shown);

@@ -5,7 +5,7 @@ import { layoutOf } from "../host/logIndex.ts";
 import { attemptRange, positionAt, type Range, readLog, startOfTail } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
 import { type Answer, failure, type Stream } from "./answer.ts";
-import { push } from "./resources.ts";
+import { drained, push } from "./resources.ts";
 
 /** How often a followed log is looked at, ms. */
 const LOOK = 200;
@@ -64,7 +64,7 @@ async function send(response: ServerResponse, file: string, range: Range, { tail
       const before = at;
       await read(Math.min(end, at + PAUSE));
       if (at === before) break;
-      if (response.writableNeedDrain) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+      if (response.writableNeedDrain) await drained(response);
     }
     while (follow && left > 0 && range.to === undefined && !response.destroyed) {
       await new Promise((resolve) => setTimeout(resolve, LOOK));

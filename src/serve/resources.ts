@@ -157,6 +157,20 @@ export class Resources {
   }
 }
 
+/** Until what was sent was taken, or will never be. */
+export function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.once("drain", done);
+    response.once("close", done);
+    if (response.destroyed) done();
+  });
+}
+
 /** Some objects at a time, as fast as they are taken. */
 async function sendItems(response: ServerResponse, start: string, items: readonly Item[]): Promise<void> {
   response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
@@ -164,7 +178,7 @@ async function sendItems(response: ServerResponse, start: string, items: readonl
   for (let first = 0; first < items.length && !response.destroyed; first += AT_ONCE) {
     const some = items.slice(first, first + AT_ONCE).map(({ text }) => text);
     const taken = response.write(`${first > 0 ? "," : ""}${some.join(",")}`);
-    await new Promise((resolve) => (taken ? setImmediate(resolve) : response.once("drain", resolve).once("close", resolve)));
+    await (taken ? new Promise((resolve) => setImmediate(resolve)) : drained(response));
   }
   response.end("]}");
 }

@@ -305,6 +305,21 @@ const MANIFEST = [
     for (const socket of slow) socket.destroy();
   });
 
+  test("clients that vanish in the middle of an answer take nothing with them", async () => {
+    const served = await start();
+    for (const path of ["/metrics", `${KINDS}/limitgroups?watch=true`, "/cli/state", "/api/v1/namespaces/default/pods/w-0/log?follow=true"])
+      for (let count = 0; count < 15; count++) {
+        const socket = connect(served.socket);
+        socket.on("error", () => {});
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`, () => socket.destroy());
+        await sleep(count % 3);
+      }
+    live.behind("pids", "g", "pids.max", "9");
+    await until("drift is repaired", () => live.read("pids", "g", "pids.max") === "50");
+    await sleep(300);
+    expect((await served.ask("/livez")).code).toBe(200);
+  });
+
   test("one who does not read is let go, and holds up nobody", async () => {
     const served = await start();
     const lazy = connect(served.socket);
