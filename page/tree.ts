@@ -75,8 +75,10 @@ export function showObject(row: Row): void {
     make("span", object.kind === "Workload" ? "workload" : "group", { class: "kind" }),
   );
   const more = object.kind === "Workload" ? `${object.replicas} ready${object.restarts > 0 ? `, ${object.restarts} restarts` : ""}` : "";
-  state.replaceChildren(make("span", object.ready ? object.state || "Ready" : object.reason, { class: object.ready ? "good" : "warn", title: object.message }));
-  if (more !== "") state.append(make("div", more, { class: "soft" }));
+  const box = make("div");
+  box.append(make("span", object.ready ? object.state || "Ready" : object.reason, { class: object.ready ? "good" : "warn", title: object.message }));
+  if (more !== "") box.append(make("div", more, { class: "soft" }));
+  state.replaceChildren(box);
   drift.replaceChildren(
     make("span", object.drift === 0 ? "none" : object.drift === 1 ? "once" : `${object.drift} times`, { class: object.drift === 0 ? "soft" : "warn" }),
   );

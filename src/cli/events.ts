@@ -20,7 +20,7 @@ const rowOf = ({ eventTime, type, reason, object, note: message, source }: Event
   ageOf(eventTime, Date.now()),
   type === "Warning" ? colour.yellow(type) : type,
   reason,
-  object === "Host" ? object : object.charAt(0).toLowerCase() + object.slice(1),
+  object === "Host" ? "host" : `${object.slice(0, object.indexOf("/")).toLowerCase()}${object.slice(object.indexOf("/"))}`,
   source ? `${message} (${source})` : message,
 ];
 
@@ -52,7 +52,13 @@ function follow(options: EventOptions, chosen: (event: Pick<Event, "object" | "t
         const event = JSON.parse(line) as Event;
         if (chosen(event)) out(options.output === "table" ? rowOf(event).join("   ") : JSON.stringify(event));
       });
-      lines.on("close", resolve);
+      const over = (): void => {
+        note("the controller has ended");
+        resolve();
+      };
+      response.on("error", () => {});
+      lines.on("error", () => {});
+      lines.on("close", over);
     });
     asked.on("error", () => reject(new UsageError(`no controller is at work, or it may not be asked (${socketIn(runDirectory)}): there is nothing to watch`)));
     process.once("SIGINT", () => asked.destroy());

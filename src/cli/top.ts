@@ -80,7 +80,12 @@ class Meter {
       const usage = this.usageOf(paths.get(resource.key) ?? [], closely || shown.has(resource.key));
       const before = this.before.get(resource.key);
       now.set(resource.key, { usage, time });
-      return rowOf(resource, { usage, before: before?.usage, seconds: before ? (time - before.time) / 1000 : 0 });
+      return rowOf(resource, {
+        usage,
+        before: before?.usage,
+        seconds: before ? (time - before.time) / 1000 : 0,
+        cgroups: paths.get(resource.key)?.length ?? 1,
+      });
     });
     this.before = now;
     return rows;

@@ -40,13 +40,15 @@ interface Measured {
   /** As it was `seconds` before. */
   readonly before: Usage | undefined;
   readonly seconds: number;
+  /** How many cgroups these are together: each has the limits. */
+  readonly cgroups?: number;
 }
 
-export function rowOf(resource: Resource, { usage, before, seconds }: Measured): TopRow {
+export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 }: Measured): TopRow {
   const limit = (knob: LimitName): number | undefined => {
     const value = resource.limits[knob];
     const number = typeof value === "string" ? numberIn(knob, value) : undefined;
-    return number === Number.POSITIVE_INFINITY ? undefined : number;
+    return number === undefined || number === Number.POSITIVE_INFINITY ? undefined : number * cgroups;
   };
   const rate = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number | undefined => {
     const [now, then] = [usage[name], before?.[name]];
@@ -60,19 +62,19 @@ export function rowOf(resource: Resource, { usage, before, seconds }: Measured):
     parent: resource.parent === undefined ? undefined : `LimitGroup/${resource.parent}`,
     ...{ cpu, cpuMax: limit("cpu.max"), throttled: throttled === undefined ? undefined : Math.min(1, throttled) },
     ...{ memory: usage.memory, memoryMax: limit("memory.max"), memoryLimitHits: usage.memoryLimitHits, oomKills: usage.oomKills },
-    ...{ read: rate("readBytes"), write: rate("writeBytes"), readMax: ioLimit(resource, "rbps"), writeMax: ioLimit(resource, "wbps") },
+    ...{ read: rate("readBytes"), write: rate("writeBytes"), readMax: ioLimit(resource, "rbps", cgroups), writeMax: ioLimit(resource, "wbps", cgroups) },
     ...{ pids: usage.pids, pidsMax: limit("pids.max") },
     pressure: { cpu: usage.cpuPressure, memory: usage.memoryPressure, io: usage.ioPressure },
   };
 }
 
 /** Of all disks together, where each has one. */
-function ioLimit(resource: Resource, name: string): number | undefined {
+function ioLimit(resource: Resource, name: string, cgroups: number): number | undefined {
   const value = resource.limits["io.max"];
   if (value === undefined || typeof value === "string") return undefined;
   const each = Object.values(value).map((rates) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(rates)?.[1] ?? Number.NaN));
   const sum = each.reduce((all, one) => all + one, 0);
-  return each.length > 0 && Number.isFinite(sum) ? sum : undefined;
+  return each.length > 0 && Number.isFinite(sum) ? sum * cgroups : undefined;
 }
 
 const orders: Readonly<Record<Sort, (row: TopRow) => number>> = {

@@ -1,6 +1,6 @@
 /** Knows what a loopback port is guarded with: a token, and a key with its certificate, made at the first start and kept where their owner alone can read them. */
-import { randomBytes, X509Certificate } from "node:crypto";
-import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { textIn } from "./optional.ts";
 import { replaceFile } from "./records.ts";
@@ -23,23 +23,31 @@ export class CredentialsExposed extends Error {}
 export function readCredentials(directory: string): Credentials | undefined {
   for (const name of Object.values(FILES)) {
     const file = join(directory, name);
-    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (stat && !stat.isFile()) throw new CredentialsExposed(`${file} is no file: remove it to have a new one made`);
+    const mode = stat?.mode ?? 0;
     if (name !== FILES.certificate && (mode & 0o077) !== 0)
       throw new CredentialsExposed(`${file} can be read by others: chmod 600 it, or remove it to have a new one made`);
   }
   const [token, key, certificate] = [FILES.token, FILES.key, FILES.certificate].map((name) => textIn(join(directory, name))?.trim());
   if (!token || !/^[\w-]{32,}$/.test(token) || !key || !certificate) return undefined;
   try {
-    return Date.parse(new X509Certificate(certificate).validTo) - RENEW > Date.now() ? { token, key: `${key}\n`, certificate: `${certificate}\n` } : undefined;
+    const parsed = new X509Certificate(certificate);
+    if (!parsed.checkPrivateKey(createPrivateKey(key))) return undefined;
+    return Date.parse(parsed.validTo) - RENEW > Date.now() ? { token, key: `${key}\n`, certificate: `${certificate}\n` } : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Those of a directory, made where they are missing. `names`: the addresses that the certificate is for, besides loopback's. */
-export async function credentialsIn(directory: string, names: readonly string[]): Promise<Credentials> {
+export async function credentialsIn(directory: string, names: readonly string[], warn: (message: string) => void): Promise<Credentials> {
   const known = readCredentials(directory);
   if (known && coversAll(known.certificate, names)) return known;
+  if (Object.values(FILES).some((name) => existsSync(join(directory, name))))
+    warn(
+      `the ${known ? "certificate" : "token and the certificate"} in ${directory} ${known ? "is" : "are"} made anew: holdfast kubeconfig has what is needed now`,
+    );
   const { generate } = await import("selfsigned");
   const alternatives = ["localhost", "127.0.0.1", "::1", ...names].map((name) =>
     /[:]|^[\d.]+$/.test(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name },

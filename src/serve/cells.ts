@@ -34,7 +34,7 @@ export function limitsText(resource: Resource | undefined): string {
 /** `12.4Mi, 3 pids` */
 export function usageText(usage: Usage | undefined): string {
   const { memory, pids } = usage ?? {};
-  const shown = [...(memory === undefined ? [] : [shortBytes(memory)]), ...(pids === undefined ? [] : [`${pids} pids`])];
+  const shown = [...(memory === undefined ? [] : [shortBytes(memory)]), ...(pids === undefined ? [] : [`${pids} ${pids === 1 ? "pid" : "pids"}`])];
   return shown.join(", ") || "-";
 }
 

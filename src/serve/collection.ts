@@ -92,9 +92,9 @@ export class Collection {
     this.tell({ type: "DELETED", item: { object, text: JSON.stringify(object), version }, before, version });
   }
 
-  /** Changes after a version; undefined: that is too long ago. */
+  /** Changes after a version; undefined: that is too long ago, or was never given. */
   since(version: number): readonly Change[] | undefined {
-    if (version < this.oldest) return undefined;
+    if (version < this.oldest || version > this.versions.current) return undefined;
     return this.changes.filter((change) => change.version > version);
   }
 

@@ -10,7 +10,7 @@ import { lineOf } from "../manifest/locate.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { type Answer, failure, json, type Question, type Stream } from "./answer.ts";
 import { limitsText, readyOf, workloadWord } from "./cells.ts";
-import { type Feed, sumOf } from "./feed.ts";
+import { type Feed, sourceOf, sumOf } from "./feed.ts";
 import { LIMIT_GROUPS, type ServedKind, WORKLOADS } from "./kinds.ts";
 import { limitValues, numberIn } from "./limitValues.ts";
 import type { Served } from "./object.ts";
@@ -36,7 +36,7 @@ export function dashboard(options: DashboardOptions): (question: Question) => An
   const whole = { code: 200, type: "text/html; charset=utf-8", body: file, headers };
   const objects = (): Served[] => [LIMIT_GROUPS, WORKLOADS].flatMap((kind: ServedKind) => [...feed.of(kind).all()].map(({ object }) => object));
   const pathsOf = (key: string): readonly CgroupPath[] => feed.pathsOf().get(key) ?? [];
-  const summaryOf = (object: Served) => summary(object, resourceOf(object));
+  const summaryOf = (object: Served) => summary(object, resourceOf(object), Math.max(1, pathsOf(keyOf(object)).length));
   const stream = (response: ServerResponse): void => {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" });
     response.flushHeaders();
@@ -133,14 +133,14 @@ function together(points: readonly (Point | undefined)[]): Point | undefined {
   };
 }
 
-/** An object in a line of the tree. */
-function summary(object: Served, resource: Resource | undefined) {
+/** An object in a line of the tree. `cgroups`: how many it has together, each with its limits. */
+function summary(object: Served, resource: Resource | undefined, cgroups: number) {
   const status = object["status"] as ObjectStatus;
   const { reason, message, status: ready } = readyOf(object);
   const limit = (knob: LimitName): number | null => {
     const value = resource?.limits[knob];
     const number = typeof value === "string" ? numberIn(knob, value) : undefined;
-    return number === undefined || number === Number.POSITIVE_INFINITY ? null : number;
+    return number === undefined || number === Number.POSITIVE_INFINITY ? null : number * cgroups;
   };
   return {
     key: keyOf(object),
@@ -182,7 +182,7 @@ function detail(object: Served, resource: Resource, engine: Engine) {
     status: object["status"],
     limits,
     inherited: inheritedBy(resource, engine),
-    source: `${origin.file}:${origin.line}`,
+    source: sourceOf(resource),
     manifest: origin.text,
   };
 }

@@ -1,9 +1,10 @@
 /** Knows how the served objects follow the engine: what a pass was about is worked out anew a moment later, a few objects at a time, so that no pass waits for it. */
 import { arch, cpus, release, totalmem } from "node:os";
-import type { ObjectKey } from "../api/resource.ts";
+import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Usage } from "../cgroup/usage.ts";
+import { lineOf } from "../manifest/locate.ts";
 import type { Plan } from "../plan/decision.ts";
 import type { Desired } from "../plan/desired.ts";
 import type { Outcome } from "../reconcile/apply.ts";
@@ -160,7 +161,7 @@ export class Feed {
       const resource = desired.resources.get(key);
       const [view] = resource ? viewOf(resource, remembered) : [];
       if (!resource || !view) continue;
-      const object = objectOf(view, `${remembered.file}:${remembered.line}`, this.place);
+      const object = objectOf(view, sourceOf(resource), this.place);
       this.of(resource.kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).put(object);
       if (resource.kind === "Workload") this.putPods(key, podsOf(object, resource, this.place));
     }
@@ -185,6 +186,15 @@ export class Feed {
     }
     this.of(kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).remove(metadata.name);
   }
+}
+
+const sources = new WeakMap<Resource, string>();
+
+/** `file:line` of an object's name; worked out once. */
+export function sourceOf(resource: Resource): string {
+  const known = sources.get(resource) ?? lineOf(resource.origin, "/metadata/name");
+  sources.set(resource, known);
+  return known;
 }
 
 const paths = new WeakMap<Desired["cgroups"], ReadonlyMap<string, readonly CgroupPath[]>>();

@@ -168,7 +168,12 @@ export function nodeOf({ node, root, version }: Place, { cpus, memory, kernel, a
       conditions: [
         { type: "Ready", status: "True", reason: "ControllerReady", message: "the controller is at work", lastHeartbeatTime: now, lastTransitionTime: now },
       ],
-      nodeInfo: { kubeletVersion: `v${version}`, kernelVersion: kernel, operatingSystem: "linux", architecture },
+      nodeInfo: {
+        kubeletVersion: `v${version}`,
+        kernelVersion: kernel,
+        operatingSystem: "linux",
+        architecture: architecture === "x64" ? "amd64" : architecture,
+      },
     },
   };
 }

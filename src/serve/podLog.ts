@@ -23,15 +23,16 @@ export function podLog(workload: WorkloadResource, ordinal: number, logDirectory
   if (query.get("timestamps") === "true") return failure("BadRequest", "what workloads write is kept as it is: there are no timestamps");
   const [tail, since, most] = ["tailLines", "sinceSeconds", "limitBytes"].map((name) => numberIn(query, name));
   if (tail === "bad" || since === "bad" || most === "bad") return failure("BadRequest", "tailLines, sinceSeconds and limitBytes are whole numbers");
+  const time = query.get("sinceTime");
+  const from = since !== undefined ? Date.now() - since * 1000 : time === null ? undefined : Date.parse(time);
+  if (Number.isNaN(from)) return failure("BadRequest", `invalid sinceTime ${time}: expected RFC 3339`);
   const file = logFile(logDirectory, workload.name, ordinal, logs);
   const layout = layoutOf(file);
   const previous = query.get("previous") === "true";
   const attempt = attemptRange(layout, previous ? 1 : 0);
   if (previous && !attempt) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
   const range: Range =
-    since === undefined
-      ? (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined })
-      : { from: positionAt(layout, Date.now() - since * 1000), to: undefined };
+    from === undefined ? (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined }) : { from: positionAt(layout, from), to: undefined };
   return {
     stream: (response) => {
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });

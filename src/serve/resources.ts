@@ -5,7 +5,7 @@ import type { Change, Collection, Item } from "./collection.ts";
 import type { Feed } from "./feed.ts";
 import { type Beside, SERVED, type ServedKind } from "./kinds.ts";
 import type { Served } from "./object.ts";
-import { fieldSelector, labelSelector, type Test } from "./selector.ts";
+import { fieldSelector, labelSelector, type Test, unknownField } from "./selector.ts";
 import { type Include, tableOf } from "./table.ts";
 
 /** What a path says: of which kind, where, which one, and what of it. */
@@ -54,6 +54,11 @@ export class Resources {
     const fields = fieldSelector(query.get("fieldSelector") ?? "");
     if (!labels || !fields)
       return failure("BadRequest", `unable to parse the ${labels ? "field" : "label"} selector ${query.get(labels ? "fieldSelector" : "labelSelector")}`);
+    const unknown = unknownField(
+      query.get("fieldSelector") ?? "",
+      [...this.feed.of(target.kind).all()].map(({ object }) => object),
+    );
+    if (unknown !== undefined) return failure("BadRequest", `field label not supported: ${unknown}`);
     const { namespace, name } = target;
     const chosen: Test = (object) => (namespace === undefined || object.metadata.namespace === namespace) && labels(object) && fields(object);
     const include = query.get("includeObject");
@@ -116,7 +121,7 @@ export class Resources {
     const version = initial || from === "" || from === "0" ? undefined : Number(from);
     const missed = version === undefined ? [...collection.all()].map((item) => added(item)) : collection.since(version);
     if (!missed) {
-      const status = statusOf("Expired", `too old resource version: ${from} (${collection.version})`);
+      const status = statusOf("Expired", `too ${Number(from) > collection.version ? "large" : "old"} resource version: ${from} (${collection.version})`);
       return { code: 200, type: "application/json", body: `${JSON.stringify({ type: "ERROR", object: status })}\n` };
     }
     const bookmarks = ["true", "1"].includes(query.get("allowWatchBookmarks") ?? "");

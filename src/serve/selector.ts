@@ -56,6 +56,15 @@ export function fieldSelector(text: string): Test | undefined {
   return (object) => tests.every((test) => test(object));
 }
 
+/** A field of a selector that none of the objects has, of those that there are; a typing error, most likely. */
+export function unknownField(text: string, objects: readonly Served[]): string | undefined {
+  const paths = requirements(text).map((part) => part.split(/[!=]/, 1)[0]?.trim() ?? "");
+  return paths.find((path) => !ALWAYS.has(path) && objects.length > 0 && objects.every((object) => textAt(object, path) === ""));
+}
+
+/** Asked of every kind, whether it has them or not. */
+const ALWAYS = new Set(["metadata.name", "metadata.namespace", "involvedObject.namespace", "spec.nodeName", "status.phase"]);
+
 function textAt(object: Served, path: string): string {
   let here: unknown = object;
   for (const part of path.split("."))

@@ -114,7 +114,7 @@ export class Serving {
     const { listen, servingDirectory } = this.options;
     if (!listen) return undefined;
     const names = namesOf(listen.host);
-    const credentials = await credentialsIn(servingDirectory, names);
+    const credentials = await credentialsIn(servingDirectory, names, warn);
     const server = await servePort(listen, names, credentials, connections, respond);
     this.servers.push(server);
     const address = server.address();

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Duplex } from "node:stream";
 import type { Credentials } from "../host/credentials.ts";
 import { type Answer, failure, type Question, type Stream } from "./answer.ts";
 import type { Respond } from "./api.ts";
@@ -28,7 +29,7 @@ export async function serveSocket(path: string, connections: number, respond: Re
   if (Buffer.byteLength(path) > LONGEST_SOCKET) throw new SocketPathTooLong(`${path} is longer than a socket's path can be (${LONGEST_SOCKET} bytes)`);
   // The controller alone serves its root: what is there was left behind.
   rmSync(path, { force: true });
-  const server = createServer(LIMITS, (request, response) => safely(response, () => handle(request, response, respond)));
+  const server = createServer(LIMITS, (request, response) => safely(request, response, () => handle(request, response, respond)));
   const before = process.umask(0o177);
   try {
     await listening(server, () => server.listen(path));
@@ -51,7 +52,7 @@ export async function servePort(
   const guard = guardOf(credentials.token, new Set(["localhost", "127.0.0.1", "[::1]", ...asked]));
   const server = createTlsServer(
     { ...LIMITS, key: credentials.key, cert: credentials.certificate, handshakeTimeout: HANDSHAKE, minVersion: "TLSv1.2" },
-    (request, response) => safely(response, () => guard(request, response, respond)),
+    (request, response) => safely(request, response, () => guard(request, response, respond)),
   );
   // What is no TLS, or gives up in the middle of it.
   server.on("tlsClientError", () => {});
@@ -64,9 +65,27 @@ function bounded<S extends Server>(server: S, connections: number): S {
   // Where no file is left to be opened, the next one who asks may have more luck.
   server.on("error", () => {});
   server.maxHeadersCount = 100;
-  server.on("clientError", (_error, socket) => void socket.destroy());
-  server.on("upgrade", (_request, socket) => void socket.destroy());
+  server.on("clientError", (_error, socket) => lastWord(socket, "400 Bad Request", ""));
+  server.on("upgrade", (_request, socket) =>
+    lastWord(
+      socket,
+      "405 Method Not Allowed",
+      failure("MethodNotAllowed", "exec, attach and port-forward are not served: nothing but reading is").body as string,
+    ),
+  );
   return server;
+}
+
+/** So long an answer may take that is no answer to a request, ms: a handshake may never come to its end. */
+const LAST_WORD = 1000;
+
+function lastWord(socket: Duplex, status: string, body: string): void {
+  socket.on("error", () => {});
+  setTimeout(() => socket.destroy(), LAST_WORD).unref();
+  if (socket.writable)
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () =>
+      socket.destroy(),
+    );
 }
 
 function listening(server: Server, listen: () => void): Promise<void> {
@@ -80,9 +99,18 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
+/** Questions of one connection that are not answered yet; nobody but a flood asks so many before the first answer. */
+const MOST_AT_ONCE = 16;
+const unanswered = new WeakMap<object, number>();
+
 /** Whatever a request does, the controller goes on. */
-function safely(response: ServerResponse, answer: () => Promise<void>): void {
+function safely(request: IncomingMessage, response: ServerResponse, answer: () => Promise<void>): void {
   response.on("error", () => {});
+  const { socket } = request;
+  const count = (unanswered.get(socket) ?? 0) + 1;
+  if (socket.destroyed || count > MOST_AT_ONCE) return void socket.destroy();
+  unanswered.set(socket, count);
+  response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
   answer().catch(() => void response.destroy());
 }
 

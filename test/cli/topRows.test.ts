@@ -39,6 +39,12 @@ test("counters that begin anew are no use, and nothing is known of the first loo
   expect(rowOf(resource, { usage: { cpuUsec: 5 }, before: undefined, seconds: 0 }).cpu).toBeUndefined();
 });
 
+test("several replicas may use what each of them may, together", () => {
+  const resource = resources.get("LimitGroup/outer");
+  if (!resource) throw new Error("no group");
+  expect(rowOf(resource, { usage: { pids: 15 }, before: undefined, seconds: 0, cgroups: 5 })).toMatchObject({ pids: 15, pidsMax: 50, memoryMax: 500 << 20 });
+});
+
 test("columns stand below each other", () => {
   const [first, second] = aligned([HEADER, ["a", ...Array<string>(HEADER.length - 1).fill("1")]]);
   expect(first?.length).toBe(second?.length);

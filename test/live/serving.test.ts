@@ -1,11 +1,11 @@
 /** A controller that is served: what it answers, to whom, and that it is what the kernel says. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Live, sleep, until, whyNotLive } from "../support/live.ts";
+import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 import { promtool, Served, whyWithout } from "../support/served.ts";
 
@@ -44,7 +44,7 @@ const MANIFEST = [
     for (const path of ["/livez", "/readyz", "/healthz"]) expect(await served.ask(path)).toMatchObject({ code: 200, body: "ok" });
     const groups = await served.json<Listed>(`${KINDS}/limitgroups`);
     expect(groups).toMatchObject({ kind: "LimitGroupList", items: [{ kind: "LimitGroup", metadata: { name: "g" }, spec: { limits: { "pids.max": 50 } } }] });
-    expect(groups.items[0]?.metadata.annotations["holdfast.dev/source"]).toMatch(/a\.yaml:1$/);
+    expect(groups.items[0]?.metadata.annotations["holdfast.dev/source"]).toMatch(/a\.yaml:3$/);
     expect(await served.json(`${KINDS}/workloads/w`)).toMatchObject({ status: { readyReplicas: 1 } });
     expect(JSON.parse((await served.ask(`${KINDS}/workloads/x`)).body)).toMatchObject({
       kind: "Status",
@@ -56,7 +56,7 @@ const MANIFEST = [
       accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
     });
     expect(table.rows[0]?.cells.slice(0, 3)).toEqual(["g", "True", "memory.max 64Mi, pids.max 50"]);
-    for (const query of ["labelSelector=a%20b", "fieldSelector=x", "watch=true&resourceVersion=x"])
+    for (const query of ["labelSelector=a%20b", "fieldSelector=x", "fieldSelector=spec.foo%3Dx", "watch=true&resourceVersion=x"])
       expect((await served.ask(`${KINDS}/limitgroups?${query}`)).code).toBe(400);
     expect((await served.ask(`${KINDS}/limitgroups?labelSelector=no%3Dsuch`)).body).toContain('"items":[]');
     expect((await served.ask("/apis/nothing/v1/things")).code).toBe(404);
@@ -65,13 +65,15 @@ const MANIFEST = [
   test("is read-only, and says which file to edit", async () => {
     const served = await start();
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
-      const { code, body } = await served.ask(`${KINDS}/limitgroups/g`, { method, body: "x".repeat(100_000) }).catch(() => ({ code: 405, body: "" }));
+      const { code, body } = await served
+        .ask(`${KINDS}/limitgroups/g`, { method, headers: { "content-length": "100000" }, body: "x".repeat(100_000) })
+        .catch(() => ({ code: 405, body: "" }));
       expect(code).toBe(405);
       if (body !== "")
         expect(JSON.parse(body)).toMatchObject({
           kind: "Status",
           reason: "MethodNotAllowed",
-          message: expect.stringMatching(/source of truth; edit .*a\.yaml:1 instead/),
+          message: expect.stringMatching(/source of truth; edit .*a\.yaml:3 instead/),
         });
     }
     expect((await served.ask(`${KINDS}/limitgroups`, { method: "DELETE" })).body).toContain(`the manifests are in ${live.manifests}`);
@@ -112,6 +114,11 @@ const MANIFEST = [
     const again = new Served(live, (await live.started(undefined, "--resync", "1s", "--listen", "127.0.0.1:0")).output());
     expect(again.token).toBe(token);
     await live.stop();
+    writeFileSync(join(live.runDirectory, "serving", "tls.key"), "garbage");
+    const mended = await live.started(undefined, "--resync", "1s", "--listen", "127.0.0.1:0");
+    expect(mended.output()).toContain("are made anew: holdfast kubeconfig has what is needed now");
+    expect((await new Served(live, mended.output()).askPort("/livez")).code).toBe(200);
+    await live.stop();
     chmodSync(join(live.runDirectory, "serving", "token"), 0o644);
     const { code, stderr, stdout } = live.holdfast("run", "--listen", "127.0.0.1:0");
     expect([code, stdout + stderr]).toEqual([1, expect.stringMatching(/can be read by others: chmod 600 it/)]);
@@ -146,6 +153,7 @@ const MANIFEST = [
     asked.destroy();
     const versions = lines.map(({ object }) => Number(object.metadata.resourceVersion));
     expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+    expect((await served.ask(`${KINDS}/limitgroups?watch=1&resourceVersion=99999999999999`)).body).toMatch(/"reason":"Expired"/);
     expect((await served.ask(`${KINDS}/limitgroups?watch=1&resourceVersion=1`)).body).toMatch(/"type":"ERROR".*"reason":"Expired".*"code":410/);
   });
 
@@ -303,6 +311,20 @@ const MANIFEST = [
     await until("drift is repaired all the same", () => live.read("pids", "g", "pids.max") === "50");
     await until("they are sent away", () => slow.every(({ destroyed }) => destroyed), 25_000);
     for (const socket of slow) socket.destroy();
+  });
+
+  test("one who asks and asks, and reads nothing, is sent away", async () => {
+    const served = await start();
+    const greedy = Array.from({ length: 10 }, () => {
+      const socket = connect(served.socket);
+      socket.on("error", () => {});
+      socket.write("GET /openapi/v2 HTTP/1.1\r\nhost: x\r\n\r\n".repeat(200));
+      return socket;
+    });
+    const began = Date.now();
+    expect((await served.ask("/livez")).code).toBe(200);
+    expect(Date.now() - began).toBeLessThan(1500 * PATIENCE);
+    await until("they are gone", () => greedy.every((socket) => socket.resume().destroyed));
   });
 
   test("clients that vanish in the middle of an answer take nothing with them", async () => {
