@@ -80,6 +80,8 @@ import { group, workload } from "../support/manifests.ts";
     const { output } = await live.started(group("batch", "{limits: {pids.max: 40}}"));
     expect(live.read("pids", "batch", "pids.max")).toBe("40");
     expect(output()).toContain("the audit log cannot be written: ");
+    // It would remove what is below its own root and not declared.
+    await live.stop();
     // Below /proc, mkdir -p of Node's never returns.
     const places = ["-f", live.manifests, "--root", `${live.root}/below`, "--run-dir", live.runDirectory, "--log-dir", "/proc/nope"];
     const { status, stderr } = spawnSync(process.execPath, ["bin/holdfast.js", "apply", ...places], { encoding: "utf8", timeout: 10_000 });
