@@ -27,3 +27,14 @@ export interface Usage {
   readonly memoryPressure?: number | undefined;
   readonly ioPressure?: number | undefined;
 }
+
+/** Counters and amounts add up; of pressure, the worst counts. */
+export function sumOf(all: readonly Usage[]): Usage {
+  const sum: Record<string, number> = {};
+  for (const one of all)
+    for (const [name, value] of Object.entries(one) as [string, number | undefined][]) {
+      if (value === undefined) continue;
+      sum[name] = name.endsWith("Pressure") ? Math.max(sum[name] ?? 0, value) : (sum[name] ?? 0) + value;
+    }
+  return sum as Usage;
+}

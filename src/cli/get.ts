@@ -1,17 +1,17 @@
 /** Knows `holdfast get` and `describe`: look at objects, kubectl-fashion. */
 
 import { formatDuration } from "../api/quantity.ts";
-import type { Kind, ObjectKey, Resource } from "../api/resource.ts";
+import type { Kind, Resource } from "../api/resource.ts";
 import type { ContainerState, Event, FieldDrift, MemberStatus, MembersStatus, ObjectView } from "../api/status.ts";
 import { logFile } from "../host/logs.ts";
 import { UsageReader } from "../host/usage.ts";
-import { lineOf } from "../manifest/locate.ts";
+import { nameLineOf } from "../manifest/locate.ts";
 import { suggest } from "../manifest/suggest.ts";
 import { exitWords } from "../plan/describe.ts";
-import { ageOf, limitsText } from "../serve/cells.ts";
-import { pathsOf, sumOf } from "../serve/feed.ts";
-import { LIMIT_GROUPS, WORKLOADS } from "../serve/kinds.ts";
-import type { Served } from "../serve/object.ts";
+import { pathsByOwner } from "../plan/desired.ts";
+import { ageOf, limitsText, readyOf } from "../serve/cells.ts";
+import { OWN, WORKLOADS } from "../serve/kinds.ts";
+import { objectKeyOf, type Served } from "../serve/object.ts";
 import { tableOf } from "../serve/table.ts";
 import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, problemText, structured, table } from "./print.ts";
@@ -72,15 +72,14 @@ export async function get(
 /** The same columns as kubectl's. */
 async function tables(objects: readonly Served[], { engine, host }: Opened, wide: boolean): Promise<void> {
   const reader = new UsageReader(host.base.controllers, host.tree, 0);
-  const keyOf = ({ kind, metadata }: Served): ObjectKey => `${kind as Kind}/${metadata.name}`;
-  const paths = pathsOf(engine.desired);
+  const paths = pathsByOwner(engine.desired);
   const beside = {
     now: Date.now(),
-    resourceOf: (object: Served) => engine.desired.resources.get(keyOf(object)),
-    usageOf: (object: Served) => sumOf((paths.get(keyOf(object)) ?? []).map((path) => reader.read(path, false))),
+    resourceOf: (object: Served) => engine.desired.resources.get(objectKeyOf(object)),
+    usageOf: (object: Served) => reader.readAll(paths.get(objectKeyOf(object)) ?? [], false),
   };
   let first = true;
-  for (const kind of [LIMIT_GROUPS, WORKLOADS]) {
+  for (const kind of OWN) {
     const some = objects.filter((object) => object.kind === kind.kind);
     if (some.length === 0) continue;
     if (!first) out("");
@@ -90,13 +89,12 @@ async function tables(objects: readonly Served[], { engine, host }: Opened, wide
     const header = shown.map((index) => (index === 0 ? kind.kind : (columnDefinitions[index]?.name ?? "")).toUpperCase());
     // What is not ready stands out.
     const colouredCell = (cell: string, column: number, object: Served): string =>
-      column === 1 || (column === 2 && kind === WORKLOADS) ? coloured(readyOf(object), cell) : cell;
+      column === 1 || (column === 2 && kind === WORKLOADS) ? coloured(readyOf(object).status, cell) : cell;
     const lines = rows.map(({ cells, object }) => shown.map((index) => colouredCell(String(cells[index] ?? ""), index, object as Served)));
     out(await table(header, lines, !wide));
   }
 }
 
-const readyOf = ({ status }: Served): string => (status as ObjectView["status"]).conditions.find(({ type }) => type === "Ready")?.status ?? "Unknown";
 const coloured = (status: string, text: string): string => (status === "True" ? colour.green(text) : colour.yellow(text));
 
 export async function describeObject(kind: string, name: string | undefined, options: GlobalOptions, version: string): Promise<number> {
@@ -107,7 +105,7 @@ export async function describeObject(kind: string, name: string | undefined, opt
   for (const [index, object] of select(objects, target).entries()) {
     const view = object as unknown as ObjectView;
     if (index > 0) out("\n---\n");
-    const resource = engine.desired.resources.get(`${view.kind}/${view.metadata.name}`);
+    const resource = engine.desired.resources.get(objectKeyOf(object));
     if (!resource) {
       note(`${view.kind} ${view.metadata.name} is in force by an earlier version of its manifest, which cannot be read now (holdfast validate tells why)`);
       continue;
@@ -155,7 +153,7 @@ async function description(view: ObjectView, resource: Resource, root: string, l
     void lines.push(`${label}:`, ...(entries.length > 0 ? entries : ["<none>"]).map((entry) => `  ${entry}`));
   field("Name", view.metadata.name);
   field("Kind", view.kind);
-  field("Manifest", lineOf(resource.origin, "/metadata/name"));
+  field("Manifest", nameLineOf(resource.origin));
   field("Generation", String(view.metadata.generation));
   field(
     "Labels",

@@ -2,8 +2,8 @@
 import { request } from "node:http";
 import { resolve } from "node:path";
 import type { Event } from "../api/status.ts";
+import { nameLineOf } from "../manifest/locate.ts";
 import { loadController } from "../reconcile/state.ts";
-import { sourceOf } from "../serve/feed.ts";
 import { objectOf } from "../serve/mirror.ts";
 import type { Served } from "../serve/object.ts";
 import { socketIn } from "../serve/serve.ts";
@@ -52,8 +52,8 @@ export async function stateOf({ engine, host }: Pick<Opened, "engine" | "host">,
   if (asked) return asked;
   const place = { node: host.name, root: host.tree.root, version };
   const objects = engine.views().map((view) => {
-    const resource = engine.desired.resources.get(`${view.kind}/${view.metadata.name}`);
-    return objectOf(view, resource && sourceOf(resource), place);
+    const origin = engine.desired.resources.get(`${view.kind}/${view.metadata.name}`)?.origin;
+    return objectOf(view, origin && nameLineOf(origin), place);
   });
   return { objects, events: engine.teller.events };
 }

@@ -1,11 +1,10 @@
 /** Knows `holdfast top`: what groups use, live in a terminal or once. It reads the kernel's files itself, whether a controller runs or not. */
 import { setTimeout as pause } from "node:timers/promises";
 import { parseDuration } from "../api/quantity.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
 import type { Usage } from "../cgroup/usage.ts";
 import { descriptorBudget } from "../host/descriptors.ts";
 import { UsageReader } from "../host/usage.ts";
-import { pathsOf, sumOf } from "../serve/feed.ts";
+import { pathsByOwner } from "../plan/desired.ts";
 import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
@@ -73,27 +72,23 @@ class Meter {
   /** `closely`: also what takes longer to read; else of `shown` alone. */
   look(closely: boolean, shown: ReadonlySet<string> = new Set()): TopRow[] {
     const { desired } = this.opened.engine;
-    const paths = pathsOf(desired);
+    const owned = pathsByOwner(desired);
     const now = new Map<string, { readonly usage: Usage; readonly time: number }>();
     const time = performance.now();
     const rows = [...desired.resources.values()].map((resource) => {
-      const usage = this.usageOf(paths.get(resource.key) ?? [], closely || shown.has(resource.key));
+      const paths = owned.get(resource.key) ?? [];
+      const usage = this.reader.readAll(paths, closely || shown.has(resource.key));
       const before = this.before.get(resource.key);
       now.set(resource.key, { usage, time });
       return rowOf(resource, {
         usage,
         before: before?.usage,
         seconds: before ? (time - before.time) / 1000 : 0,
-        cgroups: paths.get(resource.key)?.length ?? 1,
+        cgroups: owned.get(resource.key)?.length ?? 1,
       });
     });
     this.before = now;
     return rows;
-  }
-
-  private usageOf(paths: readonly CgroupPath[], closely: boolean): Usage {
-    const [first, second] = paths;
-    return first !== undefined && second === undefined ? this.reader.read(first, closely) : sumOf(paths.map((path) => this.reader.read(path, closely)));
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import type { LimitName } from "../api/limits.ts";
 import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { Usage } from "../cgroup/usage.ts";
 import { shortBytes } from "../serve/cells.ts";
-import { numberIn } from "../serve/limitValues.ts";
+import { limitOf } from "../serve/limitValues.ts";
 
 /** What one object uses; numbers as they are, for JSON too. Undefined: not measured, or no limit. */
 export interface TopRow {
@@ -46,9 +46,8 @@ interface Measured {
 
 export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 }: Measured): TopRow {
   const limit = (knob: LimitName): number | undefined => {
-    const value = resource.limits[knob];
-    const number = typeof value === "string" ? numberIn(knob, value) : undefined;
-    return number === undefined || number === Number.POSITIVE_INFINITY ? undefined : number * cgroups;
+    const each = limitOf(resource, knob);
+    return each === undefined ? undefined : each * cgroups;
   };
   const rate = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number | undefined => {
     const [now, then] = [usage[name], before?.[name]];

@@ -1,6 +1,7 @@
 /** Knows what the kernel tells of a cgroup's memory: what is in use, how scarce it is, how often its limit was hit, and how many were killed. */
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
+import { countIn, pressureIn } from "../cgroup/statistics.ts";
 import type { CgroupFiles } from "./cgroupfs.ts";
 import type { Tree } from "./tree.ts";
 
@@ -12,7 +13,7 @@ function placeOf(tree: Tree, { controllers: { all } }: Offered, path: CgroupPath
   return hierarchy && { version: hierarchy.version, directory: tree.directory(hierarchy, path) };
 }
 
-const countIn = (text: string | undefined, name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text ?? "")?.[1] ?? 0);
+const countOf = (text: string | undefined, name: string): number => countIn(text ?? "", name) ?? 0;
 
 /** Bytes; v2. */
 export function memoryCurrent(files: CgroupFiles, tree: Tree, machine: Offered, path: CgroupPath): number | undefined {
@@ -25,8 +26,7 @@ export function memoryCurrent(files: CgroupFiles, tree: Tree, machine: Offered, 
 export function memoryPressure(files: CgroupFiles, tree: Tree, { controllers: { all } }: Offered, path: CgroupPath): number | undefined {
   const unified = all.find(({ version }) => version === 2);
   const text = (unified && files.read(`${tree.directory(unified, path)}/memory.pressure`)) ?? files.read("/proc/pressure/memory");
-  const found = /^full avg10=([\d.]+)/m.exec(text ?? "")?.[1];
-  return found === undefined ? undefined : Number(found);
+  return pressureIn(text ?? "", "full");
 }
 
 /** v1: the line oom_kill of memory.oom_control; v2: of memory.events. */
@@ -34,10 +34,10 @@ export function oomKills(files: CgroupFiles, tree: Tree, machine: Offered, path:
   const place = placeOf(tree, machine, path);
   if (!place) return 0;
   const { version, directory } = place;
-  if (version === 2) return countIn(files.read(`${directory}/memory.events`), "oom_kill");
+  if (version === 2) return countOf(files.read(`${directory}/memory.events`), "oom_kill");
   // v1 counts where it killed, and not above.
   const all = ["", ...(files.children(directory) ?? []).map((name) => `/${name}`)];
-  return all.reduce((sum, name) => sum + countIn(files.read(`${directory}${name}/memory.oom_control`), "oom_kill"), 0);
+  return all.reduce((sum, name) => sum + countOf(files.read(`${directory}${name}/memory.oom_control`), "oom_kill"), 0);
 }
 
 /**
@@ -48,6 +48,6 @@ export function limitHits(files: CgroupFiles, tree: Tree, machine: Offered, path
   const place = placeOf(tree, machine, path);
   if (!place) return 0;
   const read = (name: string): string | undefined => files.read(`${place.directory}/${name}`);
-  if (place.version === 2) return countIn(read("memory.events.local") ?? read("memory.events"), "oom");
-  return ["memory.failcnt", "memory.memsw.failcnt"].reduce((sum, name) => sum + Number(read(name) ?? 0), countIn(read("memory.oom_control"), "oom_kill"));
+  if (place.version === 2) return countOf(read("memory.events.local") ?? read("memory.events"), "oom");
+  return ["memory.failcnt", "memory.memsw.failcnt"].reduce((sum, name) => sum + Number(read(name) ?? 0), countOf(read("memory.oom_control"), "oom_kill"));
 }

@@ -1,9 +1,10 @@
 /** Knows what a cgroup uses: CPU time, throttling, memory, I/O, processes and pressure, in the same units on cgroup v1 and v2; files are kept open for whoever looks often. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync } from "node:fs";
 import type { Controllers, Hierarchy } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import type { Usage } from "../cgroup/usage.ts";
-import { isGone } from "./reader.ts";
+import { countIn, pressureIn } from "../cgroup/statistics.ts";
+import { sumOf, type Usage } from "../cgroup/usage.ts";
+import { isGone, Reader } from "./reader.ts";
 import type { Tree } from "./tree.ts";
 
 type Draft = { -readonly [Name in keyof Usage]: Usage[Name] };
@@ -18,27 +19,11 @@ interface Source {
   readonly take: Take;
 }
 
-/** The number behind a name of a flat keyed file; undefined where there is no such line. */
-function numberOf(text: string, name: string): number | undefined {
-  const word = `${name} `;
-  let at = text.indexOf(word);
-  while (at > 0 && text.charCodeAt(at - 1) !== 10) at = text.indexOf(word, at + 1);
-  return at < 0 ? undefined : Number.parseInt(text.slice(at + word.length), 10);
-}
-
 const whole = (text: string): number => Number.parseInt(text, 10);
 const set =
   (name: keyof Usage, of: (text: string, into: Draft) => number | undefined): Take =>
   (text, into) => {
     into[name] = of(text, into);
-  };
-
-/** PSI: percent of the last ten seconds in which some processes waited (Documentation/accounting/psi.rst). */
-const pressure =
-  (name: "cpuPressure" | "memoryPressure" | "ioPressure"): Take =>
-  (text, into) => {
-    const found = /^some avg10=([\d.]+)/.exec(text)?.[1];
-    if (found !== undefined) into[name] = Number(found);
   };
 
 /** `8:0 rbytes=1 wbytes=2 rios=3 wios=4`, a line for each disk. */
@@ -66,9 +51,9 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       controller: "",
       file: "cpu.stat",
       take: (text, into) => {
-        into.cpuUsec ??= numberOf(text, "usage_usec");
-        into.throttledUsec ??= numberOf(text, "throttled_usec");
-        into.throttledPeriods ??= numberOf(text, "nr_throttled");
+        into.cpuUsec ??= countIn(text, "usage_usec");
+        into.throttledUsec ??= countIn(text, "throttled_usec");
+        into.throttledPeriods ??= countIn(text, "nr_throttled");
       },
     },
     { controller: "memory", file: "memory.current", take: set("memory", whole) },
@@ -78,16 +63,16 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       file: "memory.events",
       close: true,
       take: (text, into) => {
-        into.memoryLimitHits = numberOf(text, "max");
-        into.oomKills = numberOf(text, "oom_kill");
+        into.memoryLimitHits = countIn(text, "max");
+        into.oomKills = countIn(text, "oom_kill");
       },
     },
     { controller: "memory", file: "memory.swap.current", close: true, take: set("swap", whole) },
-    { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => numberOf(text, "max")) },
+    { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => countIn(text, "max")) },
     { controller: "io", file: "io.stat", close: true, take: ioStat },
-    { controller: "", file: "cpu.pressure", close: true, take: pressure("cpuPressure") },
-    { controller: "", file: "memory.pressure", close: true, take: pressure("memoryPressure") },
-    { controller: "", file: "io.pressure", close: true, take: pressure("ioPressure") },
+    { controller: "", file: "cpu.pressure", close: true, take: set("cpuPressure", (text) => pressureIn(text, "some")) },
+    { controller: "", file: "memory.pressure", close: true, take: set("memoryPressure", (text) => pressureIn(text, "some")) },
+    { controller: "", file: "io.pressure", close: true, take: set("ioPressure", (text) => pressureIn(text, "some")) },
   ],
   1: [
     { controller: "cpuacct", file: "cpuacct.usage", take: set("cpuUsec", (text) => Math.round(Number.parseInt(text, 10) / 1000)) },
@@ -95,21 +80,21 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       controller: "cpu",
       file: "cpu.stat",
       take: (text, into) => {
-        into.throttledUsec = Math.round((numberOf(text, "throttled_time") ?? 0) / 1000);
-        into.throttledPeriods = numberOf(text, "nr_throttled");
+        into.throttledUsec = Math.round((countIn(text, "throttled_time") ?? 0) / 1000);
+        into.throttledPeriods = countIn(text, "nr_throttled");
       },
     },
     { controller: "memory", file: "memory.usage_in_bytes", take: set("memory", whole) },
     { controller: "pids", file: "pids.current", take: set("pids", whole) },
     { controller: "memory", file: "memory.failcnt", close: true, take: set("memoryLimitHits", whole) },
-    { controller: "memory", file: "memory.oom_control", close: true, take: set("oomKills", (text) => numberOf(text, "oom_kill")) },
+    { controller: "memory", file: "memory.oom_control", close: true, take: set("oomKills", (text) => countIn(text, "oom_kill")) },
     {
       controller: "memory",
       file: "memory.memsw.usage_in_bytes",
       close: true,
       take: set("swap", (text, into) => Math.max(0, Number.parseInt(text, 10) - (into.memory ?? 0))),
     },
-    { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => numberOf(text, "max")) },
+    { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => countIn(text, "max")) },
     { controller: "blkio", file: "blkio.throttle.io_service_bytes", close: true, take: blkio("readBytes", "writeBytes") },
     { controller: "blkio", file: "blkio.throttle.io_serviced", close: true, take: blkio("reads", "writes") },
   ],
@@ -131,7 +116,7 @@ export class UsageReader {
   private readonly tree: Tree;
   private readonly cgroups = new Map<CgroupPath, readonly Open[]>();
   private readonly keep: number;
-  private readonly buffer = Buffer.allocUnsafe(65_536);
+  private readonly reader = new Reader();
   private open = 0;
 
   /** `keep`: how many files may stay open. */
@@ -150,6 +135,12 @@ export class UsageReader {
       if (text !== undefined) one.source.take(text, usage);
     }
     return usage;
+  }
+
+  /** What several cgroups use together. */
+  readAll(paths: readonly CgroupPath[], closely: boolean): Usage {
+    const [first, ...others] = paths;
+    return first !== undefined && others.length === 0 ? this.read(first, closely) : sumOf(paths.map((path) => this.read(path, closely)));
   }
 
   /** Lets go of cgroups that nobody asks for any more. */
@@ -185,21 +176,22 @@ export class UsageReader {
       one.absent--;
       return undefined;
     }
+    const kept = one.descriptor !== undefined;
     try {
-      const kept = one.descriptor !== undefined;
-      one.descriptor ??= openSync(one.file, "r");
-      if (!kept) this.open++;
-      const text = this.buffer.toString("latin1", 0, readSync(one.descriptor, this.buffer, 0, this.buffer.length, 0));
-      if (this.open > this.keep) this.letGo(one);
-      return text;
+      one.descriptor ??= this.reader.open(one.file);
+      if (one.descriptor !== undefined) {
+        if (!kept) this.open++;
+        const text = this.reader.text(this.reader.readInto(one.descriptor));
+        if (this.open > this.keep) this.letGo(one);
+        return text;
+      }
     } catch (error) {
-      // Another cgroup of its name has files of its own.
-      const again = one.descriptor !== undefined && isGone(error);
       this.letGo(one);
-      if (again) return this.textOf(one);
-      one.absent = LOOK_AGAIN;
-      return undefined;
+      // Another cgroup of its name has files of its own.
+      if (kept && isGone(error)) return this.textOf(one);
     }
+    one.absent = LOOK_AGAIN;
+    return undefined;
   }
 
   private letGo(one: Open): void {

@@ -51,3 +51,12 @@ export function lineOf(origin: Origin, pointer: string): string {
   const { file, line } = locate(origin, pointer, "key");
   return `${file}:${line}`;
 }
+
+const names = new WeakMap<Origin, string>();
+
+/** That of an object's name, by which it is found; worked out once. */
+export function nameLineOf(origin: Origin): string {
+  const known = names.get(origin) ?? lineOf(origin, "/metadata/name");
+  names.set(origin, known);
+  return known;
+}

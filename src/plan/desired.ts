@@ -74,3 +74,20 @@ export interface Desired {
 /** The replicas of a workload that are desired, in their order. */
 export const replicasOf = ({ replicas }: Pick<Desired, "replicas">, workload: WorkloadResource): DesiredReplica[] =>
   replicaIds(workload).flatMap((id) => replicas.get(id) ?? []);
+
+const owned = new WeakMap<Desired["cgroups"], ReadonlyMap<ObjectKey, readonly CgroupPath[]>>();
+
+/** The cgroups of each object; worked out once. */
+export function pathsByOwner({ cgroups }: Pick<Desired, "cgroups">): ReadonlyMap<ObjectKey, readonly CgroupPath[]> {
+  const known = owned.get(cgroups);
+  if (known) return known;
+  const found = new Map<ObjectKey, CgroupPath[]>();
+  for (const [path, { owner }] of cgroups) {
+    if (!owner) continue;
+    const list = found.get(owner.key);
+    if (list) list.push(path);
+    else found.set(owner.key, [path]);
+  }
+  owned.set(cgroups, found);
+  return found;
+}

@@ -22,7 +22,7 @@ export interface Stream {
 }
 
 /** apimachinery's metav1.StatusReason. */
-type Reason = "NotFound" | "MethodNotAllowed" | "BadRequest" | "Unauthorized" | "Forbidden" | "Expired" | "NotAcceptable" | "InternalError" | "TooManyRequests";
+type Reason = "NotFound" | "MethodNotAllowed" | "BadRequest" | "Unauthorized" | "Forbidden" | "Expired" | "NotAcceptable" | "InternalError";
 const CODES: Readonly<Record<Reason, number>> = {
   NotFound: 404,
   MethodNotAllowed: 405,
@@ -32,7 +32,6 @@ const CODES: Readonly<Record<Reason, number>> = {
   Expired: 410,
   NotAcceptable: 406,
   InternalError: 500,
-  TooManyRequests: 429,
 };
 
 export const json = (value: unknown, code = 200): Answer => ({ code, type: "application/json", body: JSON.stringify(value) });

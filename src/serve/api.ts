@@ -2,10 +2,12 @@
 import type { ServerResponse } from "node:http";
 import type { Answer, Question, Stream } from "./answer.ts";
 import { failure, json, plain } from "./answer.ts";
+import { keyOf } from "./collection.ts";
 import { discover } from "./discovery.ts";
 import type { Feed } from "./feed.ts";
 import type { Beside } from "./kinds.ts";
 import { PODS } from "./kinds.ts";
+import { NAMESPACE } from "./object.ts";
 import { openapi } from "./openapi.ts";
 import { podLog } from "./podLog.ts";
 import { podMetrics, type RateOf } from "./podMetrics.ts";
@@ -51,7 +53,7 @@ export function apiOf(options: ApiOptions): Respond {
   };
 
   function logOf(name: string, query: URLSearchParams): Answer | Stream {
-    const [pod] = [...feed.of(PODS).all()].filter(({ object }) => object.metadata.name === name);
+    const pod = feed.of(PODS).get(keyOf({ name, namespace: NAMESPACE }));
     const owner = pod?.object.metadata.ownerReferences?.[0]?.name;
     const found = owner === undefined ? undefined : feed.find(`Workload/${owner}`);
     const workload = found && resourceOf(found);

@@ -61,10 +61,6 @@ export class Collection {
     return this.items.values();
   }
 
-  get size(): number {
-    return this.items.size;
-  }
-
   /** Takes an object as it is now; one that is as it was is no change. */
   put(object: Served): void {
     const key = keyOf(object.metadata);
@@ -102,10 +98,6 @@ export class Collection {
   watch(hear: (change: Change) => void): () => void {
     this.hearers.add(hear);
     return () => void this.hearers.delete(hear);
-  }
-
-  get watchers(): number {
-    return this.hearers.size;
   }
 
   private tell(change: Change): void {

@@ -4,16 +4,15 @@ import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { LIMITS, type LimitName } from "../api/limits.ts";
 import type { LimitGroupResource, ObjectKey, Resource } from "../api/resource.ts";
-import type { ObjectStatus } from "../api/status.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { lineOf } from "../manifest/locate.ts";
+import { lineOf, nameLineOf } from "../manifest/locate.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import { type Answer, failure, json, type Question, type Stream } from "./answer.ts";
-import { limitsText, readyOf, workloadWord } from "./cells.ts";
-import { type Feed, sourceOf, sumOf } from "./feed.ts";
-import { LIMIT_GROUPS, type ServedKind, WORKLOADS } from "./kinds.ts";
-import { limitValues, numberIn } from "./limitValues.ts";
-import type { Served } from "./object.ts";
+import { limitsText, readyOf, statusOf, workloadWord } from "./cells.ts";
+import type { Feed } from "./feed.ts";
+import { OWN } from "./kinds.ts";
+import { limitOf, limitValues } from "./limitValues.ts";
+import { objectKeyOf, type Served } from "./object.ts";
 import { push } from "./resources.ts";
 import type { Point, Sampler } from "./sampler.ts";
 
@@ -34,48 +33,57 @@ export function dashboard(options: DashboardOptions): (question: Question) => An
   const file = readFileSync(page, "utf8");
   const headers = { "content-security-policy": policyFor(file), "referrer-policy": "no-referrer", "x-frame-options": "DENY" };
   const whole = { code: 200, type: "text/html; charset=utf-8", body: file, headers };
-  const objects = (): Served[] => [LIMIT_GROUPS, WORKLOADS].flatMap((kind: ServedKind) => [...feed.of(kind).all()].map(({ object }) => object));
-  const pathsOf = (key: string): readonly CgroupPath[] => feed.pathsOf().get(key) ?? [];
-  const summaryOf = (object: Served) => summary(object, resourceOf(object), Math.max(1, pathsOf(keyOf(object)).length));
-  const stream = (response: ServerResponse): void => {
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" });
-    response.flushHeaders();
-    const tell = (name: string, data: unknown): void => push(response, `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
-    const ends = [
-      feed.hear((event) => tell("happened", event)),
-      ...[LIMIT_GROUPS, WORKLOADS].map((kind) =>
-        feed.of(kind).watch(({ type, item }) => tell(type === "DELETED" ? "gone" : "object", type === "DELETED" ? keyOf(item.object) : summaryOf(item.object))),
-      ),
-      sampler.watch(() =>
-        tell(
-          "usage",
-          objects().flatMap((object) => {
-            const last = together(pathsOf(keyOf(object)).map((path) => sampler.points(path).at(-1)));
-            return last ? [[keyOf(object), ...numbersOf(last)]] : [];
-          }),
-        ),
-      ),
-    ];
-    response.on("close", () => {
-      for (const end of ends) end();
+  const linesOf = (key: ObjectKey): Point[] => asOne(feed.pathsOf(key).map((path) => sampler.points(path)));
+  const summaryOf = (object: Served) => summary(object, resourceOf(object), Math.max(1, feed.pathsOf(objectKeyOf(object)).length));
+  const usages = () =>
+    feed.own().flatMap((object) => {
+      const key = objectKeyOf(object);
+      const last = together(feed.pathsOf(key).map((path) => sampler.points(path).at(-1)));
+      return last ? [[key, ...numbersOf(last)]] : [];
     });
-  };
+  const pages = pagesOf(feed, sampler, summaryOf, usages);
   return ({ path, query }) => {
     if (path === "/" || path === "/login") return whole;
-    if (path === "/dashboard/stream") return { stream };
+    if (path === "/dashboard/stream") return { stream: pages };
     if (path === "/dashboard/state") {
       const { node, root, version } = feed.place;
-      const lines = objects().map((object) => [keyOf(object), linesOf(pathsOf(keyOf(object)).map((one) => sampler.points(one))).map(numbersOf)]);
-      return json({ node, root, version, objects: objects().map(summaryOf), lines, events: engine().teller.events.slice(-RECENT) });
+      const objects = feed.own();
+      const lines = objects.map(objectKeyOf).map((key) => [key, linesOf(key).map(numbersOf)]);
+      return json({ node, root, version, objects: objects.map(summaryOf), lines, events: engine().teller.events.slice(-RECENT) });
     }
-    const key = query.get("key") ?? "";
-    if (path === "/dashboard/history") return json(linesOf(pathsOf(key).map((one) => sampler.points(one))));
+    const key = (query.get("key") ?? "") as ObjectKey;
+    if (path === "/dashboard/history") return json(linesOf(key));
     if (path !== "/dashboard/object") return undefined;
-    const object = feed.find(key as ObjectKey);
+    const object = feed.find(key);
     const resource = object && resourceOf(object);
     if (!object || !resource) return failure("NotFound", `there is no ${key}`);
-    const usage = sumOf(pathsOf(key).flatMap((one) => sampler.usage(one, true) ?? []));
-    return json({ ...detail(object, resource, engine()), usage });
+    return json({ ...detail(object, resource, engine(), feed.pathsOf(key)), usage: feed.usageOf(object, "closely") ?? {} });
+  };
+}
+
+/** All open pages are told the same, which is made once; and only where one is open. */
+function pagesOf(feed: Feed, sampler: Sampler, summaryOf: (object: Served) => unknown, usages: () => unknown): Stream["stream"] {
+  const pages = new Set<ServerResponse>();
+  const tell = (name: string, data: () => unknown): void => {
+    if (pages.size === 0) return;
+    const text = `event: ${name}\ndata: ${JSON.stringify(data())}\n\n`;
+    for (const page of pages) push(page, text);
+  };
+  feed.hear((event) => tell("happened", () => event));
+  sampler.hear(() => tell("usage", usages));
+  for (const kind of OWN)
+    feed
+      .of(kind)
+      .watch(({ type, item: { object } }) => (type === "DELETED" ? tell("gone", () => objectKeyOf(object)) : tell("object", () => summaryOf(object))));
+  return (page) => {
+    page.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" });
+    page.flushHeaders();
+    pages.add(page);
+    const end = sampler.watch();
+    page.on("close", () => {
+      pages.delete(page);
+      end();
+    });
   };
 }
 
@@ -92,11 +100,9 @@ const numbersOf = ({ time, cpu, memory, pids, read, write, throttled }: Point): 
 const round = (share: number): number => Math.round(share * 1e4) / 1e4;
 
 /** Several lines as one: what was sampled at one time belongs together. */
-function linesOf([first = [], ...others]: readonly (readonly Point[])[]): Point[] {
+function asOne([first = [], ...others]: readonly (readonly Point[])[]): Point[] {
   return first.flatMap((point) => together([point, ...others.map((line) => line.find(({ time }) => time === point.time))]) ?? []);
 }
-
-const keyOf = ({ kind, metadata }: Served): string => `${kind}/${metadata.name}`;
 
 /** Nothing but the page's own script and style runs; it talks to its own server alone (Content Security Policy, level 3). */
 function policyFor(page: string): string {
@@ -135,15 +141,14 @@ function together(points: readonly (Point | undefined)[]): Point | undefined {
 
 /** An object in a line of the tree. `cgroups`: how many it has together, each with its limits. */
 function summary(object: Served, resource: Resource | undefined, cgroups: number) {
-  const status = object["status"] as ObjectStatus;
+  const status = statusOf(object);
   const { reason, message, status: ready } = readyOf(object);
   const limit = (knob: LimitName): number | null => {
-    const value = resource?.limits[knob];
-    const number = typeof value === "string" ? numberIn(knob, value) : undefined;
-    return number === undefined || number === Number.POSITIVE_INFINITY ? null : number * cgroups;
+    const each = resource && limitOf(resource, knob);
+    return each === undefined ? null : each * cgroups;
   };
   return {
-    key: keyOf(object),
+    key: objectKeyOf(object),
     kind: object.kind,
     name: object.metadata.name,
     parent: resource?.parent === undefined ? null : `LimitGroup/${resource.parent}`,
@@ -161,9 +166,8 @@ function summary(object: Served, resource: Resource | undefined, cgroups: number
 }
 
 /** An object in full: what was declared where, what the kernel says, and what became of it. */
-function detail(object: Served, resource: Resource, engine: Engine) {
+function detail(object: Served, resource: Resource, engine: Engine, paths: readonly CgroupPath[]) {
   const { origin } = resource;
-  const paths = [...engine.desired.cgroups].flatMap(([path, { owner }]) => (owner?.key === resource.key ? [path] : []));
   const values = new Map(limitValues(engine, paths).map((value) => [value.knob, value]));
   const limits = Object.entries(resource.limits).map(([name, value]) => {
     const knob = name as LimitName;
@@ -179,10 +183,10 @@ function detail(object: Served, resource: Resource, engine: Engine) {
   return {
     key: resource.key,
     metadata: object.metadata,
-    status: object["status"],
+    status: statusOf(object),
     limits,
     inherited: inheritedBy(resource, engine),
-    source: sourceOf(resource),
+    source: nameLineOf(origin),
     manifest: origin.text,
   };
 }
@@ -193,7 +197,7 @@ function inheritedBy(resource: Resource, { desired }: Engine): { readonly group:
   for (let name = resource.parent; name !== undefined; ) {
     const group = desired.resources.get(`LimitGroup/${name}`) as LimitGroupResource | undefined;
     if (!group) break;
-    if (Object.keys(group.limits).length > 0) found.push({ group: name, limits: limitsText(group), source: `${group.origin.file}:${group.origin.line}` });
+    if (Object.keys(group.limits).length > 0) found.push({ group: name, limits: limitsText(group), source: nameLineOf(group.origin) });
     name = group.parent;
   }
   return found;

@@ -1,30 +1,35 @@
 /** Knows how the served objects follow the engine: what a pass was about is worked out anew a moment later, a few objects at a time, so that no pass waits for it. */
 import { arch, cpus, release, totalmem } from "node:os";
-import type { ObjectKey, Resource } from "../api/resource.ts";
+import type { ObjectKey } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import type { Usage } from "../cgroup/usage.ts";
-import { lineOf } from "../manifest/locate.ts";
+import { sumOf, type Usage } from "../cgroup/usage.ts";
+import { nameLineOf } from "../manifest/locate.ts";
 import type { Plan } from "../plan/decision.ts";
-import type { Desired } from "../plan/desired.ts";
+import { type Desired, pathsByOwner } from "../plan/desired.ts";
 import type { Outcome } from "../reconcile/apply.ts";
 import type { Engine } from "../reconcile/engine.ts";
+import { KEPT_EVENTS } from "../reconcile/teller.ts";
 import { viewOf } from "../reconcile/view.ts";
 import { Collection, keyOf, Versions } from "./collection.ts";
-import { EVENTS, LIMIT_GROUPS, NAMESPACES, NODES, PODS, type ServedKind, WORKLOADS } from "./kinds.ts";
+import { EVENTS, LIMIT_GROUPS, NAMESPACES, NODES, OWN, PODS, SERVED, type ServedKind, WORKLOADS } from "./kinds.ts";
 import { eventOf, namespaceOf, nodeOf, objectOf, type Place, podsOf } from "./mirror.ts";
-import type { Served } from "./object.ts";
+import { objectKeyOf, type Served } from "./object.ts";
 
 /** So long after a pass, ms; and so many objects at a time. */
 const [SOON, AT_ONCE] = [20, 25];
-/** As many events as `describe` has. */
-const MOST_EVENTS = 500;
+
+/** How usage is known: as of a moment ago; as of the last sample; or read now, all there is to tell. */
+export type How = "fresh" | "sampled" | "closely";
+export type UsageOf = (path: CgroupPath, how: How) => Usage | undefined;
+
+const ownKind = (kind: string): ServedKind => (kind === "Workload" ? WORKLOADS : LIMIT_GROUPS);
 
 export class Feed {
-  readonly collections: ReadonlyMap<ServedKind, Collection>;
+  private readonly collections: ReadonlyMap<ServedKind, Collection>;
   readonly place: Place;
   private readonly engine: () => Engine;
-  private readonly usage: (path: CgroupPath, sampled: boolean) => Usage | undefined;
+  private readonly usage: UsageOf;
   private readonly warn: (message: string) => void;
   private readonly dirty = new Set<ObjectKey>();
   private readonly pods = new Map<ObjectKey, readonly string[]>();
@@ -36,14 +41,14 @@ export class Feed {
   private told = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  /** `engine`: asked when it is there. `usage`: of a cgroup, as it was seen last. */
-  constructor(place: Place, engine: () => Engine, usage: (path: CgroupPath, sampled: boolean) => Usage | undefined, warn: (message: string) => void) {
+  /** `engine`: asked when it is there. */
+  constructor(place: Place, engine: () => Engine, usage: UsageOf, warn: (message: string) => void) {
     this.warn = warn;
     this.place = place;
     this.engine = engine;
     this.usage = usage;
     const versions = new Versions();
-    this.collections = new Map([LIMIT_GROUPS, WORKLOADS, PODS, EVENTS, NODES, NAMESPACES].map((kind) => [kind, new Collection(versions)]));
+    this.collections = new Map(SERVED.map((kind) => [kind, new Collection(versions)]));
     const now = new Date().toISOString();
     const capacity = { cpus: cpus().length, memory: totalmem(), kernel: release(), architecture: arch() };
     this.of(NODES).put(nodeOf(place, capacity, now));
@@ -89,7 +94,7 @@ export class Feed {
     const events = this.of(EVENTS);
     events.put(served);
     this.eventKeys.push(keyOf(served.metadata));
-    for (; this.eventKeys.length > MOST_EVENTS; ) events.remove(this.eventKeys.shift() ?? "");
+    for (; this.eventKeys.length > KEPT_EVENTS; ) events.remove(this.eventKeys.shift() ?? "");
     for (const hear of this.hearers) hear(event);
     // What it is about may be other than it was: a probe's finding, a request.
     if (event.object !== "Host") this.dirty.add(event.object);
@@ -97,22 +102,25 @@ export class Feed {
   };
 
   find(key: ObjectKey): Served | undefined {
-    const [kind, name = ""] = key.split("/");
-    return this.of(kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).get(name)?.object;
+    const [kind = "", name = ""] = key.split("/");
+    return this.of(ownKind(kind)).get(name)?.object;
+  }
+
+  /** All objects of Holdfast's own kinds. */
+  own(): Served[] {
+    return OWN.flatMap((kind) => [...this.of(kind).all()].map(({ object }) => object));
   }
 
   /** All objects of Holdfast's own kinds, and its events, as the command line shows them. */
   state(): { readonly objects: readonly Served[]; readonly events: readonly Event[] } {
     while (this.everything || this.dirty.size > 0) this.follow();
-    const objects = [LIMIT_GROUPS, WORKLOADS].flatMap((kind) =>
-      [...this.of(kind).all()].map(({ object }): Served => {
-        const { resourceVersion: _, ...metadata } = object.metadata;
-        return { ...object, metadata };
-      }),
-    );
-    const order = new Map([...this.engine().desired.resources.keys()].map((key, index) => [key as string, index]));
-    const placeOf = ({ kind, metadata }: Served): number => order.get(`${kind}/${metadata.name}`) ?? order.size;
-    return { objects: objects.sort((a, b) => placeOf(a) - placeOf(b)), events: this.engine().teller.events.slice(-MOST_EVENTS) };
+    const objects = this.own().map((object): Served => {
+      const { resourceVersion: _, ...metadata } = object.metadata;
+      return { ...object, metadata };
+    });
+    const order = new Map([...this.engine().desired.resources.keys()].map((key, index) => [key, index]));
+    const placeOf = (object: Served): number => order.get(objectKeyOf(object)) ?? order.size;
+    return { objects: objects.sort((a, b) => placeOf(a) - placeOf(b)), events: this.engine().teller.events.slice(-KEPT_EVENTS) };
   }
 
   /** Tells of every event from now on; returns how to end that. */
@@ -121,17 +129,15 @@ export class Feed {
     return () => void this.hearers.delete(hear);
   }
 
-  /** What all cgroups of an object use together. `sampled`: as it was sampled last. */
-  usageOf(object: Served, sampled = false): Usage | undefined {
-    const key = `${object.kind}/${object.metadata.name}`;
-    const paths = this.pathsOf().get(key) ?? [];
-    const all = paths.flatMap((path) => this.usage(path, sampled) ?? []);
+  /** What all cgroups of an object use together. */
+  usageOf(object: Served, how: How): Usage | undefined {
+    const all = this.pathsOf(objectKeyOf(object)).flatMap((path) => this.usage(path, how) ?? []);
     return all.length > 0 ? sumOf(all) : undefined;
   }
 
-  /** The cgroups of each object. */
-  pathsOf(): ReadonlyMap<string, readonly CgroupPath[]> {
-    return pathsOf(this.engine().desired);
+  /** The cgroups of an object. */
+  pathsOf(key: ObjectKey): readonly CgroupPath[] {
+    return pathsByOwner(this.engine().desired).get(key) ?? [];
   }
 
   /** Takes all that is to be taken, at once: for one who asks now, where it is little. */
@@ -149,8 +155,7 @@ export class Feed {
     const { desired } = this.engine();
     if (desired.resources !== this.declared) {
       this.declared = desired.resources;
-      for (const kind of [LIMIT_GROUPS, WORKLOADS])
-        for (const { object } of [...this.of(kind).all()]) if (!desired.resources.has(`${kind.kind}/${object.metadata.name}` as ObjectKey)) this.forget(object);
+      for (const object of this.own()) if (!desired.resources.has(objectKeyOf(object))) this.forget(object);
       for (const key of desired.resources.keys()) if (!this.find(key)) this.dirty.add(key);
     }
     if (this.everything) for (const key of desired.resources.keys()) this.dirty.add(key);
@@ -161,8 +166,8 @@ export class Feed {
       const resource = desired.resources.get(key);
       const [view] = resource ? viewOf(resource, remembered) : [];
       if (!resource || !view) continue;
-      const object = objectOf(view, sourceOf(resource), this.place);
-      this.of(resource.kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).put(object);
+      const object = objectOf(view, nameLineOf(resource.origin), this.place);
+      this.of(ownKind(resource.kind)).put(object);
       if (resource.kind === "Workload") this.putPods(key, podsOf(object, resource, this.place));
     }
     for (const key of some) if (!desired.resources.has(key)) this.forget(this.find(key));
@@ -179,48 +184,11 @@ export class Feed {
 
   private forget(object: Served | undefined): void {
     if (!object) return;
-    const { kind, metadata } = object;
-    if (kind === "Workload") {
-      this.putPods(`Workload/${metadata.name}`, []);
-      this.pods.delete(`Workload/${metadata.name}`);
+    const key = objectKeyOf(object);
+    if (object.kind === "Workload") {
+      this.putPods(key, []);
+      this.pods.delete(key);
     }
-    this.of(kind === "Workload" ? WORKLOADS : LIMIT_GROUPS).remove(metadata.name);
+    this.of(ownKind(object.kind)).remove(object.metadata.name);
   }
-}
-
-const sources = new WeakMap<Resource, string>();
-
-/** `file:line` of an object's name; worked out once. */
-export function sourceOf(resource: Resource): string {
-  const known = sources.get(resource) ?? lineOf(resource.origin, "/metadata/name");
-  sources.set(resource, known);
-  return known;
-}
-
-const paths = new WeakMap<Desired["cgroups"], ReadonlyMap<string, readonly CgroupPath[]>>();
-
-/** The cgroups of each object; worked out once. */
-export function pathsOf({ cgroups }: Pick<Desired, "cgroups">): ReadonlyMap<string, readonly CgroupPath[]> {
-  const known = paths.get(cgroups);
-  if (known) return known;
-  const found = new Map<string, CgroupPath[]>();
-  for (const [path, { owner }] of cgroups) {
-    if (!owner) continue;
-    const list = found.get(owner.key);
-    if (list) list.push(path);
-    else found.set(owner.key, [path]);
-  }
-  paths.set(cgroups, found);
-  return found;
-}
-
-/** Counters and amounts add up; of pressure, the worst counts. */
-export function sumOf(all: readonly Usage[]): Usage {
-  const sum: Record<string, number> = {};
-  for (const one of all)
-    for (const [name, value] of Object.entries(one) as [string, number | undefined][]) {
-      if (value === undefined) continue;
-      sum[name] = name.endsWith("Pressure") ? Math.max(sum[name] ?? 0, value) : (sum[name] ?? 0) + value;
-    }
-  return sum as Usage;
 }

@@ -183,4 +183,7 @@ export const NAMESPACES: ServedKind = {
   columns: [NAME, { name: "Status", description: "Always active.", cell: () => "Active" }, AGE],
 };
 
+/** Holdfast's own. */
+export const OWN: readonly ServedKind[] = [LIMIT_GROUPS, WORKLOADS];
+
 export const SERVED: readonly ServedKind[] = [LIMIT_GROUPS, WORKLOADS, PODS, EVENTS, NODES, NAMESPACES];

@@ -1,5 +1,6 @@
 /** Knows limits as numbers, as they are declared and as the kernel says they are: what Prometheus compares. Limits of single disks are none. */
 import type { LimitName } from "../api/limits.ts";
+import type { Resource } from "../api/resource.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { isAlike } from "../cgroup/show.ts";
 import { compare } from "../plan/compare.ts";
@@ -13,7 +14,7 @@ export interface LimitValue {
 }
 
 /** `max` is infinite; `20000 100000` of cpu.max are CPUs; lists and words are none. */
-export function numberIn(knob: string, text: string): number | undefined {
+function numberIn(knob: string, text: string): number | undefined {
   if (knob === "cpu.max") {
     const [quota = "", period = "100000"] = text.split(" ");
     return quota === "max" || quota === "-1" ? Number.POSITIVE_INFINITY : finite(Number(quota) / Number(period));
@@ -22,6 +23,13 @@ export function numberIn(knob: string, text: string): number | undefined {
 }
 
 const finite = (value: number): number | undefined => (Number.isFinite(value) ? value : undefined);
+
+/** A limit of an object as a number; undefined where it has none, or none that is one. */
+export function limitOf({ limits }: Pick<Resource, "limits">, knob: LimitName): number | undefined {
+  const value = limits[knob];
+  const number = typeof value === "string" ? numberIn(knob, value) : undefined;
+  return number === Number.POSITIVE_INFINITY ? undefined : number;
+}
 
 /** Of the first of an object's cgroups: the others have the same. */
 export function limitValues({ host, machine, desired }: Engine, [path]: readonly CgroupPath[]): LimitValue[] {

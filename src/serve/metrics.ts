@@ -1,15 +1,15 @@
 /** Knows what Prometheus is told: the controller's own work under controller-runtime's names, and of each object its limits, usage, drift and restarts. */
+import { setImmediate as breath } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { ObjectStatus } from "../api/status.ts";
 import type { Usage } from "../cgroup/usage.ts";
 import type { Action } from "../plan/action.ts";
 import type { Engine } from "../reconcile/engine.ts";
 import type { Pass } from "../reconcile/pass.ts";
 import type { Answer } from "./answer.ts";
+import { readyOf, statusOf } from "./cells.ts";
 import type { Feed } from "./feed.ts";
-import { LIMIT_GROUPS, WORKLOADS } from "./kinds.ts";
 import { limitValues } from "./limitValues.ts";
-import type { Served } from "./object.ts";
+import { objectKeyOf, type Served } from "./object.ts";
 
 export interface Metrics {
   readonly passed: (pass: Pass) => void;
@@ -45,8 +45,7 @@ const CONTROLLER = { controller: "holdfast" };
 const QUEUE = { name: "cgroups", controller: "holdfast" };
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** `usageOf`: of all cgroups of an object, looked at closely. */
-export function metricsOf(feed: Feed, engine: () => Engine, usageOf: (object: Served) => Usage | undefined): Metrics {
+export function metricsOf(feed: Feed, engine: () => Engine): Metrics {
   const registry = new Registry();
   const registers = [registry];
   // Looking at the event loop a hundred times a second, as is usual, costs more than all of the rest; seldom, it tells nothing.
@@ -90,28 +89,28 @@ export function metricsOf(feed: Feed, engine: () => Engine, usageOf: (object: Se
     for (const metric of [objects, drift, open, detection, restarts, replicas, desired, observed, members, ...usages.map(({ metric: one }) => one)])
       metric.reset();
     let index = 0;
-    for (const kind of [LIMIT_GROUPS, WORKLOADS])
-      for (const { object } of [...feed.of(kind).all()]) {
-        // Whoever waits for a pass comes first.
-        if (++index % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-        const labels = { kind: object.kind, name: object.metadata.name };
-        about(object, labels);
-        for (const { knob, desired: wanted, observed: found } of limitValues(engine(), feed.pathsOf().get(`${object.kind}/${object.metadata.name}`) ?? [])) {
-          desired.set({ ...labels, knob }, wanted);
-          if (found !== undefined) observed.set({ ...labels, knob }, found);
-        }
-        const usage = usageOf(object);
-        if (usage)
-          for (const { of, metric } of usages) {
-            const value = of(usage);
-            if (value !== undefined) metric.inc(labels, value);
-          }
+    for (const object of feed.own()) {
+      // Whoever waits for a pass comes first.
+      if (++index % 20 === 0) await breath();
+      const labels = { kind: object.kind, name: object.metadata.name };
+      about(object, labels);
+      for (const { knob, desired: wanted, observed: found } of limitValues(engine(), feed.pathsOf(objectKeyOf(object)))) {
+        desired.set({ ...labels, knob }, wanted);
+        if (found !== undefined) observed.set({ ...labels, knob }, found);
       }
+      const usage = feed.usageOf(object, "closely");
+      if (usage)
+        for (const { of, metric } of usages) {
+          const value = of(usage);
+          if (value !== undefined) metric.inc(labels, value);
+        }
+    }
   };
-  const about = ({ kind, metadata: { name }, ...rest }: Served, labels: { kind: string; name: string }): void => {
-    const status = rest["status"] as ObjectStatus;
-    const ready = status.conditions.find(({ type }) => type === "Ready");
-    objects.set({ ...labels, reason: ready?.reason ?? "Unknown" }, ready?.status === "True" ? 1 : 0);
+  const about = (object: Served, labels: { kind: string; name: string }): void => {
+    const { kind, name } = labels;
+    const status = statusOf(object);
+    const ready = readyOf(object);
+    objects.set({ ...labels, reason: ready.reason || "Unknown" }, ready.status === "True" ? 1 : 0);
     const fields = status.drift?.fields ?? [];
     drift.inc(labels, status.drift?.count ?? 0);
     open.set(labels, fields.filter((field) => field.open).length);

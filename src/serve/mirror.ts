@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Resource } from "../api/resource.ts";
 import { API_VERSION } from "../api/schemas.ts";
 import type { ContainerState, Event, ObjectView, ReplicaStatus } from "../api/status.ts";
+import { statusOf } from "./cells.ts";
 import { type Meta, NAMESPACE, type Served, wholeSeconds } from "./object.ts";
 
 /** What all objects of one controller have in common. */
@@ -22,7 +23,7 @@ function uidOf(...words: readonly string[]): string {
 }
 
 /** Where the manifest of an object stands, as `file:line`. */
-const SOURCE_ANNOTATION = "holdfast.dev/source";
+export const SOURCE_ANNOTATION = "holdfast.dev/source";
 
 export function objectOf({ apiVersion, kind, metadata, spec, status }: ObjectView, source: string | undefined, { root }: Place): Served {
   const { name, generation, creationTimestamp, labels, annotations } = metadata;
@@ -40,12 +41,15 @@ export function objectOf({ apiVersion, kind, metadata, spec, status }: ObjectVie
 /** `web-0`, as of a StatefulSet: `@` is not allowed in a pod's name. */
 const podName = (replica: string): string => replica.replace("@", "-");
 
+/** Where a pod's cgroup is, below the root. */
+export const CGROUP_ANNOTATION = "holdfast.dev/cgroup";
+
 /** The name of a replica's only container. */
 export const CONTAINER = "main";
 
 /** A pod for each replica of a workload. */
 export function podsOf(workload: Served, resource: Resource | undefined, { node, root }: Place): Served[] {
-  const { replicaStatuses = [] } = workload["status"] as ObjectView["status"];
+  const { replicaStatuses = [] } = statusOf(workload);
   const { name, uid, labels, creationTimestamp } = workload.metadata;
   const argv = resource?.kind === "Workload" ? resource.run.argv : [];
   return replicaStatuses.map((replica) => {
@@ -56,7 +60,7 @@ export function podsOf(workload: Served, resource: Resource | undefined, { node,
       uid: uidOf(root, "Pod", replica.name),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       labels: { ...labels, "holdfast.dev/workload": name },
-      annotations: { "holdfast.dev/cgroup": replica.cgroup },
+      annotations: { [CGROUP_ANNOTATION]: replica.cgroup },
       ownerReferences: [{ apiVersion: API_VERSION, kind: "Workload", name, uid, controller: true }],
     };
     const ready = replica.ready ? "True" : "False";

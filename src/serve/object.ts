@@ -1,4 +1,5 @@
 /** Knows the shape of objects of Kubernetes' API, as far as it is served here (apimachinery's meta/v1). */
+import type { Kind, ObjectKey } from "../api/resource.ts";
 
 export interface Meta {
   readonly name: string;
@@ -24,6 +25,9 @@ export interface Served {
   readonly metadata: Meta;
   readonly [field: string]: unknown;
 }
+
+/** `Workload/web`: of Holdfast's own kinds. */
+export const objectKeyOf = ({ kind, metadata }: Pick<Served, "kind" | "metadata">): ObjectKey => `${kind as Kind}/${metadata.name}`;
 
 /** The namespace of what has one; Holdfast's own kinds have none. */
 export const NAMESPACE = "default";

@@ -2,10 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Kind } from "../api/resource.ts";
 import { type Answer, failure, json, type Question } from "./answer.ts";
-import { LIMIT_GROUPS, type ServedKind, WORKLOADS } from "./kinds.ts";
+import { LIMIT_GROUPS, OWN, type ServedKind } from "./kinds.ts";
 import { type Structural, structuralOf } from "./structural.ts";
 
-const OWN: readonly ServedKind[] = [LIMIT_GROUPS, WORKLOADS];
 const GROUP_PATH = `apis/${LIMIT_GROUPS.group}/${LIMIT_GROUPS.version}`;
 const INFO = { title: "Holdfast", version: LIMIT_GROUPS.version };
 
@@ -36,20 +35,33 @@ function document(): Readonly<Record<string, unknown>> {
   };
 }
 
+const made = new Map<string, Answer>();
+
+/** What is made from schemas alone is made once. */
+function once(name: string, make: () => Answer): Answer {
+  const known = made.get(name) ?? make();
+  made.set(name, known);
+  return known;
+}
+
+function index(): Answer {
+  const hash = createHash("sha256").update(JSON.stringify(document())).digest("hex").slice(0, 32).toUpperCase();
+  return json({ paths: { [GROUP_PATH]: { serverRelativeURL: `/openapi/v3/${GROUP_PATH}?hash=${hash}` } } });
+}
+
+const swagger = (): Answer =>
+  json({ swagger: "2.0", info: INFO, paths: {}, definitions: Object.fromEntries(OWN.map((kind) => [schemaName(kind), schemaOf(kind)])) });
+const swaggerBytes = (): Answer => ({ code: 200, type: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", body: swaggerProtobuf() });
+
 /** Undefined: the path is none of these. */
 export function openapi({ path, headers }: Question): Answer | undefined {
-  if (path === "/openapi/v3") {
-    const hash = createHash("sha256").update(JSON.stringify(document())).digest("hex").slice(0, 32).toUpperCase();
-    return json({ paths: { [GROUP_PATH]: { serverRelativeURL: `/openapi/v3/${GROUP_PATH}?hash=${hash}` } } });
-  }
-  if (path === `/openapi/v3/${GROUP_PATH}`) return json(document());
+  if (path === "/openapi/v3") return once("index", index);
+  if (path === `/openapi/v3/${GROUP_PATH}`) return once("v3", () => json(document()));
   if (path !== "/openapi/v2") return undefined;
   const accept = String(headers.accept ?? "");
-  if (accept.includes("proto-openapi.spec.v2"))
-    return { code: 200, type: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", body: swaggerProtobuf() };
+  if (accept.includes("proto-openapi.spec.v2")) return once("v2 protobuf", swaggerBytes);
   if (accept !== "" && !/application\/json|\*\/\*/.test(accept)) return failure("NotAcceptable", "OpenAPI version 2 is served as JSON and as protobuf");
-  const definitions = Object.fromEntries(OWN.map((kind) => [schemaName(kind), schemaOf(kind)]));
-  return json({ swagger: "2.0", info: INFO, paths: {}, definitions });
+  return once("v2", swagger);
 }
 
 // Protocol buffers, as far as a schema needs them: fields of bytes, each with its number (protobuf.dev, "Encoding"); the numbers are those of gnostic's OpenAPIv2.proto.

@@ -4,7 +4,7 @@ import { type Answer, failure, json, type Question } from "./answer.ts";
 import { METRICS_GROUP, METRICS_VERSION } from "./discovery.ts";
 import type { Feed } from "./feed.ts";
 import { PODS } from "./kinds.ts";
-import { CONTAINER } from "./mirror.ts";
+import { CGROUP_ANNOTATION, CONTAINER } from "./mirror.ts";
 import { NAMESPACE, type Served, wholeSeconds } from "./object.ts";
 import { labelSelector } from "./selector.ts";
 
@@ -39,7 +39,7 @@ const whenOf = ({ time, window }: Rate) => ({ timestamp: wholeSeconds(new Date(t
 
 function podUsages(feed: Feed, rateOf: RateOf): Served[] {
   return [...feed.of(PODS).all()].flatMap(({ object }): Served[] => {
-    const rate = rateOf((object.metadata.annotations?.["holdfast.dev/cgroup"] ?? "") as CgroupPath);
+    const rate = rateOf((object.metadata.annotations?.[CGROUP_ANNOTATION] ?? "") as CgroupPath);
     if (!rate) return [];
     const { name, labels, creationTimestamp, uid } = object.metadata;
     const metadata = { name, namespace: NAMESPACE, uid, ...(labels ? { labels } : {}), ...(creationTimestamp ? { creationTimestamp } : {}) };

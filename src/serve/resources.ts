@@ -1,9 +1,11 @@
 /** Knows how to answer for objects: one, a list, a table of them, or their changes as they come (Kubernetes' "API Concepts"). */
 import type { ServerResponse } from "node:http";
+import { setImmediate as breath } from "node:timers/promises";
 import { type Answer, failure, json, type Question, type Stream, statusOf } from "./answer.ts";
 import type { Change, Collection, Item } from "./collection.ts";
 import type { Feed } from "./feed.ts";
 import { type Beside, SERVED, type ServedKind } from "./kinds.ts";
+import { SOURCE_ANNOTATION } from "./mirror.ts";
 import type { Served } from "./object.ts";
 import { fieldSelector, labelSelector, type Test, unknownField } from "./selector.ts";
 import { type Include, tableOf } from "./table.ts";
@@ -54,10 +56,7 @@ export class Resources {
     const fields = fieldSelector(query.get("fieldSelector") ?? "");
     if (!labels || !fields)
       return failure("BadRequest", `unable to parse the ${labels ? "field" : "label"} selector ${query.get(labels ? "fieldSelector" : "labelSelector")}`);
-    const unknown = unknownField(
-      query.get("fieldSelector") ?? "",
-      [...this.feed.of(target.kind).all()].map(({ object }) => object),
-    );
+    const unknown = unknownField(query.get("fieldSelector") ?? "", this.feed.of(target.kind));
     if (unknown !== undefined) return failure("BadRequest", `field label not supported: ${unknown}`);
     const { namespace, name } = target;
     const chosen: Test = (object) => (namespace === undefined || object.metadata.namespace === namespace) && labels(object) && fields(object);
@@ -77,7 +76,7 @@ export class Resources {
 
   /** What tables tell besides objects. `many`: usage as it was sampled last, for it is not read anew of a thousand objects. */
   private beside(many = false): Beside {
-    return { now: Date.now(), resourceOf: this.resourceOf, usageOf: (object) => this.feed.usageOf(object, many) };
+    return { now: Date.now(), resourceOf: this.resourceOf, usageOf: (object) => this.feed.usageOf(object, many ? "sampled" : "fresh") };
   }
 
   private one({ target: { kind }, table }: Asked, collection: Collection, key: string, name: string): Answer {
@@ -103,7 +102,7 @@ export class Resources {
     const beside = this.beside(items.length > FRESHLY);
     const rows: string[] = [];
     for (let first = 0; first < items.length; first += AT_ONCE) {
-      if (first > 0) await new Promise((resolve) => setImmediate(resolve));
+      if (first > 0) await breath();
       const some = items.slice(first, first + AT_ONCE).map(({ object }) => object);
       rows.push(...tableOf(kind, some, version, include, beside).rows.map((row) => JSON.stringify(row)));
     }
@@ -183,7 +182,7 @@ async function sendItems(response: ServerResponse, start: string, items: readonl
   for (let first = 0; first < items.length && !response.destroyed; first += AT_ONCE) {
     const some = items.slice(first, first + AT_ONCE).map(({ text }) => text);
     const taken = response.write(`${first > 0 ? "," : ""}${some.join(",")}`);
-    await (taken ? new Promise((resolve) => setImmediate(resolve)) : drained(response));
+    await (taken ? breath() : drained(response));
   }
   response.end("]}");
 }
@@ -208,7 +207,7 @@ const resourceName = ({ plural, group }: ServedKind): string => (group === "" ? 
 /** Why nothing is written here, and where it is instead. */
 export function readOnly(target: Target | undefined, feed: Feed, directory: string): Answer {
   const object: Served | undefined = target?.name === undefined ? undefined : feed.of(target.kind).get(target.name)?.object;
-  const source = object?.metadata.annotations?.["holdfast.dev/source"];
+  const source = object?.metadata.annotations?.[SOURCE_ANNOTATION];
   const what = target ? resourceName(target.kind) : "this API";
   const where = source ? `edit ${source} instead` : `the manifests are in ${directory}`;
   return failure("MethodNotAllowed", `${what} is read-only: the manifest directory is the source of truth; ${where}`, {

@@ -3,6 +3,7 @@
 import type { CgroupPath } from "../cgroup/path.ts";
 import type { Usage } from "../cgroup/usage.ts";
 import type { UsageReader } from "../host/usage.ts";
+import type { How } from "./feed.ts";
 import type { Rate } from "./podMetrics.ts";
 
 /** One point of a line: what was used at a time, and per second since the point before. */
@@ -47,7 +48,7 @@ export class Sampler {
   private next: NodeJS.Immediate | undefined;
   /** When the last sample was, ms since the epoch. */
   private last = 0;
-  private readonly hearers = new Set<() => void>();
+  private readonly hearers: (() => void)[] = [];
 
   constructor(reader: UsageReader, paths: () => Iterable<CgroupPath>) {
     this.reader = reader;
@@ -64,26 +65,23 @@ export class Sampler {
     this.reader.close();
   }
 
-  /** Samples often until what is returned is called; `hear` after each sample. */
-  watch(hear: () => void): () => void {
-    this.hearers.add(hear);
+  /** Samples often until what is returned is called. */
+  watch(): () => void {
     if (this.watching++ === 0) this.tick();
-    return () => {
-      if (this.hearers.delete(hear)) this.watching--;
-    };
+    return () => void this.watching--;
   }
 
-  /** What a cgroup uses, as of a moment ago. `closely`: all there is to tell. */
-  usage(path: CgroupPath, closely = false): Usage | undefined {
+  /** Tells after each sample, from now on. */
+  hear(hear: () => void): void {
+    this.hearers.push(hear);
+  }
+
+  /** What a cgroup uses. */
+  usage(path: CgroupPath, how: How): Usage | undefined {
     const known = this.seen.get(path);
-    if (!closely && known && Date.now() - known.time < FRESH) return known.usage;
-    const usage = this.reader.read(path, closely);
+    if (how === "sampled" || (how === "fresh" && known && Date.now() - known.time < FRESH)) return known?.usage;
+    const usage = this.reader.read(path, how === "closely");
     return Object.values(usage).some((value) => value !== undefined) ? usage : undefined;
-  }
-
-  /** As of the last sample. */
-  sampled(path: CgroupPath): Usage | undefined {
-    return this.seen.get(path)?.usage;
   }
 
   points(path: CgroupPath): readonly Point[] {

@@ -1,4 +1,5 @@
 /** Knows label and field selectors (Kubernetes' "Labels and Selectors", "Field Selectors"): text in, a test of objects out. */
+import type { Collection } from "./collection.ts";
 import type { Served } from "./object.ts";
 
 export type Test = (object: Served) => boolean;
@@ -57,9 +58,13 @@ export function fieldSelector(text: string): Test | undefined {
 }
 
 /** A field of a selector that none of the objects has, of those that there are; a typing error, most likely. */
-export function unknownField(text: string, objects: readonly Served[]): string | undefined {
+export function unknownField(text: string, collection: Pick<Collection, "all">): string | undefined {
   const paths = requirements(text).map((part) => part.split(/[!=]/, 1)[0]?.trim() ?? "");
-  return paths.find((path) => !ALWAYS.has(path) && objects.length > 0 && objects.every((object) => textAt(object, path) === ""));
+  return paths.find((path) => {
+    if (ALWAYS.has(path)) return false;
+    const all = [...collection.all()];
+    return all.length > 0 && all.every(({ object }) => textAt(object, path) === "");
+  });
 }
 
 /** Asked of every kind, whether it has them or not. */

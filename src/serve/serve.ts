@@ -4,16 +4,15 @@ import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Resource } from "../api/resource.ts";
 import type { Event } from "../api/status.ts";
-import type { CgroupPath } from "../cgroup/path.ts";
 import { credentialsIn } from "../host/credentials.ts";
 import { UsageReader } from "../host/usage.ts";
 import type { Engine, EngineOptions } from "../reconcile/engine.ts";
 import { apiOf } from "./api.ts";
 import { dashboard } from "./dashboard.ts";
-import { Feed, sumOf } from "./feed.ts";
+import { Feed } from "./feed.ts";
 import { type Metrics, metricsOf } from "./metrics.ts";
 import type { Place } from "./mirror.ts";
-import type { Served } from "./object.ts";
+import { objectKeyOf, type Served } from "./object.ts";
 import { Sampler } from "./sampler.ts";
 import { closeServer, servePort, serveSocket } from "./server.ts";
 
@@ -66,8 +65,7 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.options = options;
-    const usage = (path: CgroupPath, sampled: boolean) => (sampled ? this.sampler?.sampled(path) : this.sampler?.usage(path));
-    this.feed = new Feed(options.place, options.engine, usage, options.warn);
+    this.feed = new Feed(options.place, options.engine, (path, how) => this.sampler?.usage(path, how), options.warn);
   }
 
   /** The engine's hooks. */
@@ -94,15 +92,16 @@ export class Serving {
     const sampler = new Sampler(reader, () => engine().desired.cgroups.keys());
     this.sampler = sampler;
     sampler.start();
-    this.metrics = metricsOf(this.feed, engine, (object) => this.closely(object));
-    const resourceOf = ({ kind, metadata }: Served): Resource | undefined => engine().desired.resources.get(`${kind as Resource["kind"]}/${metadata.name}`);
+    const metrics = metricsOf(this.feed, engine);
+    this.metrics = metrics;
+    const resourceOf = (object: Served): Resource | undefined => engine().desired.resources.get(objectKeyOf(object));
     const respond = apiOf({
       feed: this.feed,
       resourceOf,
       rateOf: (path) => sampler.rate(path),
       directory,
       logDirectory,
-      metrics: () => this.metrics?.answer() ?? Promise.reject(new Error("there are no metrics")),
+      metrics: metrics.answer,
       whyNotReady: () => this.notReady,
       pages: dashboard({ feed: this.feed, sampler, engine, resourceOf, page: this.options.page }),
     });
@@ -125,12 +124,5 @@ export class Serving {
     this.feed.close();
     this.sampler?.close();
     await Promise.all(this.servers.map(closeServer));
-  }
-
-  /** All there is to tell of what an object uses. */
-  private closely(object: Served): ReturnType<Feed["usageOf"]> {
-    const paths: readonly CgroupPath[] = this.feed.pathsOf().get(`${object.kind}/${object.metadata.name}`) ?? [];
-    const all = paths.flatMap((path) => this.sampler?.usage(path, true) ?? []);
-    return all.length > 0 ? sumOf(all) : undefined;
   }
 }
