@@ -29,6 +29,8 @@ export interface CgroupFiles {
   removeDirectory(directory: string): void;
   /** Names of the child cgroups; undefined when the directory does not exist. */
   children(directory: string): readonly string[] | undefined;
+  /** The same, as it was listed some looks ago: for who looks again, and is told by an event. */
+  knownChildren(directory: string): readonly string[] | undefined;
   /** Which directory it is: another of its name has another number. Undefined: there is none. */
   inode(directory: string): string | undefined;
   /** Lets go of what was kept open. */
@@ -205,7 +207,8 @@ export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
       forgetChildren(directory);
       removeDirectory(directory);
     },
-    children: (directory) => {
+    children: list,
+    knownChildren: (directory) => {
       const kept = cgroups.get(directory);
       if (kept?.children && ++kept.asked % LIST_EVERY !== 0) return kept.children;
       const children = list(directory);

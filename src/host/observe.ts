@@ -87,7 +87,7 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
     holdfast: () => new Set([process.pid, observer.controller() ?? process.pid]),
     memoryPressure: (path) => memoryPressure(files, tree, machine, path),
     memoryCurrent: (path) => memoryCurrent(files, tree, machine, path),
-    childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.children(tree.directory(hierarchy, path)) ?? []))],
+    childrenOf: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => files.knownChildren(tree.directory(hierarchy, path)) ?? []))],
     processesIn: (path) => [...new Set(machine.controllers.all.flatMap((hierarchy) => pidsIn(files, tree.directory(hierarchy, path))))],
   };
 }
@@ -95,7 +95,8 @@ export function observe(observer: Observer, machine: Machine, scope?: Scope, att
 function walk(files: CgroupFiles, tree: Tree, hierarchy: Hierarchy, path: CgroupPath, look: (path: CgroupPath) => boolean): void {
   // Look first: that finds out whether a cgroup that was known is still the same one.
   if (!look(path)) return;
-  for (const name of files.children(tree.directory(hierarchy, path)) ?? []) if (!isInternal(name)) walk(files, tree, hierarchy, childPath(path, name), look);
+  for (const name of files.knownChildren(tree.directory(hierarchy, path)) ?? [])
+    if (!isInternal(name)) walk(files, tree, hierarchy, childPath(path, name), look);
 }
 
 const names = new WeakMap<readonly FileEntry[], readonly string[]>();

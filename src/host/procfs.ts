@@ -63,10 +63,11 @@ const SIGKILL = 1n << 8n;
 
 /** Whether a process is over, on its way out, or has been sent SIGKILL (proc_pid_status(5), SigPnd and ShdPnd). */
 export function isDoomed(pid: number): boolean {
-  const stat = statOf(pid);
-  if (!stat || stat.exiting || hasEnded(stat)) return true;
+  // The signal first: it is pending no more as soon as the process is on its way out, and that shows for longer.
   const pending = [...(textIn(`/proc/${pid}/status`) ?? "").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
-  return pending.length === 0 || pending.some(([, set]) => (BigInt(`0x${set}`) & SIGKILL) !== 0n);
+  if (pending.length === 0 || pending.some(([, set]) => (BigInt(`0x${set}`) & SIGKILL) !== 0n)) return true;
+  const stat = statOf(pid);
+  return stat?.exiting === true || hasEnded(stat);
 }
 
 /** Signals whose default action ends nothing (signal(7)). */

@@ -19,12 +19,14 @@ const never = (): never => {
 
 function filesOf({ files, directories }: HostSnapshot): CgroupFiles {
   const read = (file: string): string | undefined => (Object.hasOwn(files, file) ? files[file] : undefined);
+  const children = (directory: string): readonly string[] | undefined => (Object.hasOwn(directories, directory) ? directories[directory]?.children : undefined);
   return {
     read,
     readAll: (directory, names) => (Object.hasOwn(directories, directory) ? names.map((name) => read(`${directory}/${name}`)) : undefined),
     changed: () => ({ directories: [], kept: 0 }),
     isKept: () => false,
-    children: (directory) => (Object.hasOwn(directories, directory) ? directories[directory]?.children : undefined),
+    children,
+    knownChildren: children,
     inode: (directory) => (Object.hasOwn(directories, directory) ? directories[directory]?.inode : undefined),
     ...{ write: never, writeAndRead: never, reclaim: never, makeDirectory: never, removeDirectory: never },
     close: () => {},

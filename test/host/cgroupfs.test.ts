@@ -73,6 +73,15 @@ describe("the files of a cgroup", () => {
     few.close();
   });
 
+  test("tell of a child that somebody else made, at once or as it was listed before", () => {
+    files.readAll(top, NAMES, { declared });
+    expect([files.children(top), files.knownChildren(top)]).toEqual([[], []]);
+    mkdirSync(join(top, "child"));
+    expect([files.children(top), files.knownChildren(top)]).toEqual([["child"], []]);
+    for (let look = 0; look < 6; look++) files.knownChildren(top);
+    expect(files.knownChildren(top)).toEqual(["child"]);
+  });
+
   test("of a cgroup that is not there are undefined; an empty one is there", () => {
     expect(files.readAll(join(top, "no"), NAMES)).toBeUndefined();
     mkdirSync(join(top, "empty"));

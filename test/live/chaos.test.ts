@@ -30,11 +30,11 @@ const EDIT_EVERY = 10;
       // Each instance looks for the one before it: one that is still alive, in the same cgroup, would be a twin.
       const alone = (name: string): string =>
         `p=$(cat ${file(`${name}.pid`)} 2>/dev/null); grep -qs /${live.root}/${name}@ /proc/$p/cgroup && ! grep -qs ") Z " /proc/$p/stat && echo ${name} >>${file("twins")}; echo $$$$ >${file(`${name}.pid`)}`;
-      // Each run writes its number, and ends with it; the sleeper must never end.
+      // Each run writes its number, in one step, and ends with it; the sleeper must never end.
       const crash = (name: string, seconds: string, more = ""): string =>
         workload(
           name,
-          `{${more}command: [sh, -c, 'n=$(cat ${file(name)} 2>/dev/null || echo 0); n=$((n + 1)); echo $n >${file(name)}; ${alone(name)}; echo "start $n"; sleep ${seconds}; exit $((n % 100 + 1))'], backoff: {initial: 0s, max: 0s}}`,
+          `{${more}command: [sh, -c, 'n=$(cat ${file(name)} 2>/dev/null || echo 0); n=$((n + 1)); echo $n >${file(name)}.new; mv ${file(name)}.new ${file(name)}; ${alone(name)}; echo "start $n"; sleep ${seconds}; exit $((n % 100 + 1))'], backoff: {initial: 0s, max: 0s}}`,
         );
       const probed = workload(
         "probed",
@@ -135,7 +135,7 @@ const EDIT_EVERY = 10;
         // A kill between the record and the telling of it may lose the telling, never the record; a code may be told twice, never wrong.
         const expected = Array.from({ length: starts }, (_, index) => ((index + 1) % 100) + 1);
         const unexpected = codes.filter((code) => !expected.includes(code ?? -1));
-        expect({ name, unexpected }).toEqual({ name, unexpected: [] });
+        expect({ name, starts, unexpected }).toEqual({ name, starts, unexpected: [] });
         expect(codes.length).toBeGreaterThan(0);
         expect({ name, started: told() }).toEqual({ name, started: starts });
         const record = JSON.parse(readFileSync(join(live.runDirectory, "replicas", `${name}@0.json`), "utf8")) as {
