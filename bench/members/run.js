@@ -1,7 +1,7 @@
 // Measures how soon a new process is where it belongs: Holdfast's members with the kernel's events and without, and cgrulesengd; in turns, one at work at a time. And what that costs
 // with 1,000 processes and 1,000 groups. See ../README.md.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -52,10 +52,10 @@ async function holdfast(label, manifest, events = true) {
     "json",
   ];
   const command = events ? [process.execPath, ...words] : ["env", "PATH=/nowhere", process.execPath, ...words];
-  const child = start(command[0], command.slice(1), ["ignore", "pipe", "inherit"]);
-  let output = "";
-  child.stdout.on("data", (text) => (output += text));
-  while (!output.includes("in force; watching")) await pause(20);
+  // To a file: nobody would read a pipe while this program waits for a newcomer, and a full one holds up whoever writes.
+  const output = join(scratch, "output");
+  const child = start(command[0], command.slice(1), ["ignore", openSync(output, "w"), "inherit"]);
+  while (!readFileSync(output, "utf8").includes("in force; watching")) await pause(20);
   await pause(1500);
   return { child, root, stop: () => end(child).then(() => removeRoot(root)) };
 }

@@ -1,10 +1,11 @@
 /** Knows how to touch cgroup files: few system calls, one write(2) a value, descriptors kept open for a controller that looks often. */
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmdirSync, statSync, writeSync } from "node:fs";
+import { closeSync, readdirSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { type CgroupHands, kernelHands } from "./cgroupHands.ts";
 import { isGone, Reader } from "./reader.ts";
 
 /** The only ways in which the rest of the program touches a cgroup tree. */
-export interface CgroupFiles {
+export interface CgroupFiles extends CgroupHands {
   /** The text of a file; undefined when it, or its cgroup, does not exist. */
   read(file: string): string | undefined;
   /**
@@ -19,14 +20,8 @@ export interface CgroupFiles {
   changed(): { readonly directories: readonly string[]; readonly kept: number };
   /** Whether any of a cgroup's files is kept open. */
   isKept(directory: string): boolean;
-  /** One write(2). Throws the kernel's refusal. */
-  write(file: string, text: string): void;
-  /** One write(2), and what the file reads afterwards. */
-  writeAndRead(file: string, text: string): string;
   /** Asks the kernel for memory of a cgroup; it gives what it can (memory.reclaim, Linux 5.19). */
   reclaim(directory: string, bytes: number): Promise<void>;
-  makeDirectory(directory: string): void;
-  removeDirectory(directory: string): void;
   /** Names of the child cgroups; undefined when the directory does not exist. */
   children(directory: string): readonly string[] | undefined;
   /** The same, as it was listed some looks ago: for who looks again, and is told by an event. */
@@ -36,9 +31,6 @@ export interface CgroupFiles {
   /** Lets go of what was kept open. */
   close(): void;
 }
-
-/** What changes a cgroup tree. A controller of little privilege has it done by another process. */
-export type CgroupHands = Pick<CgroupFiles, "write" | "writeAndRead" | "makeDirectory" | "removeDirectory">;
 
 interface ReadAll {
   /** The first file tells which of the others exist (cgroup.controllers). */
@@ -219,34 +211,5 @@ export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
     close: () => {
       for (const [path, kept] of cgroups) drop(path, kept);
     },
-  };
-}
-
-/** The system calls themselves. */
-function kernelHands(reader: Reader): CgroupHands {
-  const within = <T>(file: string, flags: number, work: (descriptor: number) => T): T => {
-    const descriptor = openSync(file, flags);
-    try {
-      return work(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  };
-  const unless = (code: string, work: () => void): void => {
-    try {
-      work();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== code) throw error;
-    }
-  };
-  return {
-    write: (file, text) => void within(file, constants.O_WRONLY, (descriptor) => writeSync(descriptor, text)),
-    writeAndRead: (file, text) =>
-      within(file, constants.O_RDWR, (descriptor) => {
-        writeSync(descriptor, text);
-        return reader.text(reader.readInto(descriptor));
-      }),
-    makeDirectory: (directory) => unless("EEXIST", () => mkdirSync(directory)),
-    removeDirectory: (directory) => unless("ENOENT", () => rmdirSync(directory)),
   };
 }

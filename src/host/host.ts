@@ -6,7 +6,8 @@ import { parseMounts } from "../cgroup/hierarchy.ts";
 import type { Machine, Mentions } from "../cgroup/machine.ts";
 import type { Action } from "../plan/action.ts";
 import type { Observed } from "../plan/observed.ts";
-import { type CgroupFiles, type CgroupHands, kernelFiles } from "./cgroupfs.ts";
+import { type CgroupFiles, kernelFiles } from "./cgroupfs.ts";
+import type { CgroupHands } from "./cgroupHands.ts";
 import { type ImageStore, Images } from "./images.ts";
 import { inspect } from "./inspect.ts";
 import { type KernelLog, openKernelLog } from "./kernelLog.ts";
@@ -147,6 +148,7 @@ export function openHost(options: HostOptions, through?: Privileged): Host {
     lock: () => (simulated || through ? () => {} : lock()),
     close: () => {
       files.close();
+      members.close();
       writers.close();
     },
   };

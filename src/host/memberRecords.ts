@@ -1,5 +1,5 @@
 /** Knows which processes were drawn into groups, and from where, also after a restart of the controller: a file in the run directory to which lines are added. */
-import { appendFileSync, mkdirSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, constants, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { MemberRecord } from "../plan/hostProcess.ts";
 import { statOf } from "./procfs.ts";
@@ -9,6 +9,7 @@ export interface MemberRecords {
   all(): ReadonlyMap<number, MemberRecord>;
   add(record: MemberRecord): void;
   remove(record: Pick<MemberRecord, "pid" | "start">): void;
+  close(): void;
 }
 
 /** A line: the record, or that it counts no more. */
@@ -21,26 +22,43 @@ export function memberRecords(directory: string, bootId: string): MemberRecords 
   const file = join(directory, "members.jsonl");
   let known: Map<number, MemberRecord> | undefined;
   let lines = 0;
+  /** Kept open: a line is to be added in the moment in which a process appears. */
+  let opened: { readonly descriptor: number; readonly inode: number } | undefined;
   // Not before they are asked for: by then the controller has its lock, and nobody else writes them.
   const records = (): Map<number, MemberRecord> => {
     if (!known) ({ known, lines } = load(file, bootId));
     return known;
+  };
+  const close = (): void => {
+    if (opened) closeSync(opened.descriptor);
+    opened = undefined;
   };
   const write = (): void => {
     const all = records();
     for (const [pid, { start }] of all) if (statOf(pid)?.startTicks !== start) all.delete(pid);
     replaceFile(file, [{ bootId }, ...all.values()].map((line) => `${JSON.stringify(line)}\n`).join(""), 0o640);
     lines = all.size;
+    close();
+  };
+  /** The file to add to; undefined where somebody took it away. */
+  const open = (): number | undefined => {
+    const inode = statSync(file, { throwIfNoEntry: false })?.ino;
+    if (inode !== opened?.inode) close();
+    if (inode !== undefined) opened ??= { descriptor: openSync(file, constants.O_WRONLY | constants.O_APPEND), inode };
+    return opened?.descriptor;
   };
   const append = (line: Line): void => {
-    // Also where somebody took the file away.
-    if (lines === 0 || lines > 2 * records().size + STALE || !statSync(file, { throwIfNoEntry: false })) {
+    const descriptor = lines === 0 || lines > 2 * records().size + STALE ? undefined : open();
+    if (descriptor === undefined) {
       mkdirSync(dirname(file), { recursive: true });
       write();
       return;
     }
-    appendFileSync(file, `${JSON.stringify(line)}\n`);
-    lines++;
+    // Half a line would spoil the next one.
+    const before = lines;
+    lines = 0;
+    appendFileSync(descriptor, `${JSON.stringify(line)}\n`);
+    lines = before + 1;
   };
   return {
     all: records,
@@ -52,6 +70,7 @@ export function memberRecords(directory: string, bootId: string): MemberRecords 
       if (records().get(pid)?.start === start) records().delete(pid);
       append({ pid, start, gone: true });
     },
+    close,
   };
 }
 

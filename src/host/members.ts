@@ -41,11 +41,11 @@ export function memberPerformers(
   return {
     join: touching<ActionOf<"join">>((action) => {
       const { record, path, seen } = action;
-      table.touch(record.pid);
-      const now = table.known().get(record.pid);
-      if (now?.start !== record.start) throw gone(record);
-      const moved = hierarchiesOf(action).find(({ id }) => (now.cgroups.get(id) ?? "/") !== seen[id]);
-      if (moved) throw refused(`process ${record.pid} went to ${now.cgroups.get(moved.id)} meanwhile`, "cgroup.procs", { code: "EAGAIN" });
+      // Whose they are is asked at each move: a number that is still that process's then was so all the time.
+      const now = table.cgroupsOf(record.pid);
+      if (!now) throw gone(record);
+      const moved = hierarchiesOf(action).find(({ id }) => (now.get(id) ?? "/") !== seen[id]);
+      if (moved) throw refused(`process ${record.pid} went to ${now.get(moved.id)} meanwhile`, "cgroup.procs", { code: "EAGAIN" });
       const known = members.all().get(record.pid);
       // Written down first: a controller that ends in between leaves none of which nobody knows where it came from.
       members.add(record);

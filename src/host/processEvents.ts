@@ -20,9 +20,13 @@ export interface ProcessEvents {
 /**
  * NETLINK_CONNECTOR (11), CN_IDX_PROC (1), PROC_CN_MCAST_LISTEN (1). The socket's filter lets exec (2), uid (4), gid (64) and comm (512) through: forks and exits,
  * two thirds of all that happens, wake nobody. A process is told by its first thread alone. It ends when its standard input does.
+ * Its time slice is the shortest, 0.1 ms, where the kernel lets one be asked for (Linux 6.12; sched_setattr(2), sched_runtime): it has little to do, and does not wait
+ * until the very process of which it shall tell has used up a slice of its own. It gets no larger share of the CPU by that.
  */
 const SCRIPT = String.raw`
 use strict; $| = 1;
+my ($setattr) = @ARGV;
+syscall($setattr, 0, pack("LLQlLQQQ", 48, 0, 8, getpriority(0, 0), 0, 100_000, 0, 0), 0) if $setattr;
 socket(my $s, 16, 2, 11) or exit 2;
 my @wanted = map { unpack("N", pack("L", $_)) } (2, 4, 64, 512);
 my @filter = ([0x20, 0, 0, 36], (map { [0x15, @wanted - $_, 0, $wanted[$_]] } 0 .. $#wanted), [0x06, 0, 0, 0], [0x06, 0, 0, 0xffff]);
@@ -43,10 +47,13 @@ for (;;) {
 }
 `;
 
+/** The number of sched_setattr(2): perl knows none by name. */
+const SCHED_SETATTR: Partial<Record<NodeJS.Architecture, number>> = { x64: 314, arm64: 274, riscv64: 274, loong64: 274 };
+
 export function processEvents({ changed, lost, ended }: Options): ProcessEvents {
   return listen(
     SCRIPT,
-    [],
+    [String(SCHED_SETATTR[process.arch] ?? 0)],
     (line) => {
       if (/^\d+$/.test(line)) changed(Number(line));
       // What happened before it listened was told to nobody.

@@ -12,12 +12,14 @@ export interface ProcessTable {
   look(): ReadonlyMap<number, ObservedProcess>;
   /** What is known, with what was touched read anew. */
   known(): ReadonlyMap<number, ObservedProcess>;
+  /** Its cgroups as they are this moment; undefined where it is gone. */
+  cgroupsOf(pid: number): ObservedProcess["cgroups"] | undefined;
   /** That process may be other than it was, or be new, or gone. */
   touch(pid: number): void;
 }
 
 /** A host without processes. */
-export const EMPTY_TABLE: ProcessTable = { look: () => new Map(), known: () => new Map(), touch: () => {} };
+export const EMPTY_TABLE: ProcessTable = { look: () => new Map(), known: () => new Map(), touch: () => {}, cgroupsOf: () => undefined };
 
 export function processTable({ all }: Controllers): ProcessTable {
   const reader = new Reader();
@@ -46,6 +48,7 @@ export function processTable({ all }: Controllers): ProcessTable {
       return table;
     },
     touch: (pid) => void touched.add(pid),
+    cgroupsOf: (pid) => cgroupsIn(reader, pid, prefixes),
   };
 }
 
@@ -65,12 +68,7 @@ function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, 
     const { startTicks: start, parent, comm } = stat;
     // The directory itself always belongs to the effective user (proc(5); files in it, where a process is not dumpable, to root).
     const { uid, gid } = statSync(`/proc/${pid}`);
-    const cgroups = new Map<string, string>();
-    for (const [controllers, path] of parseCgroups(decoded(reader.read(`/proc/${pid}/cgroup`) ?? ""))) {
-      const id = controllers === "" ? UNIFIED : controllers;
-      const prefix = prefixes.get(id) ?? "";
-      cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
-    }
+    const cgroups = cgroupsIn(reader, pid, prefixes) ?? new Map<string, string>();
     const exe = once(() => linkIn(`/proc/${pid}/exe`));
     const commandLine = once(() => commandLineIn(pid) ?? "");
     const process = { pid, start, parent, comm: printable(decoded(comm)), uid, gid, cgroups, exe, commandLine };
@@ -88,6 +86,19 @@ function readProcess(reader: Reader, pid: number, prefixes: ReadonlyMap<string, 
   } catch {
     return undefined; // it is gone
   }
+}
+
+/** By hierarchy, each as seen from its mount. */
+function cgroupsIn(reader: Reader, pid: number, prefixes: ReadonlyMap<string, string>): Map<string, string> | undefined {
+  const text = reader.read(`/proc/${pid}/cgroup`);
+  if (text === undefined) return undefined;
+  const cgroups = new Map<string, string>();
+  for (const [controllers, path] of parseCgroups(decoded(text))) {
+    const id = controllers === "" ? UNIFIED : controllers;
+    const prefix = prefixes.get(id) ?? "";
+    cgroups.set(id, prefix !== "" && `${path}/`.startsWith(`${prefix}/`) ? path.slice(prefix.length) || "/" : path);
+  }
+  return cgroups;
 }
 
 /** What was read byte by byte. */

@@ -75,8 +75,8 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
     list: () => snapshot.images,
     ...{ prepare: never, clean: never, forgive: never, remove: never },
   };
-  const table = { look: () => processes, known: () => processes, touch: () => {} };
-  const members = { all: () => memberships, add: never, remove: never };
+  const table = { look: () => processes, known: () => processes, touch: () => {}, cgroupsOf: (pid: number) => processes.get(pid)?.cgroups };
+  const members = { all: () => memberships, add: never, remove: never, close: () => {} };
   const remembered: Host["records"] = {
     list: () => [...records.keys()],
     read: (replica) => records.get(replica),

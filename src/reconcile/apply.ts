@@ -1,4 +1,5 @@
 /** Knows how to carry out a plan: in order, each refusal collected, nothing done that depends on what was refused. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Refusal } from "../host/perform.ts";
 import type { Action, ActionOf } from "../plan/action.ts";
 import type { Plan } from "../plan/decision.ts";
@@ -19,6 +20,9 @@ export interface Convergence {
 
 /** How many workloads start at the same time: enough to hide each one's few milliseconds of waiting. */
 const STARTS_AT_ONCE = 8;
+
+/** What was moved may wait for the very CPU that this program is on, ms: it goes on first, and then what was done is told. */
+const COURTESY = 1;
 
 /** Carries the actions out. `progress` hears of each one as it is done; what is left when it shall not `goOn` is skipped. */
 export async function apply(
@@ -74,6 +78,7 @@ export async function apply(
     }
   }
   await Promise.all(going);
+  if (outcomes.some(({ action, error, skipped }) => action.type === "join" && !error && !skipped)) await pause(COURTESY);
   return outcomes;
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -23,4 +23,20 @@ test("who was drawn in is known to the next controller of the same boot; damage 
   next().remove(record);
   expect(next().all().size).toBe(0);
   expect(readFileSync(join(top, "members.jsonl"), "utf8").split("\n")[0]).toBe('{"bootId":"boot-1"}');
+});
+
+test("a file that somebody took away, or renamed, is written anew and whole", () => {
+  const file = join(top, "members.jsonl");
+  const records = next();
+  const others = [1, 2, 3].map((number) => ({ ...record, rule: String(number) }));
+  for (const [index, other] of others.entries()) {
+    records.add(other);
+    records.add(other);
+    expect(next().all().get(process.pid)).toEqual(other);
+    if (index === 0) rmSync(file);
+    else renameSync(file, `${file}.old`);
+  }
+  records.close();
+  records.add(record);
+  expect(next().all().get(process.pid)).toEqual(record);
 });
