@@ -39,7 +39,7 @@ if (mode === "cold") {
   /** What a resync does: a glance at what is kept open, a look at a part of what is beyond the budget. */
   let turn = 0;
   const audit = () => {
-    const worth = engine.glance(turn++);
+    const worth = new Set([...engine.glance(turn++)].flat());
     const { actions } = worth.size > 0 ? engine.plan(worth) : { actions: [] };
     if (actions.length > 0) throw new Error(`an audit found something to do: ${JSON.stringify(actions[0])}`);
   };

@@ -63,7 +63,7 @@ export async function apply(planFile: string | undefined, given: GlobalOptions &
   try {
     const { done, plan } = await convergeFully(engine);
     account.flush();
-    engine.save();
+    await engine.save();
     const { runDirectory, logDirectory, imageDirectory } = host.options;
     saveController(runDirectory, { pid: process.pid, directory: resolve(directory), logDirectory, imageDirectory, ephemeral: false });
     const refused = plan.actions.length;

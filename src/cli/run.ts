@@ -117,8 +117,8 @@ export async function run(options: RunOptions, { version, page }: Program): Prom
     directory: manifestSource(resolve(directory), options),
     resync: resync.ok / 1000,
     warn: teller.warn,
-    save: () => {
-      engine.save();
+    save: async () => {
+      await engine.save();
       introduce();
     },
     // Taken away in the middle of being written, a part of it may be there.

@@ -14,10 +14,10 @@ export interface CgroupFiles extends CgroupHands {
    */
   readAll(directory: string, names: readonly string[], how?: ReadAll): readonly (string | undefined)[] | undefined;
   /**
-   * The cgroups of which a file that is kept open reads otherwise than last time, or not at all; and how many are kept.
-   * One pread(2) a file, and nothing else: most of the time nothing has changed.
+   * Each cgroup of which files are kept open, and whether one reads otherwise than last time, or not at all. One pread(2) a
+   * file, and nothing else: most of the time nothing has changed. Read as it is asked for.
    */
-  changed(): { readonly directories: readonly string[]; readonly kept: number };
+  changed(): Iterable<{ readonly directory: string; readonly changed: boolean }>;
   /** Whether any of a cgroup's files is kept open. */
   isKept(directory: string): boolean;
   /** Asks the kernel for memory of a cgroup; it gives what it can (memory.reclaim, Linux 5.19). */
@@ -168,17 +168,9 @@ export function kernelFiles(keep = 0, hands?: CgroupHands): CgroupFiles {
       const texts = names.map((name) => reader.read(`${directory}/${name}`));
       return texts.some((text) => text !== undefined) || statSync(directory, { throwIfNoEntry: false }) ? texts : undefined;
     },
-    changed: () => {
-      const directories: string[] = [];
-      for (const [directory, { files, texts }] of cgroups) {
-        for (let index = 0; index < files.length; index++) {
-          const descriptor = files[index];
-          if (descriptor === undefined || reads(descriptor, texts[index])) continue;
-          directories.push(directory);
-          break;
-        }
-      }
-      return { directories, kept: cgroups.size };
+    changed: function* () {
+      for (const [directory, { files, texts }] of cgroups)
+        yield { directory, changed: files.some((descriptor, index) => descriptor !== undefined && !reads(descriptor, texts[index])) };
     },
     isKept: (directory) => cgroups.has(directory),
     write: (file, text) => {

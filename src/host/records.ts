@@ -1,6 +1,8 @@
 /** Knows the run directory: small files, each replaced atomically, that a controller leaves to the next one. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { CgroupPath } from "../cgroup/path.ts";
 import type { ReplicaRecord } from "../plan/observed.ts";
 import { textIn } from "./optional.ts";
 
@@ -26,6 +28,25 @@ export function replaceFile(file: string, text: string, mode = 0o644): void {
   }
 }
 
+/** The same, of what is worked out piece by piece: whatever else there is to do comes in between. By one at a time. */
+export async function replaceFileInPieces(file: string, pieces: Iterable<string>, mode: number): Promise<void> {
+  const temporary = `${file}.tmp`;
+  await mkdir(dirname(file), { recursive: true });
+  await rm(temporary, { force: true });
+  try {
+    const handle = await open(temporary, "wx", mode);
+    try {
+      for (const piece of pieces) await handle.appendFile(piece);
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
 /** A JSON file; undefined when it is missing or not JSON (then it is rebuilt from the machine). */
 export const readJson = (file: string): unknown => parseJson(textOf(file));
 
@@ -44,6 +65,8 @@ export const textOf = (file: string): string => textIn(file) ?? "";
 /** What is remembered of each replica. */
 export interface Records {
   list(): readonly string[];
+  /** Cgroups of replicas that were started, declared or not. */
+  paths(): readonly CgroupPath[];
   read(replica: string): ReplicaRecord | undefined;
   write(replica: string, record: ReplicaRecord): void;
   remove(replica: string): void;
@@ -88,6 +111,7 @@ export function fileRecords(directory: string, bootId: string): Records {
   let home = inode(folder);
   return {
     list: () => [...known().keys()],
+    paths: () => [...known().values()].flatMap(({ current }) => (current?.path as CgroupPath | undefined) ?? []),
     read: (replica) => known().get(replica),
     write: (replica, record) => {
       // Known first: where the file cannot be written (a full disk), this controller at least goes on by it.

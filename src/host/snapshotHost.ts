@@ -23,7 +23,7 @@ function filesOf({ files, directories }: HostSnapshot): CgroupFiles {
   return {
     read,
     readAll: (directory, names) => (Object.hasOwn(directories, directory) ? names.map((name) => read(`${directory}/${name}`)) : undefined),
-    changed: () => ({ directories: [], kept: 0 }),
+    changed: () => [],
     isKept: () => false,
     children,
     knownChildren: children,
@@ -79,6 +79,7 @@ export function openSnapshot(snapshot: HostSnapshot): Host {
   const members = { all: () => memberships, add: never, remove: never, close: () => {} };
   const remembered: Host["records"] = {
     list: () => [...records.keys()],
+    paths: () => [],
     read: (replica) => records.get(replica),
     trouble: () => undefined,
     lost: () => false,

@@ -19,8 +19,8 @@ import { isGoneProcess, isMissingFile, lookAgain } from "./again.ts";
 import type { Hints } from "./agenda.ts";
 import { apply, type Convergence, type Outcome } from "./apply.ts";
 import { Asked } from "./asked.ts";
-import type { Auditor } from "./auditor.ts";
 import { Notice } from "./driftBook.ts";
+import type { EngineOptions } from "./engineOptions.ts";
 import { factsFor, sameFacts } from "./facts.ts";
 import { glance } from "./glance.ts";
 import { related } from "./related.ts";
@@ -29,26 +29,15 @@ import { Restraints } from "./restraints.ts";
 import { Seen } from "./seen.ts";
 import { standing } from "./standing.ts";
 import { Standings } from "./standings.ts";
-import { loadState, type State, saveState } from "./state.ts";
+import { loadState, saveState } from "./state.ts";
 import { KEPT_EVENTS, Teller } from "./teller.ts";
 import { withAllBelow } from "./undeclared.ts";
 import { viewsOf } from "./view.ts";
 
 /** Rounds of one convergence: a start may follow a release, which follows a record. More than this is a fight, left to the next event. */
 const MOST_ROUNDS = 8;
-
-export interface EngineOptions {
-  readonly host: Host;
-  /** What an earlier controller left; read from the run directory unless it was read already. */
-  readonly state?: State;
-  readonly emit?: (event: Event) => void;
-  readonly progress?: (outcome: Outcome) => void;
-  readonly audit?: Auditor;
-  /** Hears of every look, and what came of it; `scope`: the cgroups that were looked at, undefined: all. */
-  readonly noted?: (decided: Plan, outcomes: readonly Outcome[], scope: ReadonlySet<CgroupPath> | undefined) => void;
-  /** Sees the first plan before anything of it is done; throws if it shall not be. */
-  readonly approve?: (plan: Plan) => void;
-}
+/** Objects of which the status is worked out without a pause, to be written down. */
+const SAVED_AT_ONCE = 25;
 
 export class Engine {
   readonly host: Host;
@@ -125,11 +114,11 @@ export class Engine {
     return this.asked.refresh(this.desired);
   }
 
-  /** What is worth a look, at a glance; `turn` counts the glances. */
-  glance(turn: number): Set<CgroupPath> {
+  /** What is worth a look, at a glance: a few cgroups at a time, for there may be something to do in between. `turn` counts the glances. */
+  *glance(turn: number): Generator<CgroupPath[]> {
     this.notice.look(Date.now());
     this.restraints.kills.look(this.host, this.machine, this.desired, this.lastPlan, turn);
-    return glance(this.host, this.machine, this.desired, this.lastPlan, this.standings.failures.keys(), turn);
+    yield* glance(this.host, this.machine, this.desired, this.lastPlan, this.standings.failures.keys(), turn);
   }
 
   /** Looks and decides; touches nothing. */
@@ -235,14 +224,16 @@ export class Engine {
     return viewsOf(this.desired, status, inForce);
   }
 
-  /** Writes the status file, replacing it as a whole. */
-  save(): void {
+  /** Writes the status file, replacing it as a whole; a few objects at a time, for there may be something to do in between. */
+  async save(): Promise<void> {
     this.host.records.restore();
-    saveState(this.host.options.runDirectory, {
-      applied: [...this.applied],
-      objects: [...this.status()],
-      events: this.teller.events.slice(-KEPT_EVENTS),
-      reverted: this.restraints.bakes.all,
-    });
+    const events = this.teller.events.slice(-KEPT_EVENTS);
+    await saveState(this.host.options.runDirectory, { applied: this.applied, objects: this.toSave(), events, reverted: this.restraints.bakes.all });
+  }
+
+  private *toSave(): Generator<[ObjectKey, Remembered]> {
+    const keys = [...this.desired.resources.keys()];
+    while (keys.length > 0) yield* this.statusOf(keys.splice(0, SAVED_AT_ONCE));
+    for (const key of this.remembered.keys()) if (!this.desired.resources.has(key)) this.remembered.delete(key);
   }
 }

@@ -16,27 +16,34 @@ function directoriesOf({ cgroups }: Desired): number {
 
 /** Opening files to read them is five times as dear as reading open ones: cgroups that are not kept open take turns. */
 const TURNS = 6;
+/** Cgroups that are looked at without a pause. */
+const AT_ONCE = 50;
 
 /**
  * Cgroups of which a limit reads otherwise than last time; of those that are not kept open the ones whose turn it is;
  * and what the last plan left in trouble, or could not do (`failed`). Of processes Lives knows (lives.ts).
  */
-export function glance(
+export function* glance(
   { files, tree }: Host,
   { controllers: { all } }: Machine,
   desired: Desired,
   last: Plan,
   failed: Iterable<string>,
   turn: number,
-): Set<CgroupPath> {
-  const worth = new Set([...failed, ...last.problems.flatMap(({ cgroup }) => cgroup ?? []), ...last.reported.map(({ path }) => path)] as CgroupPath[]);
-  const { directories, kept } = files.changed();
-  for (const directory of directories) worth.add(tree.pathOf(all, directory));
-  if (kept >= directoriesOf(desired)) return worth;
+): Generator<CgroupPath[]> {
+  yield [...failed, ...last.problems.flatMap(({ cgroup }) => cgroup ?? []), ...last.reported.map(({ path }) => path)] as CgroupPath[];
+  let [kept, worth]: [number, CgroupPath[]] = [0, []];
+  for (const { directory, changed } of files.changed()) {
+    if (changed) worth.push(tree.pathOf(all, directory));
+    if (++kept % AT_ONCE !== 0) continue;
+    yield worth;
+    worth = [];
+  }
+  yield worth;
+  if (kept >= directoriesOf(desired)) return;
   let index = 0;
   for (const [path, { hierarchies }] of desired.cgroups) {
     if (index++ % TURNS !== turn % TURNS) continue;
-    for (const hierarchy of all) if (hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path))) worth.add(path);
+    if (all.some((hierarchy) => hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path)))) yield [path];
   }
-  return worth;
 }

@@ -1,4 +1,5 @@
 /** Knows when to look, and at what: events give hints, time gives the rest. One pass at a time; level-triggered. */
+import { setImmediate as breath } from "node:timers/promises";
 import { type CgroupPath, ROOT } from "../cgroup/path.ts";
 import type { ManifestSource } from "../host/guardedManifests.ts";
 import { type CgroupWatch, watchCgroups } from "../host/watchCgroups.ts";
@@ -10,6 +11,7 @@ import { ManifestFeed } from "./feed.ts";
 import type { ManifestSet } from "./manifests.ts";
 import { Pace } from "./pace.ts";
 import type { Pass } from "./pass.ts";
+import { Saver } from "./saver.ts";
 import { Timers } from "./timers.ts";
 
 export interface LoopOptions {
@@ -20,7 +22,7 @@ export interface LoopOptions {
   readonly resync: number;
   readonly warn: (message: string) => void;
   /** Writes down what the next controller needs. */
-  readonly save: () => void;
+  readonly save: () => Promise<void>;
   /** Whether somebody took that away. */
   readonly lost: () => boolean;
   /** After every pass that did something. */
@@ -35,8 +37,6 @@ const AFTER_FAILURE = 1000;
 const SCAN_EVERY = 6;
 /** Resyncs between two looks at everything; the others glance. All else raises events, and nothing but a flood of them is known to lose one. */
 const LOOK_EVERY = 30;
-/** The status file is written at most this often, ms: on a large host it takes a while. */
-const [SAVE, SAVE_PER_OBJECT] = [250, 2];
 
 export class Loop {
   private readonly options: LoopOptions;
@@ -44,6 +44,8 @@ export class Loop {
   private everything = true;
   private resyncDue = false;
   private resyncs = 0;
+  /** What a resync has still to glance at. */
+  private glances: Iterator<readonly CgroupPath[]> | undefined;
   /** What is desired may be in other places than before. */
   private structural = false;
   private running: Promise<void> | undefined;
@@ -53,9 +55,11 @@ export class Loop {
   private companions: ReturnType<typeof companionsOf> | undefined;
   private readonly timers = new Timers();
   private readonly pace = new Pace();
+  private readonly saver: Saver;
 
   constructor(options: LoopOptions) {
     this.options = options;
+    this.saver = new Saver(options.save, options.warn);
   }
 
   /** The first convergence; then it goes on by itself until stop(). */
@@ -100,7 +104,7 @@ export class Loop {
     for (const companion of this.companions?.all ?? []) companion.close();
     await this.feed?.close();
     await this.running;
-    this.save();
+    await this.saver.last();
   }
 
   private cgroupChanged(path: CgroupPath, touched?: { hierarchy: string; name: string }): void {
@@ -125,13 +129,15 @@ export class Loop {
   }
 
   private due(): boolean {
-    return !this.stopped && (this.everything || this.resyncDue || this.agenda.size > 0 || this.feed?.due === true);
+    return !this.stopped && (this.everything || this.resyncDue || this.glances !== undefined || this.agenda.size > 0 || this.feed?.due === true);
   }
 
   private async run(): Promise<void> {
     while (this.due()) {
       try {
         await this.turn();
+        // What was told meanwhile goes first.
+        if (this.glances) await breath();
       } catch (error) {
         // Nothing a host does may end the controller: it looks at everything again, a little later.
         this.options.passed?.({ seconds: 0, outcomes: [], failed: true, queued: this.agenda.size });
@@ -146,6 +152,9 @@ export class Loop {
   private async turn(): Promise<void> {
     const { engine, settled, passed } = this.options;
     if (this.resyncDue) await this.resync();
+    const glanced = this.glances?.next();
+    if (glanced?.done) this.glances = undefined;
+    else this.agenda.addAll(glanced?.value ?? []);
     const changed = await this.readManifests();
     // Problems of the manifests are told by a pass, also when they concern no cgroup.
     if (changed && this.agenda.size === 0) this.agenda.add(ROOT);
@@ -163,7 +172,7 @@ export class Loop {
     if (!this.stopped) for (const companion of this.companions?.all ?? []) companion.sync();
     if (convergence.outcomes.length > 0 || changed || engine.teller.news !== news) {
       settled?.(convergence);
-      this.timers.at("save", Date.now() + SAVE + SAVE_PER_OBJECT * engine.desired.resources.size, () => this.save());
+      this.saver.soon(engine.desired.resources.size);
     }
   }
 
@@ -174,10 +183,11 @@ export class Loop {
     const count = this.resyncs++;
     await this.feed?.refresh();
     if (count % SCAN_EVERY === 0) this.feed?.readAll();
-    if (count % LOOK_EVERY === 0) this.everything = true;
-    else this.agenda.addAll([...engine.glance(count), ...(this.companions?.lives.glance() ?? []), ...(this.companions?.members.glance() ?? [])]);
+    this.everything ||= count % LOOK_EVERY === 0;
+    this.glances = this.everything ? undefined : engine.glance(count);
+    if (!this.everything) this.agenda.addAll([...(this.companions?.lives.glance() ?? []), ...(this.companions?.members.glance() ?? [])]);
     engine.forgetTold();
-    if (lost()) this.save();
+    if (lost()) this.saver.now();
     this.factsChanged();
   }
 
@@ -229,22 +239,9 @@ export class Loop {
 
   /** Watches what is desired and what still runs, and looks once more at what was not watched while it was made. */
   private watchDesired(): void {
-    const { cgroups } = this.options.engine.desired;
-    const fresh = this.cgroupWatch?.sync(new Map([...cgroups].map(([path, { hierarchies }]) => [path, hierarchies])), new Set(this.runningPaths())) ?? [];
+    const { desired, host } = this.options.engine;
+    const fresh =
+      this.cgroupWatch?.sync(new Map([...desired.cgroups].map(([path, { hierarchies }]) => [path, hierarchies])), new Set(host.records.paths())) ?? [];
     this.agenda.addAll(fresh);
-  }
-
-  /** Cgroups of workloads that were started, declared or not. */
-  private runningPaths(): CgroupPath[] {
-    const { records } = this.options.engine.host;
-    return records.list().flatMap((id) => (records.read(id)?.current?.path as CgroupPath | undefined) ?? []);
-  }
-
-  private save(): void {
-    try {
-      this.options.save();
-    } catch (error) {
-      this.options.warn(`the status file could not be written: ${(error as Error).message}`);
-    }
   }
 }

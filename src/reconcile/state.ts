@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ObjectKey } from "../api/resource.ts";
 import { API_VERSION } from "../api/schemas.ts";
 import type { Event } from "../api/status.ts";
-import { readJson, replaceFile } from "../host/records.ts";
+import { readJson, replaceFile, replaceFileInPieces } from "../host/records.ts";
 import { type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import { validate } from "../manifest/validate.ts";
 import type { AppliedObject } from "../plan/applied.ts";
@@ -53,9 +53,39 @@ export function loadState(runDirectory: string): State {
   return whole ? stored : { applied: [], objects: [], events: [] };
 }
 
-export function saveState(runDirectory: string, state: State): void {
+/** Entries that are written at once. */
+const AT_ONCE = 25;
+
+/** What is to be written of many objects is worked out as it is written. */
+export interface Savable extends Omit<State, "applied" | "objects"> {
+  readonly applied: Iterable<State["applied"][number]>;
+  readonly objects: Iterable<State["objects"][number]>;
+}
+
+export async function saveState(runDirectory: string, state: Savable): Promise<void> {
   // Specs have variables and headers in them: those are not everybody's business.
-  replaceFile(statusFile(runDirectory), `${JSON.stringify({ format: FORMAT, ...state })}\n`, 0o640);
+  await replaceFileInPieces(statusFile(runDirectory), textOf(state), 0o640);
+}
+
+function* textOf({ applied, objects, ...rest }: Savable): Generator<string> {
+  yield `${JSON.stringify({ format: FORMAT, ...rest }).slice(0, -1)},"applied":[`;
+  yield* entriesOf(applied);
+  yield '],"objects":[';
+  yield* entriesOf(objects);
+  yield "]}\n";
+}
+
+function* entriesOf(entries: Iterable<unknown>): Generator<string> {
+  let some: string[] = [];
+  let first = true;
+  const text = (): string => `${first ? "" : ","}${some.join(",")}`;
+  for (const entry of entries) {
+    some.push(JSON.stringify(entry));
+    if (some.length < AT_ONCE) continue;
+    yield text();
+    [some, first] = [[], false];
+  }
+  if (some.length > 0) yield text();
 }
 
 /** The objects that the last controller had in force: what is broken or gone now was one of them. */

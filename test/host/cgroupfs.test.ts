@@ -20,6 +20,7 @@ afterEach(() => {
 
 describe("the files of a cgroup", () => {
   const declared = [true, true, false, false];
+  const changed = (): string[] => [...files.changed()].flatMap((one) => (one.changed ? [one.directory] : []));
 
   test("read the same are the same array", () => {
     const first = files.readAll(top, NAMES, { declared });
@@ -31,15 +32,15 @@ describe("the files of a cgroup", () => {
 
   test("that are declared tell a glance that they changed, until they are read", () => {
     files.readAll(top, NAMES, { declared });
-    expect(files.changed()).toEqual({ directories: [], kept: 1 });
+    expect([...files.changed()]).toEqual([{ directory: top, changed: false }]);
     expect([files.isKept(top), files.isKept("/elsewhere")]).toEqual([true, false]);
     write("c", "what nobody declared tells by an event");
-    expect(files.changed().directories).toEqual([]);
+    expect(changed()).toEqual([]);
     for (const text of ["b2", "b", "x".repeat(100), `${"x".repeat(99)}y`]) {
       write("b", text);
-      expect(files.changed().directories).toEqual([top]);
+      expect(changed()).toEqual([top]);
       expect(files.readAll(top, NAMES, { declared })?.[1]).toBe(text);
-      expect(files.changed().directories).toEqual([]);
+      expect(changed()).toEqual([]);
     }
   });
 
@@ -65,7 +66,7 @@ describe("the files of a cgroup", () => {
   test("beyond the budget are opened and closed each time", () => {
     const none = kernelFiles(0);
     expect(none.readAll(top, NAMES, { declared })).toEqual(["a1", "b1", "c1", undefined]);
-    expect([none.isKept(top), none.changed().kept]).toEqual([false, 0]);
+    expect([none.isKept(top), [...none.changed()]]).toEqual([false, []]);
     const few = kernelFiles(1);
     expect(few.readAll(top, NAMES, { declared })).toEqual(["a1", "b1", "c1", undefined]);
     write("b", "b2");

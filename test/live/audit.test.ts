@@ -38,7 +38,7 @@ interface Json {
 
   (has("strace") ? test : test.skip)("opens nothing for writing, and changes nothing: seen from the outside", async () => {
     await live.apply(`${group("batch", "{limits: {pids.max: 40}}")}---\n${workload("w")}`);
-    live.engine.save();
+    await live.engine.save();
     live.behind("pids", "batch", "pids.max", "9");
     const trace = join(live.directory, "trace");
     const calls =

@@ -37,7 +37,7 @@ import { group, workload } from "../support/manifests.ts";
 
   test("is refused when a value moved, another one drifted, or the manifest changed; nothing is done, and all of it is named", async () => {
     await live.apply(manifest(40, 50));
-    live.engine.save();
+    await live.engine.save();
     live.write(manifest(45, 50));
     save();
     live.behind("pids", "batch", "pids.max", "39");

@@ -107,7 +107,7 @@ test("kills before, or long after, are nobody's reason; what was taken back is k
   await simulation.engine.converge(only);
   await simulation.engine.converge(only);
   expect(max()).toBe(200);
-  simulation.engine.save();
+  await simulation.engine.save();
   const stored = JSON.parse(readFileSync(join(simulation.engine.host.options.runDirectory, "status.json"), "utf8")) as { reverted: unknown[] };
   expect(stored.reverted).toMatchObject([{ write: { path: "g", knob: "memory.max", from: String(200 * MiB), to: String(100 * MiB) } }]);
 });
