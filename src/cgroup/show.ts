@@ -13,6 +13,3 @@ export function shownValue(knob: LimitName | "frozen", file: string, value: stri
   // Where the file's name is the limit's, its text is the canonical text of the limit.
   return file === knob ? LIMITS[knob].format(value) : value;
 }
-
-/** Whether a file has a limit as its name says it, in the same unit and as a whole; v1's cpu.shares and cpu.cfs_quota_us have not. */
-export const isAlike = (knob: string, file: string): boolean => file === knob || file.endsWith("_in_bytes");

@@ -76,7 +76,7 @@ async function tables(objects: readonly Served[], { engine, host }: Opened, wide
   const beside = {
     now: Date.now(),
     resourceOf: (object: Served) => engine.desired.resources.get(objectKeyOf(object)),
-    usageOf: (object: Served) => reader.readAll(paths.get(objectKeyOf(object)) ?? [], false),
+    usageOf: (object: Served) => reader.readAll(paths.get(objectKeyOf(object)) ?? [], "basics"),
   };
   let first = true;
   for (const kind of OWN) {

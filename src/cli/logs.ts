@@ -1,13 +1,14 @@
 /** Knows `holdfast logs`: what a workload wrote. */
 import { spawnSync } from "node:child_process";
-import { statSync } from "node:fs";
 import { parseDuration } from "../api/quantity.ts";
 import type { WorkloadResource } from "../api/resource.ts";
 import { replicaName } from "../cgroup/path.ts";
-import { layoutOf } from "../host/logIndex.ts";
-import { attemptRange, positionAt, type Range, readLog, startOfTail } from "../host/logReader.ts";
+import type { Range } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
+import { loadController } from "../reconcile/state.ts";
+import { askingOf } from "./asking.ts";
 import { type GlobalOptions, type Places, placesOf, UsageError, workloadNamed } from "./context.ts";
+import { type LogSource, logSource } from "./logSource.ts";
 import { note } from "./print.ts";
 
 export interface LogOptions extends GlobalOptions {
@@ -20,13 +21,7 @@ export interface LogOptions extends GlobalOptions {
 }
 
 /** How often a followed log is looked at, ms. */
-const LOOK = 100;
-
-/** The log of one replica. */
-interface Source {
-  readonly file: string;
-  readonly name: string;
-}
+const LOOK = 200;
 
 export async function logs(name: string, options: LogOptions): Promise<number> {
   const places = placesOf(options);
@@ -35,38 +30,44 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   if (tail !== undefined && (!Number.isInteger(tail) || tail < 0)) throw new UsageError(`--tail: expected a number of lines, found ${options.tail}`);
   const since = options.since === undefined ? undefined : parseDuration(options.since);
   if (since && "bad" in since) throw new UsageError(`--since: expected ${since.bad}, found ${options.since}`);
-  const sources = sourcesOf(workload, places, options.replica);
-  if (workload.run.logs.journald) return journal(sources, options);
+  const ordinals = ordinalsOf(workload, options.replica);
+  if (workload.run.logs.journald) return journal(workload, ordinals, options);
+  const controller = logDirectoryIs(places) ? askingOf(options) : undefined;
+  const sources = ordinals.map((ordinal) =>
+    logSource(logFile(places.logDirectory, workload.name, ordinal, workload.run.logs), workload.name, ordinal, controller),
+  );
   const prefixed = options.prefix ?? sources.length > 1;
-  const ranges = new Map<Source, Range>();
+  const ranges = new Map<LogSource, Range>();
+  const asked = { previous: options.previous === true, since: since && Math.round(Date.now() - since.ok / 1000), tail };
   let missing = 0;
   for (const source of sources) {
     const { file } = source;
-    const layout = layoutOf(file);
-    const there = statSync(file, { throwIfNoEntry: false }) !== undefined;
-    const attempt = attemptRange(layout, options.previous ? 1 : 0);
-    if (options.previous ? !attempt : !there && !options.follow) {
-      const why = !there ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log` : `${source.name} has not run before`;
-      note(why);
+    const part = await source.part(asked);
+    if (!("missing" in part)) ranges.set(source, part);
+    else if (part.missing === "log" && options.follow && !options.previous) ranges.set(source, part.range);
+    else {
+      note(
+        part.missing === "log"
+          ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log`
+          : `${source.name} has not run before`,
+      );
       missing++;
-      continue;
     }
-    const whole = since
-      ? { from: positionAt(layout, Date.now() - since.ok / 1000), to: undefined }
-      : (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined });
-    ranges.set(source, tail === undefined ? whole : { ...whole, from: await startOfTail(file, whole, tail) });
   }
   const printers = new Map(sources.map((source) => [source, printer(prefixed ? `${source.name} | ` : "")]));
   await printAll(ranges, printers);
   if (options.follow) await follow(ranges, printers);
+  controller?.close();
   return missing > 0 && missing === sources.length ? 1 : 0;
 }
 
-function sourcesOf({ name, run }: WorkloadResource, places: Places, replica: string | undefined): Source[] {
+/** Where the controller writes them: `--log-dir` may name another place. */
+const logDirectoryIs = ({ runDirectory, logDirectory }: Places): boolean => loadController(runDirectory)?.logDirectory === logDirectory;
+
+function ordinalsOf({ run }: WorkloadResource, replica: string | undefined): number[] {
   const ordinal = Number(replica);
   if (replica !== undefined && (!Number.isInteger(ordinal) || ordinal < 0)) throw new UsageError(`--replica: expected a number from 0, found ${replica}`);
-  const ordinals = replica === undefined ? Array.from({ length: Math.max(1, run.replicas) }, (_, index) => index) : [ordinal];
-  return ordinals.map((each) => ({ file: logFile(places.logDirectory, name, each, run.logs), name: replicaName(name, each) }));
+  return replica === undefined ? Array.from({ length: Math.max(1, run.replicas) }, (_, index) => index) : [ordinal];
 }
 
 /** Prints what comes as it is, or whole lines with a prefix each. */
@@ -81,14 +82,14 @@ function printer(prefix: string): (bytes: Buffer) => void {
 }
 
 /** Prints what there is of each range; each goes on where that ended. */
-async function printAll(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes: Buffer) => void>): Promise<void> {
+async function printAll(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, (bytes: Buffer) => void>): Promise<void> {
   for (const [source, range] of ranges) {
-    const from = await readLog(source.file, range, (bytes) => printers.get(source)?.(bytes));
+    const from = await source.read(range, (bytes) => printers.get(source)?.(bytes));
     ranges.set(source, { from, to: undefined });
   }
 }
 
-function follow(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes: Buffer) => void>): Promise<void> {
+function follow(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, (bytes: Buffer) => void>): Promise<void> {
   return new Promise((resolve) => {
     let ended = false;
     const more = async (): Promise<void> => {
@@ -105,10 +106,10 @@ function follow(ranges: Map<Source, Range>, printers: ReadonlyMap<Source, (bytes
 }
 
 /** What went to the journal is the journal's to show. */
-function journal(sources: readonly Source[], { follow: following, tail, since, previous }: LogOptions): number {
+function journal({ name }: WorkloadResource, ordinals: readonly number[], { follow: following, tail, since, previous }: LogOptions): number {
   if (previous) throw new UsageError("--previous: the journal does not know where an attempt begins; use --since");
   const words = [
-    ...sources.flatMap(({ name }) => ["--identifier", name]),
+    ...ordinals.flatMap((ordinal) => ["--identifier", replicaName(name, ordinal)]),
     ...(following ? ["--follow"] : ["--no-pager"]),
     ...(tail === undefined ? [] : ["--lines", tail]),
     ...(since === undefined ? [] : ["--since", `-${since}`]),

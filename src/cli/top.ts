@@ -1,13 +1,13 @@
-/** Knows `holdfast top`: what groups use, live in a terminal or once. It reads the kernel's files itself, whether a controller runs or not. */
+/** Knows `holdfast top`: what groups use, live in a terminal or once. */
 import { setTimeout as pause } from "node:timers/promises";
 import { parseDuration } from "../api/quantity.ts";
+import type { ObjectKey } from "../api/resource.ts";
 import type { Usage } from "../cgroup/usage.ts";
-import { descriptorBudget } from "../host/descriptors.ts";
-import { UsageReader } from "../host/usage.ts";
 import { pathsByOwner } from "../plan/desired.ts";
 import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
+import { type UsageSource, usageSource } from "./served.ts";
 import { aligned, arranged, cellsOf, HEADER, rowOf, SORTS, type Sort, type TopRow } from "./topRows.ts";
 
 export interface TopOptions extends GlobalOptions {
@@ -30,17 +30,17 @@ export async function top(options: TopOptions): Promise<number> {
   const interval = parseDuration(options.interval);
   if ("bad" in interval || interval.ok < 100_000)
     throw new UsageError(`--interval: expected a duration of at least 100ms such as 1s, found ${options.interval}`);
-  const meter = new Meter(openEngine(options));
+  const meter = new Meter(openEngine(options), options);
   const view = { sort: options.sort, tree: options.tree ?? true, filter: options.filter ?? "" };
   const live = options.output === "table" && process.stdout.isTTY === true && iterations === undefined;
   try {
     // Per second is known from the second look on.
-    meter.look(true);
+    await meter.look(live ? options.sort : undefined, NOTHING);
     await pause(Math.min(interval.ok / 1000, 1000));
     if (live) await new Screen(meter, view, interval.ok / 1000).run();
     else
       for (let count = 1; iterations === undefined || count <= iterations; count++) {
-        const rows = arranged(meter.look(true), view.sort, view.tree, view.filter);
+        const rows = arranged(await meter.look(undefined, NOTHING), view.sort, view.tree, view.filter);
         if (options.output === "json")
           out(
             await structured(
@@ -58,41 +58,45 @@ export async function top(options: TopOptions): Promise<number> {
   return 0;
 }
 
+const NOTHING: ReadonlySet<ObjectKey> = new Set();
+
+/** As it was at a time, ms. */
+interface Measured {
+  readonly usage: Usage;
+  readonly time: number;
+}
+
+/** What is used per second is known of a time that is not too short, ms. */
+const SHORTEST = 100;
+
 /** Looks at all objects again and again. */
 class Meter {
   private readonly opened: Opened;
-  private readonly reader: UsageReader;
-  private before = new Map<string, { readonly usage: Usage; readonly time: number }>();
+  private readonly source: UsageSource;
+  private before = new Map<string, Measured>();
 
-  constructor(opened: Opened) {
+  constructor(opened: Opened, options: GlobalOptions) {
     this.opened = opened;
-    this.reader = new UsageReader(opened.host.base.controllers, opened.host.tree, descriptorBudget());
+    this.source = usageSource(opened, options);
   }
 
-  /** `closely`: also what takes longer to read; else of `shown` alone. */
-  look(closely: boolean, shown: ReadonlySet<string> = new Set()): TopRow[] {
+  /** All there is to tell of `shown`, and of the others what they are sorted by; undefined: all of all. */
+  async look(sort: Sort | undefined, shown: ReadonlySet<ObjectKey>): Promise<TopRow[]> {
     const { desired } = this.opened.engine;
     const owned = pathsByOwner(desired);
-    const now = new Map<string, { readonly usage: Usage; readonly time: number }>();
-    const time = performance.now();
-    const rows = [...desired.resources.values()].map((resource) => {
-      const paths = owned.get(resource.key) ?? [];
-      const usage = this.reader.readAll(paths, closely || shown.has(resource.key));
+    const depth = sort === undefined ? "all" : sort === "name" ? "nothing" : sort;
+    const { time, usage: all } = await this.source.ask({ depth, shown });
+    return [...desired.resources.values()].map((resource) => {
+      const usage = all[resource.key] ?? {};
       const before = this.before.get(resource.key);
-      now.set(resource.key, { usage, time });
-      return rowOf(resource, {
-        usage,
-        before: before?.usage,
-        seconds: before ? (time - before.time) / 1000 : 0,
-        cgroups: owned.get(resource.key)?.length ?? 1,
-      });
+      const seconds = before ? (time - before.time) / 1000 : 0;
+      if (!before || time - before.time >= SHORTEST) this.before.set(resource.key, { usage, time });
+      return rowOf(resource, { usage, before: before?.usage, seconds, cgroups: owned.get(resource.key)?.length ?? 1 });
     });
-    this.before = now;
-    return rows;
   }
 
   close(): void {
-    this.reader.close();
+    this.source.close();
   }
 }
 
@@ -110,7 +114,9 @@ class Screen {
   private from = 0;
   /** What is being typed as a filter. */
   private typing = false;
-  private shown: ReadonlySet<string> = new Set();
+  private shown = NOTHING;
+  /** Of which everything is known since the last look. */
+  private looked = NOTHING;
   private rows: TopRow[] = [];
 
   constructor(meter: Meter, view: View, interval: number) {
@@ -124,11 +130,18 @@ class Screen {
     process.stdout.write(ENTER);
     const raw = stdin.isTTY === true;
     if (raw) stdin.setRawMode(true);
-    const over = new AbortController();
-    const end = (): void => over.abort();
+    let over = false;
+    let waiting = new AbortController();
+    const end = (): void => {
+      over = true;
+      waiting.abort();
+    };
     const onKey = (data: Buffer): void => {
+      const { sort } = this.view;
       if (this.key(data.toString("utf8"))) end();
       else this.draw();
+      // Little is known of what was not sorted by, or not shown.
+      if (sort !== this.view.sort || this.hasNews()) waiting.abort();
     };
     const onResize = (): void => this.draw();
     stdin.on("data", onKey);
@@ -136,10 +149,16 @@ class Screen {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, end);
     reader.once("gone", end);
     try {
-      while (!over.signal.aborted) {
-        this.rows = this.meter.look(false, this.shown);
+      for (let again = false; !over; ) {
+        const { shown, view } = this;
+        this.rows = await this.meter.look(view.sort, shown);
+        this.looked = shown;
         this.draw();
-        await pause(this.interval, undefined, { signal: over.signal }).catch(() => {});
+        again = !again && this.hasNews();
+        if (again) continue;
+        waiting = new AbortController();
+        if (over) break;
+        await pause(this.interval, undefined, { signal: waiting.signal }).catch(() => {});
       }
     } finally {
       stdin.off("data", onKey);
@@ -148,6 +167,11 @@ class Screen {
       stdout.off("resize", onResize);
       stdout.write(LEAVE);
     }
+  }
+
+  /** Whether something is shown of which little is known. */
+  private hasNews(): boolean {
+    return [...this.shown].some((key) => !this.looked.has(key));
   }
 
   /** True: that is the end. */

@@ -2,6 +2,7 @@
 import type { LimitName } from "../api/limits.ts";
 import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { Usage } from "../cgroup/usage.ts";
+import type { Measure } from "../host/usage.ts";
 import { shortBytes } from "../serve/cells.ts";
 import { limitOf } from "../serve/limitValues.ts";
 
@@ -32,7 +33,7 @@ export interface TopRow {
   readonly pressure: { readonly cpu: number | undefined; readonly memory: number | undefined; readonly io: number | undefined };
 }
 
-export const SORTS = ["cpu", "memory", "io", "pids", "name"] as const;
+export const SORTS = ["cpu", "memory", "io", "pids", "name"] as const satisfies readonly (Measure | "name")[];
 export type Sort = (typeof SORTS)[number];
 
 interface Measured {
@@ -44,11 +45,32 @@ interface Measured {
   readonly cgroups?: number;
 }
 
-export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 }: Measured): TopRow {
-  const limit = (knob: LimitName): number | undefined => {
-    const each = limitOf(resource, knob);
-    return each === undefined ? undefined : each * cgroups;
+interface Limits {
+  readonly cpu: number | undefined;
+  readonly memory: number | undefined;
+  readonly pids: number | undefined;
+  readonly read: number | undefined;
+  readonly write: number | undefined;
+}
+
+/** A declaration never changes: its limits are worked out once. */
+const limits = new WeakMap<Resource, Limits>();
+
+function limitsOf(resource: Resource): Limits {
+  const known = limits.get(resource);
+  if (known) return known;
+  const limit = (knob: LimitName): number | undefined => limitOf(resource, knob);
+  const found = {
+    ...{ cpu: limit("cpu.max"), memory: limit("memory.max"), pids: limit("pids.max") },
+    ...{ read: ioLimit(resource, "rbps"), write: ioLimit(resource, "wbps") },
   };
+  limits.set(resource, found);
+  return found;
+}
+
+export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 }: Measured): TopRow {
+  const max = limitsOf(resource);
+  const together = (each: number | undefined): number | undefined => (each === undefined ? undefined : each * cgroups);
   const rate = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number | undefined => {
     const [now, then] = [usage[name], before?.[name]];
     return now === undefined || then === undefined || seconds <= 0 ? undefined : Math.max(0, now - then) / seconds;
@@ -59,21 +81,30 @@ export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 
     name: resource.name,
     kind: resource.kind,
     parent: resource.parent === undefined ? undefined : `LimitGroup/${resource.parent}`,
-    ...{ cpu, cpuMax: limit("cpu.max"), throttled: throttled === undefined ? undefined : Math.min(1, throttled) },
-    ...{ memory: usage.memory, memoryMax: limit("memory.max"), memoryLimitHits: usage.memoryLimitHits, oomKills: usage.oomKills },
-    ...{ read: rate("readBytes"), write: rate("writeBytes"), readMax: ioLimit(resource, "rbps", cgroups), writeMax: ioLimit(resource, "wbps", cgroups) },
-    ...{ pids: usage.pids, pidsMax: limit("pids.max") },
+    cpu,
+    cpuMax: together(max.cpu),
+    throttled: throttled === undefined ? undefined : Math.min(1, throttled),
+    memory: usage.memory,
+    memoryMax: together(max.memory),
+    memoryLimitHits: usage.memoryLimitHits,
+    oomKills: usage.oomKills,
+    read: rate("readBytes"),
+    write: rate("writeBytes"),
+    readMax: together(max.read),
+    writeMax: together(max.write),
+    pids: usage.pids,
+    pidsMax: together(max.pids),
     pressure: { cpu: usage.cpuPressure, memory: usage.memoryPressure, io: usage.ioPressure },
   };
 }
 
 /** Of all disks together, where each has one. */
-function ioLimit(resource: Resource, name: string, cgroups: number): number | undefined {
+function ioLimit(resource: Resource, name: string): number | undefined {
   const value = resource.limits["io.max"];
   if (value === undefined || typeof value === "string") return undefined;
   const each = Object.values(value).map((rates) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(rates)?.[1] ?? Number.NaN));
   const sum = each.reduce((all, one) => all + one, 0);
-  return each.length > 0 && Number.isFinite(sum) ? sum * cgroups : undefined;
+  return each.length > 0 && Number.isFinite(sum) ? sum : undefined;
 }
 
 const orders: Readonly<Record<Sort, (row: TopRow) => number>> = {

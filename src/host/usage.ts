@@ -11,13 +11,22 @@ type Draft = { -readonly [Name in keyof Usage]: Usage[Name] };
 /** Takes the text of one file. */
 type Take = (text: string, into: Draft) => void;
 
+/** What rows are sorted by. */
+export type Measure = "cpu" | "memory" | "io" | "pids";
+/** How much to read: all there is to tell, what is quick to read, one measure alone, or nothing. */
+export type Depth = "all" | "basics" | Measure | "nothing";
+
 interface Source {
   readonly controller: string;
   readonly file: string;
+  /** The measure that it tells. */
+  readonly of?: Measure;
   /** Only where somebody looks closely. */
   readonly close?: boolean;
   readonly take: Take;
 }
+
+const isAsked = ({ of, close }: Source, depth: Depth): boolean => depth === "all" || (depth === "basics" ? !close : of === depth);
 
 const whole = (text: string): number => Number.parseInt(text, 10);
 const set =
@@ -50,14 +59,15 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       // Also without the controller: usage alone, of which v1 may tell as well.
       controller: "",
       file: "cpu.stat",
+      of: "cpu",
       take: (text, into) => {
         into.cpuUsec ??= countIn(text, "usage_usec");
         into.throttledUsec ??= countIn(text, "throttled_usec");
         into.throttledPeriods ??= countIn(text, "nr_throttled");
       },
     },
-    { controller: "memory", file: "memory.current", take: set("memory", whole) },
-    { controller: "pids", file: "pids.current", take: set("pids", whole) },
+    { controller: "memory", file: "memory.current", of: "memory", take: set("memory", whole) },
+    { controller: "pids", file: "pids.current", of: "pids", take: set("pids", whole) },
     {
       controller: "memory",
       file: "memory.events",
@@ -69,13 +79,13 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
     },
     { controller: "memory", file: "memory.swap.current", close: true, take: set("swap", whole) },
     { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => countIn(text, "max")) },
-    { controller: "io", file: "io.stat", close: true, take: ioStat },
+    { controller: "io", file: "io.stat", of: "io", close: true, take: ioStat },
     { controller: "", file: "cpu.pressure", close: true, take: set("cpuPressure", (text) => pressureIn(text, "some")) },
     { controller: "", file: "memory.pressure", close: true, take: set("memoryPressure", (text) => pressureIn(text, "some")) },
     { controller: "", file: "io.pressure", close: true, take: set("ioPressure", (text) => pressureIn(text, "some")) },
   ],
   1: [
-    { controller: "cpuacct", file: "cpuacct.usage", take: set("cpuUsec", (text) => Math.round(Number.parseInt(text, 10) / 1000)) },
+    { controller: "cpuacct", file: "cpuacct.usage", of: "cpu", take: set("cpuUsec", (text) => Math.round(Number.parseInt(text, 10) / 1000)) },
     {
       controller: "cpu",
       file: "cpu.stat",
@@ -84,8 +94,8 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
         into.throttledPeriods = countIn(text, "nr_throttled");
       },
     },
-    { controller: "memory", file: "memory.usage_in_bytes", take: set("memory", whole) },
-    { controller: "pids", file: "pids.current", take: set("pids", whole) },
+    { controller: "memory", file: "memory.usage_in_bytes", of: "memory", take: set("memory", whole) },
+    { controller: "pids", file: "pids.current", of: "pids", take: set("pids", whole) },
     { controller: "memory", file: "memory.failcnt", close: true, take: set("memoryLimitHits", whole) },
     { controller: "memory", file: "memory.oom_control", close: true, take: set("oomKills", (text) => countIn(text, "oom_kill")) },
     {
@@ -95,7 +105,7 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       take: set("swap", (text, into) => Math.max(0, Number.parseInt(text, 10) - (into.memory ?? 0))),
     },
     { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => countIn(text, "max")) },
-    { controller: "blkio", file: "blkio.throttle.io_service_bytes", close: true, take: blkio("readBytes", "writeBytes") },
+    { controller: "blkio", file: "blkio.throttle.io_service_bytes", of: "io", close: true, take: blkio("readBytes", "writeBytes") },
     { controller: "blkio", file: "blkio.throttle.io_serviced", close: true, take: blkio("reads", "writes") },
   ],
 };
@@ -126,21 +136,24 @@ export class UsageReader {
     this.keep = keep;
   }
 
-  /** `closely`: also what takes longer to read. What a kernel, or a cgroup, does not have is undefined. */
-  read(path: CgroupPath, closely: boolean): Usage {
+  /** What a kernel, or a cgroup, does not have is undefined. */
+  read(path: CgroupPath, depth: Depth): Usage {
     const usage: Draft = {};
     for (const one of this.sourcesOf(path)) {
-      if (one.source.close && !closely) continue;
+      if (!isAsked(one.source, depth)) continue;
       const text = this.textOf(one);
-      if (text !== undefined) one.source.take(text, usage);
+      if (text === undefined) continue;
+      one.source.take(text, usage);
+      // Another hierarchy would tell the same again.
+      if (one.source.of === depth) break;
     }
     return usage;
   }
 
   /** What several cgroups use together. */
-  readAll(paths: readonly CgroupPath[], closely: boolean): Usage {
+  readAll(paths: readonly CgroupPath[], depth: Depth): Usage {
     const [first, ...others] = paths;
-    return first !== undefined && others.length === 0 ? this.read(first, closely) : sumOf(paths.map((path) => this.read(path, closely)));
+    return first !== undefined && others.length === 0 ? this.read(first, depth) : sumOf(paths.map((path) => this.read(path, depth)));
   }
 
   /** Lets go of cgroups that nobody asks for any more. */

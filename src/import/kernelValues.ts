@@ -1,7 +1,8 @@
 /** Knows which limits the values of kernel files come to, cgroup v1's and v2's: the knob table read backwards. */
-import { type IO_RATES, LIMIT_NAMES, type LimitName } from "../api/limits.ts";
+import { LIMIT_NAMES, type LimitName } from "../api/limits.ts";
 import type { KernelFile } from "../cgroup/kernelFile.ts";
 import { spellingOf } from "../cgroup/knobs.ts";
+import { ratesIn } from "../cgroup/rates.ts";
 import { written } from "./draft.ts";
 
 /** Canonical values by file and key. */
@@ -31,13 +32,6 @@ export function plainNumber(text: string): string {
   return number !== undefined && shift ? String(BigInt(number) << shift) : text.trim();
 }
 
-const rateOf: Readonly<Record<string, (typeof IO_RATES)[number]>> = {
-  "blkio.throttle.read_bps_device": "rbps",
-  "blkio.throttle.write_bps_device": "wbps",
-  "blkio.throttle.read_iops_device": "riops",
-  "blkio.throttle.write_iops_device": "wiops",
-};
-
 /** The limits, as people write them. `say` hears of what comes out otherwise or, where it must be `exact`, is left out for that. */
 export function limitsOf(values: KernelValues, say: (note: string) => void, exact = false): Record<string, unknown> {
   const limits: Record<string, unknown> = {};
@@ -47,16 +41,14 @@ export function limitsOf(values: KernelValues, say: (note: string) => void, exac
   };
   const disks = new Map<string, Record<string, string>>();
   const rate = (device: string, name: string, value: string): void => {
-    if (value === "0" || value === "max") return;
+    if (value === "max") return;
     disks.set(device, { ...disks.get(device), [name]: value });
   };
   for (const [name, byKey] of values) {
     const known = FILES.get(name);
     if (!known) continue;
     const { knob, version, file } = known;
-    if (rateOf[name] !== undefined) for (const [device, value] of byKey) rate(device, rateOf[name] ?? "", value);
-    else if (name === "io.max")
-      for (const [device, text] of byKey) for (const one of text.split(" ")) rate(device, one.slice(0, one.indexOf("=")), one.slice(one.indexOf("=") + 1));
+    if (knob === "io.max") for (const [device, text] of byKey) for (const [of, value] of ratesIn(name, text) ?? []) rate(device, of, value);
     else if (version === 2 && knob !== "io.weight") set(knob, scalar(name));
     else if (["memory.max", "cpuset.cpus", "cpuset.mems", "memory.swappiness", "cpu.max.burst"].includes(knob) || knob.startsWith("hugetlb."))
       set(knob, scalar(name));

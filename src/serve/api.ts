@@ -1,5 +1,6 @@
 /** Knows which question is whose: one table of paths. Everything is read; nothing can be written here. */
 import type { ServerResponse } from "node:http";
+import type { Resource } from "../api/resource.ts";
 import type { Answer, Question, Stream } from "./answer.ts";
 import { failure, json, plain } from "./answer.ts";
 import { keyOf } from "./collection.ts";
@@ -7,11 +8,13 @@ import { discover } from "./discovery.ts";
 import type { Feed } from "./feed.ts";
 import type { Beside } from "./kinds.ts";
 import { PODS } from "./kinds.ts";
+import { replicaLog } from "./logStream.ts";
 import { NAMESPACE } from "./object.ts";
 import { openapi } from "./openapi.ts";
 import { podLog } from "./podLog.ts";
 import { podMetrics, type RateOf } from "./podMetrics.ts";
 import { push, Resources, readOnly, targetOf } from "./resources.ts";
+import { questionIn, type UsageAnswer, type UsageQuestion } from "./usageOfAll.ts";
 
 export interface ApiOptions {
   readonly feed: Feed;
@@ -21,13 +24,14 @@ export interface ApiOptions {
   readonly directory: string;
   readonly logDirectory: string;
   readonly metrics: () => Promise<Answer>;
+  readonly usage: (question: UsageQuestion) => Promise<UsageAnswer>;
   /** Why the controller is not ready; undefined: it is. */
   readonly whyNotReady: () => string | undefined;
   /** Other pages; undefined: the path is none of them. */
   readonly pages: (question: Question) => Answer | Stream | undefined;
 }
 
-export type Respond = (question: Question) => Answer | Stream | Promise<Answer>;
+export type Respond = (question: Question) => Answer | Stream | Promise<Answer | Stream>;
 
 export function apiOf(options: ApiOptions): Respond {
   const { feed, resourceOf, rateOf, directory, logDirectory, metrics, whyNotReady, pages } = options;
@@ -44,6 +48,8 @@ export function apiOf(options: ApiOptions): Respond {
     if (path === "/metrics") return metrics();
     if (path === "/cli/state") return json(feed.state());
     if (path === "/cli/events") return { stream: (response) => tellEvents(response, feed) };
+    if (path === "/cli/usage") return usageAsked(query);
+    if (path === "/cli/log" || path === "/cli/log/part") return replicaLog(path, query, workloadNamed(query.get("workload") ?? ""), logDirectory);
     const other = pages(question) ?? discover(question) ?? openapi(question) ?? podMetrics(question, feed, rateOf);
     if (other) return other;
     if (!target) return failure("NotFound", "the server could not find the requested resource");
@@ -52,11 +58,20 @@ export function apiOf(options: ApiOptions): Respond {
     return failure("NotFound", "the server could not find the requested resource");
   };
 
-  function logOf(name: string, query: URLSearchParams): Answer | Stream {
+  async function usageAsked(query: URLSearchParams): Promise<Answer> {
+    const asked = questionIn(query);
+    return asked ? json(await options.usage(asked)) : failure("BadRequest", "depth is all, basics, cpu, memory, io, pids or nothing");
+  }
+
+  function workloadNamed(name: string): Resource | undefined {
+    const found = feed.find(`Workload/${name}`);
+    return found && resourceOf(found);
+  }
+
+  async function logOf(name: string, query: URLSearchParams): Promise<Answer | Stream> {
     const pod = feed.of(PODS).get(keyOf({ name, namespace: NAMESPACE }));
     const owner = pod?.object.metadata.ownerReferences?.[0]?.name;
-    const found = owner === undefined ? undefined : feed.find(`Workload/${owner}`);
-    const workload = found && resourceOf(found);
+    const workload = owner === undefined ? undefined : workloadNamed(owner);
     if (workload?.kind !== "Workload") return failure("NotFound", `pods "${name}" not found`, { name, kind: "pods" });
     return podLog(workload, Number(name.slice(name.lastIndexOf("-") + 1)), logDirectory, query);
   }

@@ -168,15 +168,20 @@ function summary(object: Served, resource: Resource | undefined, cgroups: number
 /** An object in full: what was declared where, what the kernel says, and what became of it. */
 function detail(object: Served, resource: Resource, engine: Engine, paths: readonly CgroupPath[]) {
   const { origin } = resource;
-  const values = new Map(limitValues(engine, paths).map((value) => [value.knob, value]));
+  const found = limitValues(engine, paths);
+  const values = new Map(found.limits.map((value) => [value.knob, value]));
+  /** Undefined: nobody can tell. */
+  const isInForce = (knob: LimitName): boolean | undefined => {
+    const all = knob === "io.max" ? found.rates : [values.get(knob)];
+    return all.length === 0 || all.some((one) => one?.observed === undefined) ? undefined : all.every((one) => one?.observed === one?.desired);
+  };
   const limits = Object.entries(resource.limits).map(([name, value]) => {
     const knob = name as LimitName;
-    const known = values.get(knob);
     return {
       knob,
       declared:
         typeof value === "string" ? LIMITS[knob].format(value) : limitsText({ ...resource, limits: { [knob]: value } } as Resource).slice(knob.length + 1),
-      asDeclared: known?.observed === undefined ? null : known.observed === known.desired,
+      asDeclared: isInForce(knob) ?? null,
       source: lineOf(origin, `/spec/limits/${knob}`),
     };
   });

@@ -1,16 +1,30 @@
-/** Knows limits as numbers, as they are declared and as the kernel says they are: what Prometheus compares. Limits of single disks are none. */
-import type { LimitName } from "../api/limits.ts";
+/** Knows limits as numbers, as they are declared and as the kernel says they are: what Prometheus compares. */
+import { LIMITS, type LimitName } from "../api/limits.ts";
 import type { Resource } from "../api/resource.ts";
+import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
-import { isAlike } from "../cgroup/show.ts";
-import { compare } from "../plan/compare.ts";
+import { ratesIn } from "../cgroup/rates.ts";
+import { limitsOf } from "../import/kernelValues.ts";
 import type { Engine } from "../reconcile/engine.ts";
 
-export interface LimitValue {
+interface LimitValue {
   readonly knob: LimitName;
   readonly desired: number;
-  /** Undefined: it is not there, or differs in a way that has no number. */
+  /** Undefined: there is no such file. */
   readonly observed: number | undefined;
+}
+
+/** A limit of one disk: `rbps`, `wbps` in bytes, `riops`, `wiops` in operations per second. */
+interface RateValue {
+  readonly device: string;
+  readonly rate: string;
+  readonly desired: number;
+  readonly observed: number | undefined;
+}
+
+interface LimitValues {
+  readonly limits: readonly LimitValue[];
+  readonly rates: readonly RateValue[];
 }
 
 /** `max` is infinite; `20000 100000` of cpu.max are CPUs; lists and words are none. */
@@ -19,6 +33,8 @@ function numberIn(knob: string, text: string): number | undefined {
     const [quota = "", period = "100000"] = text.split(" ");
     return quota === "max" || quota === "-1" ? Number.POSITIVE_INFINITY : finite(Number(quota) / Number(period));
   }
+  // A list of one CPU looks like a number.
+  if (knob.startsWith("cpuset.")) return undefined;
   return text === "max" ? Number.POSITIVE_INFINITY : /^-?\d+$/.test(text) ? Number(text) : undefined;
 }
 
@@ -31,30 +47,50 @@ export function limitOf({ limits }: Pick<Resource, "limits">, knob: LimitName): 
   return number === Number.POSITIVE_INFINITY ? undefined : number;
 }
 
-/** Of the first of an object's cgroups: the others have the same. */
-export function limitValues({ host, machine, desired }: Engine, [path]: readonly CgroupPath[]): LimitValue[] {
+/** What is declared of an object and what the kernel says, of the first of its cgroups: the others have the same. */
+export function limitValues({ host, machine, desired }: Engine, [path]: readonly CgroupPath[]): LimitValues {
   const cgroup = path === undefined ? undefined : desired.cgroups.get(path);
-  if (!cgroup?.owner || path === undefined) return [];
-  const limits = Object.entries(cgroup.owner.limits).flatMap(([knob, value]) => {
-    const wanted = typeof value === "string" ? numberIn(knob, value) : undefined;
-    return wanted === undefined ? [] : [{ knob: knob as LimitName, desired: wanted }];
-  });
-  if (limits.length === 0) return [];
+  if (!cgroup?.owner || path === undefined || Object.keys(cgroup.owner.limits).length === 0) return { limits: [], rates: [] };
   const observed = host.observe(machine, new Map([[path, cgroup.hierarchies]]), { cgroups: desired.cgroups });
-  const differing = new Map<string, number | undefined>();
-  const present = new Set<string>();
+  const [to, is] = [new Map<string, ReadonlyMap<string, string>>(), new Map<string, ReadonlyMap<string, string>>()];
+  const rates: RateValue[] = [];
   for (const [hierarchy, table] of machine.tables) {
     const seen = observed.cgroups.get(hierarchy)?.get(path);
-    if (!seen) continue;
-    for (const { knob } of table) present.add(knob);
-    const { differences, missing } = compare(table, cgroup, seen, () => undefined);
-    for (const { knob } of missing) present.delete(knob);
-    // A file that is not alike says nothing of the limit as a whole.
-    for (const { knob, file, from } of differences) differing.set(knob, isAlike(knob, file.name) ? numberIn(knob, from) : undefined);
+    for (const [index, { knob, file }] of table.entries()) {
+      const settings = cgroup.settings.get(file.name);
+      const text = seen?.texts[index];
+      if (!settings || text === undefined) continue;
+      to.set(file.name, new Map([...settings].map(([key, { value }]) => [key, value])));
+      is.set(file.name, new Map([...[...settings.keys()].map((key) => [key, file.initial(key)] as const), ...file.entries(text)]));
+      if (knob === "io.max") rates.push(...ratesOf(file.name, to, is, cgroup.owner.limits["io.max"], machine));
+    }
   }
-  return limits.map(({ knob, desired: wanted }) => ({
-    knob,
-    desired: wanted,
-    observed: differing.has(knob) ? differing.get(knob) : present.has(knob) ? wanted : undefined,
-  }));
+  // What was declared comes to what the files will say: whole pages of memory, the weights of cgroup v1.
+  const [wanted, found] = [to, is].map((values) => limitsOf(values, () => {})) as [Record<string, unknown>, Record<string, unknown>];
+  const limits = Object.entries(cgroup.owner.limits).flatMap(([name, value]) => {
+    const knob = name as LimitName;
+    const declared = typeof value === "string" ? numberIn(knob, value) : undefined;
+    return declared === undefined ? [] : [{ knob, desired: asNumber(knob, wanted[knob]) ?? declared, observed: asNumber(knob, found[knob]) }];
+  });
+  return { limits, rates };
+}
+
+/** Of a limit as people write it. */
+function asNumber(knob: LimitName, written: unknown): number | undefined {
+  const parsed = written === undefined ? undefined : LIMITS[knob].parse(written);
+  return parsed && "ok" in parsed && typeof parsed.ok === "string" ? numberIn(knob, parsed.ok) : undefined;
+}
+
+type Values = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Of each disk, by the name that it is declared by. */
+function ratesOf(file: string, to: Values, is: Values, declared: unknown, { devices }: Machine): RateValue[] {
+  const names = Object.keys((declared ?? {}) as object);
+  const numbers = (value: string) =>
+    (ratesIn(file, value) ?? []).map(([rate, each]) => [rate, each === "max" ? Number.POSITIVE_INFINITY : Number(each)] as const);
+  return [...(to.get(file) ?? [])].flatMap(([number, value]) => {
+    const device = names.find((name) => ((fact) => fact && "number" in fact && fact.number === number)(devices.get(name))) ?? number;
+    const observed = new Map(numbers(is.get(file)?.get(number) ?? ""));
+    return numbers(value).map(([rate, desired]) => ({ device, rate, desired, observed: observed.get(rate) }));
+  });
 }

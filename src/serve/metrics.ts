@@ -82,21 +82,28 @@ export function metricsOf(feed: Feed, engine: () => Engine): Metrics {
   const replicas = gauge("holdfast_workload_replicas", "Replicas: declared, ready, updated.", ["name", "state"]);
   const desired = gauge("holdfast_limit_desired", "What is declared, in the unit of the knob (cpu.max in CPUs); +Inf is no limit.", [...OBJECT, "knob"]);
   const observed = gauge("holdfast_limit_observed", "What the kernel says, in the same unit.", [...OBJECT, "knob"]);
+  const desiredRate = gauge("holdfast_io_limit_desired", "io.max of a disk: bytes or operations per second; +Inf is no limit.", [...OBJECT, "device", "rate"]);
+  const observedRate = gauge("holdfast_io_limit_observed", "What the kernel says of it.", [...OBJECT, "device", "rate"]);
   const members = gauge("holdfast_members", "Processes that rules concern.", ["name", "state"]);
   const usages = USAGE.map(([name, help, of]) => ({ of, metric: (name.endsWith("_total") ? counter : gauge)(`holdfast_${name}`, help, OBJECT) }));
 
   const collect = async (): Promise<void> => {
-    for (const metric of [objects, drift, open, detection, restarts, replicas, desired, observed, members, ...usages.map(({ metric: one }) => one)])
-      metric.reset();
+    const all = [objects, drift, open, detection, restarts, replicas, desired, observed, desiredRate, observedRate, members];
+    for (const metric of [...all, ...usages.map(({ metric: one }) => one)]) metric.reset();
     let index = 0;
     for (const object of feed.own()) {
       // Whoever waits for a pass comes first.
       if (++index % 20 === 0) await breath();
       const labels = { kind: object.kind, name: object.metadata.name };
       about(object, labels);
-      for (const { knob, desired: wanted, observed: found } of limitValues(engine(), feed.pathsOf(objectKeyOf(object)))) {
+      const { limits, rates } = limitValues(engine(), feed.pathsOf(objectKeyOf(object)));
+      for (const { knob, desired: wanted, observed: found } of limits) {
         desired.set({ ...labels, knob }, wanted);
         if (found !== undefined) observed.set({ ...labels, knob }, found);
+      }
+      for (const { device, rate, desired: wanted, observed: found } of rates) {
+        desiredRate.set({ ...labels, device, rate }, wanted);
+        if (found !== undefined) observedRate.set({ ...labels, device, rate }, found);
       }
       const usage = feed.usageOf(object, "closely");
       if (usage)

@@ -1,23 +1,22 @@
 /** Knows how to answer for a pod's log: what the replica wrote, as `kubectl logs` asks for it. */
 import type { ServerResponse } from "node:http";
 import type { WorkloadResource } from "../api/resource.ts";
-import { layoutOf } from "../host/logIndex.ts";
-import { attemptRange, positionAt, type Range, readLog, startOfTail } from "../host/logReader.ts";
+import { logPart } from "../host/logPart.ts";
+import { type Range, readLog } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
 import { type Answer, failure, type Stream } from "./answer.ts";
-import { drained, push } from "./resources.ts";
+import { sendPart } from "./logStream.ts";
+import { push } from "./resources.ts";
 
 /** How often a followed log is looked at, ms. */
 const LOOK = 200;
-/** Of a log that is not followed so much is sent at a time, and no more before it was taken. */
-const PAUSE = 1024 * 1024;
 
 const numberIn = (query: URLSearchParams, name: string): number | undefined | "bad" => {
   const text = query.get(name);
   return text === null ? undefined : /^\d{1,12}$/.test(text) ? Number(text) : "bad";
 };
 
-export function podLog(workload: WorkloadResource, ordinal: number, logDirectory: string, query: URLSearchParams): Answer | Stream {
+export async function podLog(workload: WorkloadResource, ordinal: number, logDirectory: string, query: URLSearchParams): Promise<Answer | Stream> {
   const { logs } = workload.run;
   if (logs.journald) return failure("BadRequest", `the log of ${workload.name} goes to the journal: journalctl --identifier ${workload.name}@${ordinal}`);
   if (query.get("timestamps") === "true") return failure("BadRequest", "what workloads write is kept as it is: there are no timestamps");
@@ -27,49 +26,38 @@ export function podLog(workload: WorkloadResource, ordinal: number, logDirectory
   const from = since !== undefined ? Date.now() - since * 1000 : time === null ? undefined : Date.parse(time);
   if (Number.isNaN(from)) return failure("BadRequest", `invalid sinceTime ${time}: expected RFC 3339`);
   const file = logFile(logDirectory, workload.name, ordinal, logs);
-  const layout = layoutOf(file);
   const previous = query.get("previous") === "true";
-  const attempt = attemptRange(layout, previous ? 1 : 0);
-  if (previous && !attempt) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
-  const range: Range =
-    from === undefined ? (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined }) : { from: positionAt(layout, from), to: undefined };
+  const part = await logPart(file, { previous, since: from, tail });
+  if ("missing" in part && previous) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
+  const range = "missing" in part ? part.range : part;
   return {
     stream: (response) => {
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
       response.flushHeaders();
-      void send(response, file, range, { tail, most, follow: query.get("follow") === "true" });
+      void send(response, file, range, { most, follow: query.get("follow") === "true" });
     },
   };
 }
 
 interface How {
-  readonly tail: number | undefined;
   /** Bytes. */
   readonly most: number | undefined;
   readonly follow: boolean;
 }
 
-async function send(response: ServerResponse, file: string, range: Range, { tail, most = Number.POSITIVE_INFINITY, follow }: How): Promise<void> {
-  let at = tail === undefined ? range.from : await startOfTail(file, range, tail);
+async function send(response: ServerResponse, file: string, range: Range, { most = Number.POSITIVE_INFINITY, follow }: How): Promise<void> {
   let left = most;
-  const read = async (to: number | undefined): Promise<void> => {
-    at = await readLog(file, { from: at, to }, (bytes) => {
-      const some = bytes.subarray(0, left);
-      left -= some.length;
-      if (some.length > 0) push(response, some.toString("latin1"), "latin1");
-    });
+  const take = (bytes: Buffer): boolean => {
+    const some = bytes.subarray(0, left);
+    left -= some.length;
+    if (some.length > 0) push(response, some.toString("latin1"), "latin1");
+    return left > 0;
   };
   try {
-    const end = range.to ?? layoutOf(file).pieces.at(-1)?.to ?? at;
-    while (at < end && left > 0 && !response.destroyed) {
-      const before = at;
-      await read(Math.min(end, at + PAUSE));
-      if (at === before) break;
-      if (response.writableNeedDrain) await drained(response);
-    }
+    let at = await sendPart(response, file, range, take);
     while (follow && left > 0 && range.to === undefined && !response.destroyed) {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
-      await read(undefined);
+      at = await readLog(file, { from: at, to: undefined }, take);
     }
   } catch {
     // The log went away: what there was has been sent.

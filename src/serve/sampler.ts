@@ -80,7 +80,7 @@ export class Sampler {
   usage(path: CgroupPath, how: How): Usage | undefined {
     const known = this.seen.get(path);
     if (how === "sampled" || (how === "fresh" && known && Date.now() - known.time < FRESH)) return known?.usage;
-    const usage = this.reader.read(path, how === "closely");
+    const usage = this.reader.read(path, how === "closely" ? "all" : "basics");
     return Object.values(usage).some((value) => value !== undefined) ? usage : undefined;
   }
 
@@ -123,7 +123,7 @@ export class Sampler {
     const now = this.last;
     const most = Math.max(20, Math.floor(MOST / Math.max(1, all)));
     for (const path of this.rounds.splice(0, AT_ONCE)) {
-      const usage = this.reader.read(path, this.watching > 0);
+      const usage = this.reader.read(path, this.watching > 0 ? "all" : "basics");
       const before = this.seen.get(path);
       const points = before?.points ?? [];
       if (before) points.push(pointOf(usage, before, now));

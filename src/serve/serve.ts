@@ -16,6 +16,7 @@ import type { Place } from "./mirror.ts";
 import { objectKeyOf, type Served } from "./object.ts";
 import { Sampler } from "./sampler.ts";
 import { closeServer, servePort, serveSocket } from "./server.ts";
+import { usageOfAll } from "./usageOfAll.ts";
 
 /** Where a port is opened. */
 export interface Listen {
@@ -103,6 +104,7 @@ export class Serving {
       directory,
       logDirectory,
       metrics: metrics.answer,
+      usage: (question) => usageOfAll(engine().desired, reader, question),
       whyNotReady: () => this.notReady,
       pages: dashboard({ feed: this.feed, sampler, engine, resourceOf, page: this.options.page }),
     });

@@ -1,11 +1,11 @@
 /** A controller that is served: what it answers, to whom, and that it is what the kernel says. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
+import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 import { promtool, Served, whyWithout } from "../support/served.ts";
 
@@ -18,6 +18,7 @@ interface Listed {
   }[];
 }
 
+const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 const KINDS = "/apis/holdfast.dev/v1alpha1";
 const MANIFEST = [
   group("g", "{limits: {memory.max: 64Mi, pids.max: 50}}"),
@@ -226,6 +227,84 @@ const MANIFEST = [
       ["--interval", "1ms"],
     ])
       expect(live.holdfast("top", ...bad).code).toBe(1);
+  });
+
+  test("what logs and top tell they ask of the controller, and tell the same without it", async () => {
+    await start();
+    const opened = (...words: string[]): string => {
+      if (!has("strace")) return "";
+      const trace = join(live.directory, "trace");
+      spawnSync("strace", [
+        "-f",
+        "-qq",
+        "-e",
+        "trace=openat,connect",
+        "-o",
+        trace,
+        process.execPath,
+        "bin/holdfast.js",
+        ...words,
+        ...live.options.with(0, "--filename"),
+      ]);
+      return readFileSync(trace, "utf8");
+    };
+    const ways = [
+      ["logs", "w"],
+      ["logs", "w", "--tail", "1"],
+      ["logs", "w", "--tail", "0"],
+      ["logs", "w", "--since", "1h"],
+      ["logs", "w", "--prefix"],
+      ["logs", "w", "--previous"],
+      ["logs", "w", "--replica", "7"],
+    ];
+    const told = (): unknown[] =>
+      ways
+        .map((words) => spawnSync(process.execPath, ["bin/holdfast.js", ...words, ...live.options.with(0, "--filename")], { encoding: "utf8" }))
+        .map(({ status, stdout, stderr }) => ({ status, stdout, stderr }));
+    const rows = (): unknown =>
+      (JSON.parse(live.holdfast("top", "-n", "1", "--interval", "200ms", "-o", "json").stdout) as Record<string, unknown>[]).map((row) => ({
+        ...row,
+        ...{ cpu: typeof row["cpu"], throttled: typeof row["throttled"], memory: typeof row["memory"], pressure: typeof row["pressure"] },
+      }));
+    const [log, procs] = [`${live.logDirectory}/w/`, `/${live.root}/g/`];
+    const served = [told(), rows(), opened("logs", "w"), opened("top", "-n", "1", "--interval", "100ms")] as const;
+    await live.stop();
+    const alone = [told(), rows(), opened("logs", "w"), opened("top", "-n", "1", "--interval", "100ms")] as const;
+    expect(served[0]).toEqual(alone[0]);
+    expect(served[0][0]).toMatchObject({ status: 0, stdout: "started\n" });
+    expect(served[1]).toEqual(alone[1]);
+    if (!has("strace")) return;
+    for (const [at, files] of [
+      [2, log],
+      [3, procs],
+    ] as const) {
+      expect([served[at].includes("holdfast.sock"), served[at].includes(files)]).toEqual([true, false]);
+      expect(alone[at].includes(files)).toBe(true);
+    }
+  });
+
+  test("a log that is followed goes on when the controller is gone, with nothing twice and nothing lost", async () => {
+    const go = join(live.directory, "go");
+    const { child } = await live.started(
+      workload(
+        "f",
+        `{command: [sh, -c, 'for i in 1 2 3; do echo line $i; done; while [ ! -e ${go} ]; do sleep 0.05; done; for i in 4 5 6; do echo line $i; sleep 0.1; done; exec sleep 300']}`,
+      ),
+    );
+    const following = spawn(process.execPath, ["bin/holdfast.js", "logs", "f", "-f", ...live.options.with(0, "--filename")], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    following.stdout.on("data", (part) => (text += part));
+    try {
+      await until("it has told what there was", () => text.includes("line 3"));
+      await end(child, "SIGKILL");
+      writeFileSync(go, "");
+      await until("it tells what comes", () => text.includes("line 6"));
+      expect(text).toBe("line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n");
+    } finally {
+      following.kill("SIGINT");
+    }
   });
 
   test("nonsense, floods and slowness do it no harm", async () => {
