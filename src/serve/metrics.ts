@@ -80,7 +80,10 @@ export function metricsOf(feed: Feed, engine: () => Engine): Metrics {
   const detection = gauge("holdfast_drift_detection_seconds", "How soon the latest difference was noticed; by a look: at the most.", [...OBJECT, "by"]);
   const restarts = counter("holdfast_workload_restarts_total", "Restarts of all replicas.", ["name"]);
   const replicas = gauge("holdfast_workload_replicas", "Replicas: declared, ready, updated.", ["name", "state"]);
-  const desired = gauge("holdfast_limit_desired", "What is declared, in the unit of the knob (cpu.max in CPUs); +Inf is no limit.", [...OBJECT, "knob"]);
+  const desired = gauge("holdfast_limit_desired", "What the kernel makes of what is declared, in the unit of the knob (cpu.max in CPUs); +Inf is no limit.", [
+    ...OBJECT,
+    "knob",
+  ]);
   const observed = gauge("holdfast_limit_observed", "What the kernel says, in the same unit.", [...OBJECT, "knob"]);
   const desiredRate = gauge("holdfast_io_limit_desired", "io.max of a disk: bytes or operations per second; +Inf is no limit.", [...OBJECT, "device", "rate"]);
   const observedRate = gauge("holdfast_io_limit_observed", "What the kernel says of it.", [...OBJECT, "device", "rate"]);

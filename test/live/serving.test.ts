@@ -1,6 +1,6 @@
 /** A controller that is served: what it answers, to whom, and that it is what the kernel says. */
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -180,12 +180,20 @@ const MANIFEST = [
 
   test("metrics are what the kernel says, and well-formed", async () => {
     const served = await start();
+    const disk = process.env["HOLDFAST_TEST_DISK"] ?? "path:/var/tmp";
+    live.write(group("disk", `{limits: {io.max: [{device: "${disk}", rbps: 1000000}]}}`), "disk.yaml");
+    await until("it is limited", () => existsSync(live.cgroup("io", "disk")) || existsSync(live.cgroup("blkio", "disk")));
+    await until("that is served", async () => (await served.ask(`${KINDS}/limitgroups/disk`)).code === 200);
     const { body, headers } = await served.ask("/metrics");
     expect(headers["content-type"]).toContain("version=0.0.4");
     const value = (name: string, labels: string): number => Number(new RegExp(`^${name}\\{${labels}\\} (.*)$`, "m").exec(body)?.[1]);
     const of = 'kind="LimitGroup",name="g"';
     expect(value("holdfast_limit_desired", `${of},knob="memory.max"`)).toBe(64 << 20);
     expect(value("holdfast_limit_observed", `${of},knob="pids.max"`)).toBe(Number(live.read("pids", "g", "pids.max")));
+    for (const name of ["desired", "observed"]) {
+      expect(value(`holdfast_io_limit_${name}`, `kind="LimitGroup",name="disk",device="${disk}",rate="rbps"`)).toBe(1_000_000);
+      expect(body).toMatch(new RegExp(`^holdfast_io_limit_${name}\\{.*rate="wiops"\\} \\+Inf$`, "m"));
+    }
     expect(value("holdfast_pids", of)).toBe(Number(live.read("pids", "g", "pids.current")));
     expect(value("holdfast_object_ready", `${of},reason="Converged"`)).toBe(1);
     expect(value("holdfast_cpu_usage_seconds_total", of)).toBeGreaterThan(0);
