@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { HOLDFAST } from "./build.js";
 import { verify, writeManifests } from "./groups.js";
-import { directory, end, removeRoot, rootNamed, start } from "./sandbox.js";
+import { directory, end, memory, removeRoot, rootNamed, start } from "./sandbox.js";
 
 const LONGEST_START = 60_000;
 
@@ -13,11 +13,12 @@ export async function startDaemon(count, { perFile }) {
   const scratch = join(directory, `daemon-${count}`);
   const manifests = join(scratch, "manifests");
   const root = rootNamed("daemon");
+  const runDirectory = join(memory, `daemon-${count}`);
   writeManifests(manifests, count, perFile);
   const log = join(scratch, "output");
   // To a file: nobody reads a pipe while the benchmark polls.
   const output = openSync(log, "w");
-  const words = [HOLDFAST, "run", "-f", manifests, "--root", root, "--run-dir", join(scratch, "run"), "--log-dir", join(scratch, "log")];
+  const words = [HOLDFAST, "run", "-f", manifests, "--root", root, "--run-dir", runDirectory, "--log-dir", join(scratch, "log")];
   const child = start(process.execPath, [...words, "--resync", "10s", "--log-format", "json"], ["ignore", output, output]);
   closeSync(output);
   const began = performance.now();
@@ -32,7 +33,7 @@ export async function startDaemon(count, { perFile }) {
     await end(child);
     removeRoot(root);
   };
-  return { pid: child.pid, root, manifests, scratch, readyMs, stop };
+  return { pid: child.pid, root, manifests, scratch, runDirectory, readyMs, stop };
 }
 
 /** CPU time of all threads in ms: from the scheduler in nanoseconds where it tells, else in ticks of 10 ms. */

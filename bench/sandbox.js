@@ -9,6 +9,8 @@ import { allMounts } from "./hierarchies.js";
 const PREFIX = `holdfast-test-${process.pid}`;
 const children = new Set();
 export const directory = mkdtempSync(join(tmpdir(), `${PREFIX}-`));
+/** In memory, as /run is on a host: what writes to a disk at each step waits for that now and then. */
+export const memory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), `${PREFIX}-`));
 
 /** A root cgroup of ours; made by whoever is measured. */
 export const rootNamed = (label) => `${PREFIX}-${label}`;
@@ -80,7 +82,7 @@ function cleanUp() {
   for (const child of children) child.kill("SIGKILL");
   for (const child of children) for (let wait = 0; wait < 100 && existsSync(`/proc/${child.pid}/maps`) && alive(child.pid); wait++) sleep(20);
   for (const mount of allMounts) for (const name of readdirSync(mount)) if (name.startsWith(`${PREFIX}-`)) removeTree(join(mount, name));
-  rmSync(directory, { recursive: true, force: true });
+  for (const path of [directory, memory]) rmSync(path, { recursive: true, force: true });
 }
 
 function alive(pid) {

@@ -1,8 +1,8 @@
 // Knows how each supervisor is told to keep `count` programs running, and which processes are its own.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOLDFAST } from "../build.js";
-import { end, finish, removeRoot, rootNamed, start } from "../sandbox.js";
+import { end, finish, memory, removeRoot, rootNamed, start } from "../sandbox.js";
 
 const write = (file, text, mode = 0o644) => {
   mkdirSync(join(file, ".."), { recursive: true });
@@ -56,16 +56,15 @@ export const CONTENDERS = {
           `apiVersion: holdfast.dev/v1alpha1\nkind: Workload\nmetadata: { name: w${index} }\nspec:\n  command: ${JSON.stringify(program(index))}\n  backoff: { initial: 0s, max: 0s }\n`,
       );
       write(join(directory, "manifests", "all.yaml"), documents.join("---\n"));
-      // On a host /run is in memory.
-      const memory = existsSync("/dev/shm") ? mkdtempSync("/dev/shm/holdfast-bench-") : join(directory, "run");
-      const words = ["--root", root, "--run-dir", memory, "--log-dir", join(directory, "log"), "--log-format", "json"];
+      const run = join(memory, root);
+      const words = ["--root", root, "--run-dir", run, "--log-dir", join(directory, "log"), "--log-format", "json"];
       const child = start(process.execPath, [HOLDFAST, "run", "--ephemeral", "-f", join(directory, "manifests"), ...words], quiet);
       return {
         own: () => withHelpers(child.pid),
         stop: async () => {
           await end(child);
           removeRoot(root);
-          rmSync(memory, { recursive: true, force: true });
+          rmSync(run, { recursive: true, force: true });
         },
       };
     },

@@ -51,7 +51,7 @@ export class Resources {
     this.resourceOf = resourceOf;
   }
 
-  answer(target: Target, { query, headers }: Question): Answer | Stream | Promise<Answer> {
+  answer(target: Target, { query, headers }: Question): Answer | Stream {
     const labels = labelSelector(query.get("labelSelector") ?? "");
     const fields = fieldSelector(query.get("fieldSelector") ?? "");
     if (!labels || !fields)
@@ -86,28 +86,22 @@ export class Resources {
     return { code: 200, type: "application/json", body: item.text };
   }
 
-  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer | Stream | Promise<Answer> {
+  private list({ target: { kind }, table, chosen }: Asked, collection: Collection): Answer | Stream {
     const items = [...collection.all()].filter(({ object }) => chosen(object));
     const version = String(collection.version);
     if (table) return this.listAsTable(kind, items, version, table);
+    const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: version } };
     // The text of each object is known: a thousand of them are put together, not written anew.
-    const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata: { resourceVersion: version } });
-    const start = `${head.slice(0, -1)},"items":[`;
-    if (items.length > AT_ONCE) return { stream: (response) => void sendItems(response, start, items) };
-    return { code: 200, type: "application/json", body: `${start}${items.map(({ text }) => text).join(",")}]}` };
+    return listed("application/json", head, "items", items, (some) => some.map(({ text }) => text));
   }
 
-  /** A few rows at a time: whatever the controller has to do comes in between. */
-  private async listAsTable(kind: ServedKind, items: readonly Item[], version: string, include: Include): Promise<Answer> {
+  private listAsTable(kind: ServedKind, items: readonly Item[], version: string, include: Include): Answer | Stream {
     const beside = this.beside(items.length > FRESHLY);
-    const rows: string[] = [];
-    for (let first = 0; first < items.length; first += AT_ONCE) {
-      if (first > 0) await breath();
-      const some = items.slice(first, first + AT_ONCE).map(({ object }) => object);
-      rows.push(...tableOf(kind, some, version, include, beside).rows.map((row) => JSON.stringify(row)));
-    }
-    const head = JSON.stringify({ ...tableOf(kind, [], version, include, beside), rows: undefined });
-    return { code: 200, type: TABLE_TYPE, body: `${head.slice(0, -1)},"rows":[${rows.join(",")}]}` };
+    const { rows: _, ...head } = tableOf(kind, [], version, include, beside);
+    return listed(TABLE_TYPE, head, "rows", items, (some) => {
+      const objects = some.map(({ object }) => object);
+      return tableOf(kind, objects, version, include, beside).rows.map((row) => JSON.stringify(row));
+    });
   }
 
   private watch(asked: Asked, collection: Collection, query: URLSearchParams): Answer | Stream {
@@ -175,16 +169,24 @@ export function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** Some objects at a time, as fast as they are taken. */
-async function sendItems(response: ServerResponse, start: string, items: readonly Item[]): Promise<void> {
-  response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
-  response.write(start);
-  for (let first = 0; first < items.length && !response.destroyed; first += AT_ONCE) {
-    const some = items.slice(first, first + AT_ONCE).map(({ text }) => text);
-    const taken = response.write(`${first > 0 ? "," : ""}${some.join(",")}`);
-    await (taken ? breath() : drained(response));
-  }
-  response.end("]}");
+/** A list of many is sent a few at a time, as fast as they are taken: whatever the controller has to do comes in between. */
+function listed(type: string, head: object, name: string, items: readonly Item[], textsOf: (some: readonly Item[]) => readonly string[]): Answer | Stream {
+  const start = `${JSON.stringify(head).slice(0, -1)},"${name}":[`;
+  if (items.length <= AT_ONCE) return { code: 200, type, body: `${start}${textsOf(items).join(",")}]}` };
+  const send = async (response: ServerResponse): Promise<void> => {
+    response.writeHead(200, { "content-type": type, "cache-control": "no-cache, private" });
+    response.write(start);
+    for (let first = 0; first < items.length && !response.destroyed; first += AT_ONCE) {
+      const taken = response.write(`${first > 0 ? "," : ""}${textsOf(items.slice(first, first + AT_ONCE)).join(",")}`);
+      await (taken ? breath() : drained(response));
+    }
+    response.end("]}");
+  };
+  return {
+    stream: (response) => {
+      send(response).catch(() => response.destroy());
+    },
+  };
 }
 
 const added = (item: Item): Change => ({ type: "ADDED", item, before: undefined, version: item.version });
