@@ -1,8 +1,14 @@
 /** Knows how to have perl, which Debian and its kin never are without, listen to the kernel where Node has no call for it. */
 import { spawn } from "node:child_process";
 
+export interface Listener {
+  /** A line to its standard input. */
+  send(text: string): void;
+  close(): void;
+}
+
 /** Each line that a script prints is passed on; `ended`: it is over, or never began, and that not by `close`. A script ends when its standard input does. */
-export function listen(script: string, words: readonly string[], line: (text: string) => void, ended: () => void): { close(): void } {
+export function listen(script: string, words: readonly string[], line: (text: string) => void, ended: () => void): Listener {
   const child = spawn("perl", ["-e", script, ...words], { stdio: ["pipe", "pipe", "ignore"] });
   let closed = false;
   const over = (): void => {
@@ -21,6 +27,7 @@ export function listen(script: string, words: readonly string[], line: (text: st
     if (!closed) lines.forEach(line);
   });
   return {
+    send: (text) => void child.stdin.write(`${text}\n`),
     close: () => {
       closed = true;
       child.stdin.end();

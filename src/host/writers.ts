@@ -1,7 +1,8 @@
 /**
- * Knows who writes a file: the kernel tells it (fanotify(7)), through perl as process events are (processEvents.ts). Only for files that are fought about: it takes a process for each.
+ * Knows who writes a file: the kernel tells it (fanotify(7)), through perl as process events are (processEvents.ts). Only for files that are fought about: each of their writes wakes a process,
+ * one for all of them; to start one takes longer than anything else that a controller does at once.
  */
-import { listen } from "./perl.ts";
+import { type Listener, listen } from "./perl.ts";
 
 export interface Writers {
   /** Begins to listen for writers of a file, if it is not listened already. */
@@ -15,54 +16,80 @@ export interface Writers {
 /** So many files at a time. */
 const MOST = 8;
 
-/** fanotify_init and fanotify_mark have numbers of their own on each machine; FAN_MARK_ADD, FAN_MODIFY, AT_FDCWD. Each event is a process and an open file, that is closed. */
+/**
+ * fanotify_init and fanotify_mark have numbers of their own on each machine; FAN_MARK_ADD (1) or _REMOVE (2), FAN_MODIFY (2), AT_FDCWD. It is told `1 NUMBER PATH` or `2 NUMBER PATH`, and tells
+ * `PID NUMBER COMMAND`. Each event is a process and an open file, that is closed.
+ */
 const SCRIPT = String.raw`
 use strict; $| = 1;
-my %numbers = (x86_64 => [300, 301], aarch64 => [262, 263]);
-my $machine = qx(uname -m); chomp $machine;
-my $both = $numbers{$machine} or exit 2;
-my $fd = syscall($both->[0], 0, 0);
-exit 2 if $fd < 0 || syscall($both->[1], $fd, 1, 2, -100, $ARGV[0]) < 0;
+my ($init, $mark) = @ARGV;
+my $fd = syscall($init, 0, 0);
+exit 2 if $fd < 0;
 open(my $events, "<&=", $fd) or exit 2;
+my (%numbers, $said);
 for (;;) {
   my $in = ""; vec($in, $fd, 1) = 1; vec($in, fileno(STDIN), 1) = 1;
   select($in, undef, undef, undef);
-  exit 0 if vec($in, fileno(STDIN), 1);
+  if (vec($in, fileno(STDIN), 1)) {
+    sysread(STDIN, $said, 65536, length($said // "")) or exit 0;
+    while ($said =~ s/^(\d) (\d+) (.*)\n//) {
+      my ($how, $number, $path) = ($1, $2, $3);
+      if ($how == 1) { $numbers{$path} = $number } else { delete $numbers{$path} }
+      syscall($mark, $fd, 0 + $how, 2, -100, $path);
+    }
+    next;
+  }
   my $buffer;
   my $got = sysread($events, $buffer, 4096) or exit 1;
   for (my $at = 0; $at < $got;) {
     my ($length) = unpack("L", substr($buffer, $at, 4));
     my ($file, $pid) = unpack("ll", substr($buffer, $at + 16, 8));
     my $comm = "";
-    if (open(my $source, "<", "/proc/$pid/comm")) { $comm = <$source>; chomp $comm }
+    if (open(my $source, "<", "/proc/$pid/comm")) { $comm = <$source> // ""; chomp $comm; $comm =~ s/[^[:print:]]/?/g }
+    my $number = $numbers{readlink("/proc/self/fd/$file") // ""};
     if (open(my $opened, "<&=", $file)) { close($opened) }
-    print "$pid $comm\n";
+    print "$pid $number $comm\n" if defined $number;
     $at += $length;
   }
 }
 `;
 
+const NUMBERS: Partial<Record<NodeJS.Architecture, readonly [init: string, mark: string]>> = {
+  x64: ["300", "301"],
+  arm64: ["262", "263"],
+  riscv64: ["262", "263"],
+};
+/** FAN_MARK_ADD and FAN_MARK_REMOVE. */
+const [ADD, REMOVE] = [1, 2];
+
 export function openWriters(): Writers {
-  const watched = new Map<string, { last: string | undefined; close: () => void }>();
+  const watched = new Map<string, { readonly number: number; last: string | undefined }>();
+  let listener: Listener | undefined;
+  let count = 0;
+  const heard = (line: string): void => {
+    const [, pid, number, comm] = /^(\d+) (\d+) (.*)$/.exec(line) ?? [];
+    if (pid === undefined || Number(pid) === process.pid) return;
+    for (const entry of watched.values()) if (entry.number === Number(number)) entry.last = `process ${pid}${comm ? ` (${comm})` : ", which is gone"}`;
+  };
+  const numbers = NUMBERS[process.arch];
   return {
     watch: (file) => {
-      if (watched.has(file) || watched.size >= MOST) return;
-      const heard = (line: string): void => {
-        const [, pid, comm] = /^(\d+) (.*)$/.exec(line) ?? [];
-        if (pid !== undefined && Number(pid) !== process.pid) entry.last = `process ${pid}${comm ? ` (${comm})` : ", which is gone"}`;
-      };
+      if (!numbers || watched.has(file) || watched.size >= MOST || file.includes("\n")) return;
       // Where it cannot be told, nobody is named.
-      const { close } = listen(SCRIPT, [file], heard, () => {});
-      const entry: { last: string | undefined; close: () => void } = { last: undefined, close };
-      watched.set(file, entry);
+      listener ??= listen(SCRIPT, numbers, heard, () => {});
+      watched.set(file, { number: ++count, last: undefined });
+      listener.send(`${ADD} ${count} ${file}`);
     },
     lastOf: (file) => watched.get(file)?.last,
     forget: (file) => {
-      watched.get(file)?.close();
+      const entry = watched.get(file);
+      if (!entry) return;
       watched.delete(file);
+      listener?.send(`${REMOVE} ${entry.number} ${file}`);
     },
     close: () => {
-      for (const { close } of watched.values()) close();
+      listener?.close();
+      listener = undefined;
       watched.clear();
     },
   };

@@ -117,7 +117,7 @@ export class Engine {
   /** What is worth a look, at a glance: a few cgroups at a time, for there may be something to do in between. `turn` counts the glances. */
   *glance(turn: number): Generator<CgroupPath[]> {
     this.notice.look(Date.now());
-    this.restraints.kills.look(this.host, this.machine, this.desired, this.lastPlan, turn);
+    for (const _ of this.restraints.kills.look(this.host, this.machine, this.desired, this.lastPlan, turn)) yield [];
     yield* glance(this.host, this.machine, this.desired, this.lastPlan, this.standings.failures.keys(), turn);
   }
 
