@@ -5,7 +5,7 @@ import { UsageReader } from "../host/usage.ts";
 import { nameLineOf } from "../manifest/locate.ts";
 import { objectOf } from "../serve/mirror.ts";
 import type { Served } from "../serve/object.ts";
-import { queryOf, type UsageAnswer, type UsageQuestion, usageOfAll } from "../serve/usageOfAll.ts";
+import { queryOf, type UsageAnswer, UsageOfAll, type UsageQuestion } from "../serve/usageOfAll.ts";
 import { askingOf } from "./asking.ts";
 import type { GlobalOptions, Opened } from "./context.ts";
 
@@ -23,11 +23,12 @@ export interface UsageSource {
 /** From look to look: whoever begins with the controller goes on by itself when that ends, and with it again when it is back. */
 export function usageSource({ engine, host }: Pick<Opened, "engine" | "host">, options: GlobalOptions): UsageSource {
   const reader = new UsageReader(host.base.controllers, host.tree, descriptorBudget());
+  const own = new UsageOfAll(reader);
   const controller = askingOf(options);
   return {
     ask: async (question) => {
       const answer = (await controller?.json(`/cli/usage?${queryOf(question)}`)) as UsageAnswer | undefined;
-      return answer ?? (await usageOfAll(engine.desired, reader, question));
+      return answer ?? (await own.answer(engine.desired, question));
     },
     close: () => {
       controller?.close();

@@ -3,7 +3,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { parseDuration } from "../api/quantity.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import type { Usage } from "../cgroup/usage.ts";
+import type { Depth } from "../host/usage.ts";
 import { pathsByOwner } from "../plan/desired.ts";
+import { same } from "../serve/usageOfAll.ts";
 import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
@@ -60,10 +62,13 @@ export async function top(options: TopOptions): Promise<number> {
 
 const NOTHING: ReadonlySet<ObjectKey> = new Set();
 
-/** As it was at a time, ms. */
-interface Measured {
+interface Known {
+  /** As it was at `time`, ms. */
   readonly usage: Usage;
-  readonly time: number;
+  time: number;
+  readonly row: TopRow;
+  /** It used nothing in the time before: as long as it reads the same, so is its row. */
+  readonly idle: boolean;
 }
 
 /** What is used per second is known of a time that is not too short, ms. */
@@ -73,7 +78,10 @@ const SHORTEST = 100;
 class Meter {
   private readonly opened: Opened;
   private readonly source: UsageSource;
-  private before = new Map<string, Measured>();
+  private readonly known = new Map<ObjectKey, Known>();
+  private rows: readonly TopRow[] = [];
+  /** The answer before: to which depth, and when. */
+  private last: { readonly depth: Depth; readonly time: number } | undefined;
 
   constructor(opened: Opened, options: GlobalOptions) {
     this.opened = opened;
@@ -81,18 +89,32 @@ class Meter {
   }
 
   /** All there is to tell of `shown`, and of the others what they are sorted by; undefined: all of all. */
-  async look(sort: Sort | undefined, shown: ReadonlySet<ObjectKey>): Promise<TopRow[]> {
+  async look(sort: Sort | undefined, shown: ReadonlySet<ObjectKey>): Promise<readonly TopRow[]> {
     const { desired } = this.opened.engine;
     const owned = pathsByOwner(desired);
     const depth = sort === undefined ? "all" : sort === "name" ? "nothing" : sort;
-    const { time, usage: all } = await this.source.ask({ depth, shown });
-    return [...desired.resources.values()].map((resource) => {
-      const usage = all[resource.key] ?? {};
-      const before = this.before.get(resource.key);
-      const seconds = before ? (time - before.time) / 1000 : 0;
-      if (!before || time - before.time >= SHORTEST) this.before.set(resource.key, { usage, time });
-      return rowOf(resource, { usage, before: before?.usage, seconds, cgroups: owned.get(resource.key)?.length ?? 1 });
+    const since = this.last?.depth === depth ? this.last.time : undefined;
+    const { time, usage: told, before: readBefore } = await this.source.ask({ depth, shown, since });
+    this.last = { depth, time };
+    const rows = [...desired.resources.values()].map((resource) => {
+      const { key } = resource;
+      const before = this.known.get(key);
+      const now = told[key] && !(before && same(before.usage, told[key])) ? told[key] : undefined;
+      if (!now && before?.idle) {
+        before.time = time;
+        return before.row;
+      }
+      // What reads as before is not told again.
+      const usage = now ?? before?.usage ?? {};
+      const seconds = before ? (time - (readBefore[key] ?? before.time)) / 1000 : 0;
+      const row = rowOf(resource, { usage, before: before?.usage, seconds, cgroups: owned.get(key)?.length ?? 1 });
+      const idle = !now && before !== undefined;
+      if (!before || idle || time - before.time >= SHORTEST) this.known.set(key, { usage, time, row, idle });
+      return row;
     });
+    // The same lines are the same list: what was worked out of it holds.
+    if (rows.length !== this.rows.length || rows.some((row, index) => row !== this.rows[index])) this.rows = rows;
+    return this.rows;
   }
 
   close(): void {
@@ -117,7 +139,10 @@ class Screen {
   private shown = NOTHING;
   /** Of which everything is known since the last look. */
   private looked = NOTHING;
-  private rows: TopRow[] = [];
+  private rows: readonly TopRow[] = [];
+  private arranged: ReturnType<typeof arranged> = [];
+  /** What it was arranged of, and how. */
+  private arrangedOf: readonly unknown[] = [];
 
   constructor(meter: Meter, view: View, interval: number) {
     this.meter = meter;
@@ -197,7 +222,10 @@ class Screen {
   private draw(): void {
     const { view } = this;
     const [width, height] = [process.stdout.columns ?? 120, process.stdout.rows ?? 24];
-    const all = arranged(this.rows, view.sort, view.tree, view.filter);
+    const how = [this.rows, view.sort, view.tree, view.filter];
+    if (how.some((one, index) => one !== this.arrangedOf[index]))
+      [this.arranged, this.arrangedOf] = [arranged(this.rows, view.sort, view.tree, view.filter), how];
+    const all = this.arranged;
     const room = Math.max(1, height - 3);
     this.from = Math.max(0, Math.min(this.from, all.length - room));
     const some = all.slice(this.from, this.from + room);

@@ -118,13 +118,15 @@ interface Open {
   absent: number;
 }
 
+type Files = { [Name in Depth]?: readonly Open[] };
+
 /** A cgroup may come to another hierarchy. */
 const LOOK_AGAIN = 30;
 
 export class UsageReader {
   private readonly hierarchies: readonly Hierarchy[];
   private readonly tree: Tree;
-  private readonly cgroups = new Map<CgroupPath, readonly Open[]>();
+  private readonly cgroups = new Map<CgroupPath, Files>();
   private readonly keep: number;
   private readonly reader = new Reader();
   private open = 0;
@@ -139,8 +141,7 @@ export class UsageReader {
   /** What a kernel, or a cgroup, does not have is undefined. */
   read(path: CgroupPath, depth: Depth): Usage {
     const usage: Draft = {};
-    for (const one of this.sourcesOf(path)) {
-      if (!isAsked(one.source, depth)) continue;
+    for (const one of this.filesOf(path, depth)) {
       const text = this.textOf(one);
       if (text === undefined) continue;
       one.source.take(text, usage);
@@ -152,15 +153,15 @@ export class UsageReader {
 
   /** What several cgroups use together. */
   readAll(paths: readonly CgroupPath[], depth: Depth): Usage {
-    const [first, ...others] = paths;
-    return first !== undefined && others.length === 0 ? this.read(first, depth) : sumOf(paths.map((path) => this.read(path, depth)));
+    const [first] = paths;
+    return first !== undefined && paths.length === 1 ? this.read(first, depth) : sumOf(paths.map((path) => this.read(path, depth)));
   }
 
   /** Lets go of cgroups that nobody asks for any more. */
   keepOnly(paths: ReadonlySet<CgroupPath>): void {
     for (const [path, files] of this.cgroups) {
       if (paths.has(path)) continue;
-      for (const file of files) this.letGo(file);
+      for (const file of files.all ?? []) this.letGo(file);
       this.cgroups.delete(path);
     }
   }
@@ -169,19 +170,23 @@ export class UsageReader {
     this.keepOnly(new Set());
   }
 
-  private sourcesOf(path: CgroupPath): readonly Open[] {
-    const known = this.cgroups.get(path);
-    if (known) return known;
-    const sources = this.hierarchies.flatMap((hierarchy) =>
-      SOURCES[hierarchy.version]
-        .filter(
-          ({ controller }) =>
-            controller === "" || hierarchy.offered.has(controller) || (hierarchy.version === 1 && hierarchy.id.split(",").includes(controller)),
-        )
-        .map((source) => ({ source, file: `${this.tree.directory(hierarchy, path)}/${source.file}`, descriptor: undefined, absent: 0 })),
-    );
-    this.cgroups.set(path, sources);
-    return sources;
+  /** Of a thousand cgroups, asked every second: which files those are is worked out once. */
+  private filesOf(path: CgroupPath, depth: Depth): readonly Open[] {
+    let known = this.cgroups.get(path);
+    if (!known) {
+      known = { all: this.hierarchies.flatMap((hierarchy) => this.sourcesIn(hierarchy, path)) };
+      this.cgroups.set(path, known);
+    }
+    known[depth] ??= known.all?.filter(({ source }) => isAsked(source, depth)) ?? [];
+    return known[depth];
+  }
+
+  private sourcesIn(hierarchy: Hierarchy, path: CgroupPath): Open[] {
+    return SOURCES[hierarchy.version]
+      .filter(
+        ({ controller }) => controller === "" || hierarchy.offered.has(controller) || (hierarchy.version === 1 && hierarchy.id.split(",").includes(controller)),
+      )
+      .map((source) => ({ source, file: `${this.tree.directory(hierarchy, path)}/${source.file}`, descriptor: undefined, absent: 0 }));
   }
 
   private textOf(one: Open): string | undefined {

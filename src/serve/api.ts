@@ -60,7 +60,7 @@ export function apiOf(options: ApiOptions): Respond {
 
   async function usageAsked(query: URLSearchParams): Promise<Answer> {
     const asked = questionIn(query);
-    return asked ? json(await options.usage(asked)) : failure("BadRequest", "depth is all, basics, cpu, memory, io, pids or nothing");
+    return asked ? json(await options.usage(asked)) : failure("BadRequest", "depth is all, basics, cpu, memory, io, pids or nothing; since is a time in ms");
   }
 
   function workloadNamed(name: string): Resource | undefined {

@@ -16,7 +16,7 @@ import type { Place } from "./mirror.ts";
 import { objectKeyOf, type Served } from "./object.ts";
 import { Sampler } from "./sampler.ts";
 import { closeServer, servePort, serveSocket } from "./server.ts";
-import { usageOfAll } from "./usageOfAll.ts";
+import { UsageOfAll } from "./usageOfAll.ts";
 
 /** Where a port is opened. */
 export interface Listen {
@@ -97,6 +97,7 @@ export class Serving {
     const metrics = metricsOf(this.feed, engine);
     this.metrics = metrics;
     const resourceOf = (object: Served): Resource | undefined => engine().desired.resources.get(objectKeyOf(object));
+    const usageOfAll = new UsageOfAll(reader);
     const respond = apiOf({
       feed: this.feed,
       resourceOf,
@@ -104,7 +105,7 @@ export class Serving {
       directory,
       logDirectory,
       metrics: metrics.answer,
-      usage: (question) => usageOfAll(engine().desired, reader, question),
+      usage: (question) => usageOfAll.answer(engine().desired, question),
       whyNotReady: () => this.notReady,
       pages: dashboard({ feed: this.feed, sampler, engine, resourceOf, page: this.options.page }),
     });

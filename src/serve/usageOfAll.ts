@@ -9,37 +9,90 @@ export interface UsageQuestion {
   /** How much to read of what is not shown. */
   readonly depth: Depth;
   readonly shown: ReadonlySet<ObjectKey>;
+  /** The time of the last answer, to the same depth: what is not shown and reads as it did then is left out. */
+  readonly since: number | undefined;
 }
 
 export interface UsageAnswer {
   /** When it was read, ms on the machine's monotonic clock. */
   readonly time: number;
   readonly usage: Readonly<Record<ObjectKey, Usage>>;
+  /** Of what was not read the last time: when it was, on that clock. */
+  readonly before: Readonly<Record<ObjectKey, number>>;
 }
 
 /** Objects that are read without a pause. */
-const AT_ONCE = 25;
+const AT_ONCE = 50;
+/** Where there are so many objects, what is neither shown nor did anything lately is read every so many times. */
+const [MANY, TURNS] = [100, 5];
 
-export async function usageOfAll(desired: Pick<Desired, "cgroups" | "resources">, reader: UsageReader, { depth, shown }: UsageQuestion): Promise<UsageAnswer> {
-  const paths = pathsByOwner(desired);
-  const time = Number(process.hrtime.bigint() / 1000n) / 1000;
-  const usage: Record<ObjectKey, Usage> = {};
-  let count = 0;
-  for (const key of desired.resources.keys()) {
-    if (++count % AT_ONCE === 0) await breath();
-    usage[key] = reader.readAll(paths.get(key) ?? [], shown.has(key) ? "all" : depth);
+interface Known {
+  usage: Usage;
+  /** Since when it reads like that, and when it was read. */
+  time: number;
+  read: number;
+}
+
+/** Most of many objects do nothing most of the time: who asks again is told of the others. */
+export class UsageOfAll {
+  private readonly reader: UsageReader;
+  /** What was read of each object, to a depth. */
+  private readonly known = new Map<Depth, Map<ObjectKey, Known>>();
+  private turn = 0;
+
+  constructor(reader: UsageReader) {
+    this.reader = reader;
   }
-  return { time, usage };
+
+  async answer({ cgroups, resources }: Pick<Desired, "cgroups" | "resources">, { depth, shown, since = 0 }: UsageQuestion): Promise<UsageAnswer> {
+    const paths = pathsByOwner({ cgroups });
+    const time = Number(process.hrtime.bigint() / 1000n) / 1000;
+    const known = this.known.get(depth) ?? new Map<ObjectKey, Known>();
+    this.known.set(depth, known);
+    const [usage, readBefore]: [Record<ObjectKey, Usage>, Record<ObjectKey, number>] = [{}, {}];
+    const turn = ++this.turn % TURNS;
+    const inTurns = resources.size > MANY && depth !== "all";
+    let [count, work] = [0, 0];
+    for (const key of resources.keys()) {
+      const before = known.get(key);
+      const isShown = shown.has(key);
+      // Told of what it did before it may rest.
+      if (++count % TURNS !== turn && inTurns && !isShown && before && before.time < since) continue;
+      if (++work % AT_ONCE === 0) await breath();
+      const now = this.reader.readAll(paths.get(key) ?? [], isShown ? "all" : depth);
+      if (isShown) {
+        usage[key] = now;
+        // Not known as others know it: told anew when it is not shown any more.
+        known.delete(key);
+      } else if (!before || !same(before.usage, now)) {
+        usage[key] = now;
+        if (before && before.read < since) readBefore[key] = before.read;
+        known.set(key, { usage: now, time, read: time });
+      } else {
+        before.read = time;
+        if (before.time > since) usage[key] = now;
+      }
+    }
+    for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
+    return { time, usage, before: readBefore };
+  }
+}
+
+/** Whether it is as it was, as far as it was read now. */
+export function same(one: Usage, other: Usage): boolean {
+  for (const name in other) if (one[name as keyof Usage] !== other[name as keyof Usage]) return false;
+  return true;
 }
 
 const DEPTHS: readonly string[] = ["all", "basics", "cpu", "memory", "io", "pids", "nothing"] satisfies Depth[];
 
-/** The question as a query, `depth=cpu&shown=LimitGroup/batch,Workload/web`. */
-export const queryOf = ({ depth, shown }: UsageQuestion): string => `depth=${depth}&shown=${[...shown].join(",")}`;
+/** The question as a query, `depth=cpu&since=5.1&shown=LimitGroup/batch,Workload/web`. */
+export const queryOf = ({ depth, shown, since }: UsageQuestion): string =>
+  `depth=${depth}${since === undefined ? "" : `&since=${since}`}&shown=${[...shown].join(",")}`;
 
 /** Undefined: that is no question. */
 export function questionIn(query: URLSearchParams): UsageQuestion | undefined {
-  const depth = query.get("depth") ?? "all";
-  if (!DEPTHS.includes(depth)) return undefined;
-  return { depth: depth as Depth, shown: new Set((query.get("shown") ?? "").split(",") as ObjectKey[]) };
+  const [depth, since] = [query.get("depth") ?? "all", query.get("since")];
+  if (!DEPTHS.includes(depth) || (since !== null && !/^\d+(\.\d+)?$/.test(since))) return undefined;
+  return { depth: depth as Depth, since: since === null ? undefined : Number(since), shown: new Set((query.get("shown") ?? "").split(",") as ObjectKey[]) };
 }

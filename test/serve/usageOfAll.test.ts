@@ -1,0 +1,87 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import type { ObjectKey } from "../../src/api/resource.ts";
+import { UsageReader } from "../../src/host/usage.ts";
+import { queryOf, questionIn, UsageOfAll } from "../../src/serve/usageOfAll.ts";
+import { group } from "../support/manifests.ts";
+import { type Simulation, simulate } from "../support/simulated.ts";
+
+let simulation: Simulation;
+afterEach(() => simulation.close());
+
+test("who asks again is told of what is shown, and of what has changed since", async () => {
+  simulation = simulate(2);
+  simulation.load(["a", "b", "c"].map((name) => group(name, "{limits: {pids.max: 9, memory.max: 1Mi}}")).join("---\n"));
+  await simulation.converge();
+  const set = (name: string, file: string, value: number): void => writeFileSync(join(simulation.directory("memory", name), file), `${value}\n`);
+  for (const name of ["a", "b", "c"]) for (const file of ["memory.current", "pids.current"]) set(name, file, 1);
+  const { host, desired } = simulation.engine;
+  const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0));
+  const ask = async (since: number | undefined, ...shown: string[]) => {
+    const question = { depth: "memory", shown: new Set(shown.map((name) => `LimitGroup/${name}` as ObjectKey)), since } as const;
+    expect(questionIn(new URLSearchParams(queryOf(question)))).toEqual({ ...question, shown: new Set(shown.length > 0 ? question.shown : [""]) });
+    const { time, usage } = await all.answer(desired, question);
+    return { time, told: Object.entries(usage).map(([key, { memory, pids }]) => `${key.slice(11)} ${memory} ${pids ?? "-"}`) };
+  };
+  const first = await ask(undefined);
+  expect(first.told).toEqual(["a 1 -", "b 1 -", "c 1 -"]);
+  expect((await ask(first.time)).told).toEqual([]);
+  set("b", "memory.current", 2);
+  const second = await ask(first.time, "a");
+  expect(second.told).toEqual(["a 1 1", "b 2 -"]);
+  // Another one that asks does not keep it from the first.
+  set("c", "memory.current", 3);
+  await ask(second.time);
+  expect((await ask(second.time)).told).toContain("c 3 -");
+  // What was shown with another value and is as it was before is told.
+  const third = await ask(second.time);
+  set("c", "memory.current", 4);
+  const fourth = await ask(third.time, "c");
+  set("c", "memory.current", 3);
+  expect((await ask(fourth.time)).told).toContain("c 3 -");
+  for (const bad of ["depth=x", "since=-1", "since=x"]) expect(questionIn(new URLSearchParams(bad))).toBeUndefined();
+});
+
+test("of many, what does nothing is read in turns: a change is told within five looks, with when it was read before", async () => {
+  simulation = simulate(2);
+  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
+  await simulation.converge();
+  const set = (name: string, value: number): void => writeFileSync(join(simulation.directory("pids", name), "pids.current"), `${value}\n`);
+  for (const name of names) set(name, 1);
+  const { host, desired } = simulation.engine;
+  const reader = new UsageReader(host.base.controllers, host.tree, 0);
+  let reads = 0;
+  const counted = Object.assign(Object.create(reader) as UsageReader, {
+    readAll: (...asked: Parameters<UsageReader["readAll"]>) => {
+      reads++;
+      return reader.readAll(...asked);
+    },
+  });
+  const all = new UsageOfAll(counted);
+  let since: number | undefined;
+  const looked = async (): Promise<readonly [number, string[], Record<string, number>]> => {
+    reads = 0;
+    const { time, usage, before } = await all.answer(desired, { depth: "pids", shown: new Set(), since });
+    since = time;
+    return [reads, Object.keys(usage), before];
+  };
+  const key = "LimitGroup/g7" as ObjectKey;
+  expect((await looked())[1]).toHaveLength(150);
+  expect(await looked()).toEqual([150, [], {}]);
+  for (let look = 0; look < 5; look++) expect(await looked()).toEqual([30, [], {}]);
+  const before = since ?? 0;
+  set("g7", 5);
+  let found: Awaited<ReturnType<typeof looked>> = [0, [], {}];
+  for (let look = 0; look < 5 && found[1].length === 0; look++) found = await looked();
+  expect(found[1]).toEqual([key]);
+  if (key in found[2]) expect(found[2][key]).toBeLessThanOrEqual(before);
+  // As long as it does something it is looked at every time.
+  for (let value = 6; value < 9; value++) {
+    set("g7", value);
+    const [count, keys, times] = await looked();
+    expect([keys, times]).toEqual([[key], {}]);
+    expect(count).toBeGreaterThanOrEqual(30);
+  }
+});
