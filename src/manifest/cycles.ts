@@ -27,11 +27,19 @@ const CHAINS: readonly { readonly expected: string; readonly next: (resource: Re
 /** A circle of more members is told by its beginning. */
 const MOST_NAMES = 12;
 
-/** Takes the members of circles out (or back to what they were), and says each circle as a path. */
+/**
+ * Takes the members of circles out (or back to what they were), and says each circle as a path. What was may close another
+ * circle with what is: each time fewer are left that are new, and what was has none.
+ */
 export function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (key: ObjectKey) => boolean): Problem[] {
-  return CHAINS.flatMap(({ expected, next }) => {
-    const found = circles(resources, next);
-    return found.flatMap((circle) => {
+  const problems: Problem[] = [];
+  for (let found = breakThose(resources, keepPrevious); found.length > 0; found = breakThose(resources, keepPrevious)) problems.push(...found);
+  return problems;
+}
+
+function breakThose(resources: Map<ObjectKey, Resource>, keepPrevious: (key: ObjectKey) => boolean): Problem[] {
+  return CHAINS.flatMap(({ expected, next }) =>
+    circles(resources, next).flatMap((circle) => {
       const names = circle.map(({ from }) => from.name);
       const shown = names.length > MOST_NAMES ? [...names.slice(0, MOST_NAMES), `… (${names.length} in all)`] : names;
       const path = [...shown, names[0]].join(" → ");
@@ -46,8 +54,8 @@ export function breakCycles(resources: Map<ObjectKey, Resource>, keepPrevious: (
           ...locate(from.origin, pointer),
         };
       });
-    });
-  });
+    }),
+  );
 }
 
 interface Link {

@@ -184,7 +184,8 @@ export class Loop {
     await this.feed?.refresh();
     if (count % SCAN_EVERY === 0) this.feed?.readAll();
     this.everything ||= count % LOOK_EVERY === 0;
-    this.glances = this.everything ? undefined : engine.glance(count);
+    // One that is not at its end yet goes on: what comes last would have no turn.
+    this.glances = this.everything ? undefined : (this.glances ?? engine.glance(count));
     if (!this.everything) this.agenda.addAll([...(this.companions?.lives.glance() ?? []), ...(this.companions?.members.glance() ?? [])]);
     engine.forgetTold();
     if (lost()) this.saver.now();

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { Resource } from "../../src/api/resource.ts";
 import { group, manifestsOf, workload } from "../support/manifests.ts";
 
 const inForce = (manifests: ReturnType<typeof manifestsOf>): string[] => [...manifests.resources.keys()].sort();
@@ -19,6 +21,67 @@ describe("references", () => {
     expect(manifests.problems).toHaveLength(3);
     expect(inForce(manifests)).toEqual(["LimitGroup/d"]);
   });
+});
+
+test("a member of a circle that is brought back to what it was closes no other circle", () => {
+  const before = manifestsOf({ "a.yaml": `${group("a")}---\n${group("b", "{parentRef: {name: a}}")}` });
+  const after = manifestsOf({ "a.yaml": `${group("b", "{parentRef: {name: b}}")}---\n${group("a", "{parentRef: {name: b}}")}` }, before);
+  expect([...after.resources.values()].map(({ name, parent }) => `${parent ?? ""}/${name}`).sort()).toEqual(["/a", "a/b"]);
+  expect(after.problems.map(({ message }) => message)).toEqual(
+    expect.arrayContaining([expect.stringContaining("b → b"), expect.stringMatching(/a → b → a|b → a → b/)]),
+  );
+});
+
+const NAMES = ["a", "b", "c", "d"] as const;
+/** Groups, each inside of another one or not, and workloads that wait for each other. */
+const anyManifest = fc
+  .record({
+    groups: fc.uniqueArray(fc.record({ name: fc.constantFrom(...NAMES), parent: fc.option(fc.constantFrom(...NAMES)) }), { selector: ({ name }) => name }),
+    workloads: fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom(...NAMES),
+        after: fc.uniqueArray(fc.constantFrom(...NAMES), { maxLength: 2 }),
+        group: fc.option(fc.constantFrom(...NAMES)),
+      }),
+      { selector: ({ name }) => name },
+    ),
+  })
+  .map(({ groups, workloads }) =>
+    [
+      ...groups.map(({ name, parent }) => group(name, parent === null ? "{}" : `{parentRef: {name: ${parent}}}`)),
+      ...workloads.map((one) =>
+        workload(
+          one.name,
+          `{command: [x]${one.after.length > 0 ? `, dependsOn: [${one.after.map((name) => `{name: ${name}}`).join(", ")}]` : ""}${one.group === null ? "" : `, limitGroupRef: {name: ${one.group}}`}}`,
+        ),
+      ),
+    ].join("---\n"),
+  );
+
+test("whatever is written after whatever was in force: what is in force has no circle, and nothing that it refers to is missing", () => {
+  fc.assert(
+    fc.property(fc.array(anyManifest, { minLength: 1, maxLength: 4 }), (texts) => {
+      let manifests = manifestsOf({});
+      for (const text of texts) {
+        manifests = manifestsOf({ "a.yaml": text }, manifests);
+        const { resources } = manifests;
+        const above = (resource: Resource): readonly (Resource | undefined)[] => [
+          ...(resource.parent === undefined ? [] : [resources.get(`LimitGroup/${resource.parent}`)]),
+          ...(resource.kind === "Workload" ? resource.run.dependsOn.map(({ name }) => resources.get(`Workload/${name}`)) : []),
+        ];
+        for (const start of resources.values()) {
+          let level: readonly Resource[] = [start];
+          for (let steps = 0; level.length > 0; steps++) {
+            expect(steps).toBeLessThanOrEqual(resources.size);
+            const next = level.flatMap((resource) => above(resource));
+            expect(next).not.toContain(undefined);
+            level = [...new Set(next)] as Resource[];
+          }
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a group that is brought back for what refers to it makes no circle with it", () => {
