@@ -57,6 +57,7 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   const printers = new Map(sources.map((source) => [source, printer(prefixed ? `${source.name} | ` : "")]));
   await printAll(ranges, printers);
   if (options.follow) await follow(ranges, printers);
+  for (const { end } of printers.values()) end();
   controller?.close();
   return missing > 0 && missing === sources.length ? 1 : 0;
 }
@@ -70,26 +71,39 @@ function ordinalsOf({ run }: WorkloadResource, replica: string | undefined): num
   return replica === undefined ? Array.from({ length: Math.max(1, run.replicas) }, (_, index) => index) : [ordinal];
 }
 
+interface Printer {
+  write(bytes: Buffer): void;
+  /** Nothing more comes: also a line that is not at its end. */
+  end(): void;
+}
+
 /** Prints what comes as it is, or whole lines with a prefix each. */
-function printer(prefix: string): (bytes: Buffer) => void {
-  if (prefix === "") return (bytes) => void process.stdout.write(Buffer.from(bytes));
+function printer(prefix: string): Printer {
+  if (prefix === "") return { write: (bytes) => void process.stdout.write(Buffer.from(bytes)), end: () => {} };
   let rest = "";
-  return (bytes) => {
-    const lines = (rest + bytes.toString("latin1")).split("\n");
-    rest = lines.pop() ?? "";
-    if (lines.length > 0) process.stdout.write(Buffer.from(lines.map((line) => `${prefix}${line}\n`).join(""), "latin1"));
+  const print = (lines: readonly string[]): void => void process.stdout.write(Buffer.from(lines.map((line) => `${prefix}${line}\n`).join(""), "latin1"));
+  return {
+    write: (bytes) => {
+      const lines = (rest + bytes.toString("latin1")).split("\n");
+      rest = lines.pop() ?? "";
+      if (lines.length > 0) print(lines);
+    },
+    end: () => {
+      if (rest !== "") print([rest]);
+      rest = "";
+    },
   };
 }
 
 /** Prints what there is of each range; each goes on where that ended. */
-async function printAll(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, (bytes: Buffer) => void>): Promise<void> {
+async function printAll(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, Printer>): Promise<void> {
   for (const [source, range] of ranges) {
-    const from = await source.read(range, (bytes) => printers.get(source)?.(bytes));
+    const from = await source.read(range, (bytes) => printers.get(source)?.write(bytes));
     ranges.set(source, { from, to: undefined });
   }
 }
 
-function follow(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, (bytes: Buffer) => void>): Promise<void> {
+function follow(ranges: Map<LogSource, Range>, printers: ReadonlyMap<LogSource, Printer>): Promise<void> {
   return new Promise((resolve) => {
     let ended = false;
     const more = async (): Promise<void> => {

@@ -23,6 +23,9 @@ export interface TopOptions extends GlobalOptions {
 
 /** The terminal's other screen, and without a cursor (xterm control sequences); and back. */
 const [ENTER, LEAVE, HOME, CLEAR_LINE, CLEAR_BELOW] = ["\u001b[?1049h\u001b[?25l", "\u001b[?25h\u001b[?1049l", "\u001b[H", "\u001b[K", "\u001b[J"];
+/** A control sequence, or a character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they begin with
+const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
 const HELP = "q quit  s sort  t tree  / filter  ↑↓ scroll";
 
 export async function top(options: TopOptions): Promise<number> {
@@ -163,7 +166,8 @@ class Screen {
     };
     const onKey = (data: Buffer): void => {
       const { sort } = this.view;
-      if (this.key(data.toString("utf8"))) end();
+      // Several may come at once.
+      if ((data.toString("utf8").match(KEYS) ?? []).some((key) => this.key(key))) end();
       else this.draw();
       // Little is known of what was not sorted by, or not shown.
       if (sort !== this.view.sort || this.hasNews()) waiting.abort();

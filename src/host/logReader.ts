@@ -1,5 +1,5 @@
 /** Knows how to read a log that is written to and rotated meanwhile: by positions in all that was ever written. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { type Layout, layoutOf, type Mark } from "./logIndex.ts";
 
 const CHUNK = 64 * 1024;
@@ -89,7 +89,8 @@ function sameLayout(one: Layout, other: Layout): boolean {
 function readAt(file: string, offset: number, length: number): Buffer {
   let descriptor: number;
   try {
-    descriptor = openSync(file, "r");
+    // A link may lead anywhere; and a pipe waits for a writer.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return Buffer.alloc(0);
   }

@@ -114,14 +114,14 @@ interface Open {
   readonly source: Source;
   readonly file: string;
   descriptor: number | undefined;
-  /** It was not there; it is looked for again after so many times. */
+  /** It was not there, in that round of looking; 0: it was. */
   absent: number;
 }
 
 type Files = { [Name in Depth]?: readonly Open[] };
 
-/** A cgroup may come to another hierarchy. */
-const LOOK_AGAIN = 30;
+/** A cgroup may come to another hierarchy: what was not there is looked for again at least so often, ms. */
+const LOOK_AGAIN = 30_000;
 
 export class UsageReader {
   private readonly hierarchies: readonly Hierarchy[];
@@ -130,6 +130,8 @@ export class UsageReader {
   private readonly keep: number;
   private readonly reader = new Reader();
   private open = 0;
+  private round = 1;
+  private began = Date.now();
 
   /** `keep`: how many files may stay open. */
   constructor({ all }: Controllers, tree: Tree, keep: number) {
@@ -155,6 +157,12 @@ export class UsageReader {
   readAll(paths: readonly CgroupPath[], depth: Depth): Usage {
     const [first] = paths;
     return first !== undefined && paths.length === 1 ? this.read(first, depth) : sumOf(paths.map((path) => this.read(path, depth)));
+  }
+
+  /** Cgroups were made: files that were not there may be there now. */
+  lookAgain(): void {
+    this.round++;
+    this.began = Date.now();
   }
 
   /** Lets go of cgroups that nobody asks for any more. */
@@ -190,9 +198,9 @@ export class UsageReader {
   }
 
   private textOf(one: Open): string | undefined {
-    if (one.absent > 0) {
-      one.absent--;
-      return undefined;
+    if (one.absent === this.round) {
+      if (Date.now() - this.began < LOOK_AGAIN) return undefined;
+      this.lookAgain();
     }
     const kept = one.descriptor !== undefined;
     try {
@@ -208,7 +216,7 @@ export class UsageReader {
       // Another cgroup of its name has files of its own.
       if (kept && isGone(error)) return this.textOf(one);
     }
-    one.absent = LOOK_AGAIN;
+    one.absent = this.round;
     return undefined;
   }
 

@@ -102,8 +102,8 @@ export class Feed {
   };
 
   find(key: ObjectKey): Served | undefined {
-    const [kind = "", name = ""] = key.split("/");
-    return this.of(ownKind(kind)).get(name)?.object;
+    const slash = key.indexOf("/");
+    return this.of(ownKind(key.slice(0, slash))).get(key.slice(slash + 1))?.object;
   }
 
   /** All objects of Holdfast's own kinds. */

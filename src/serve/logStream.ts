@@ -43,13 +43,15 @@ export async function replicaLog(path: string, query: URLSearchParams, workload:
   if (at === undefined) return failure("BadRequest", "at is a position in the log");
   return {
     stream: (response) => {
-      response.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-cache, private", trailer: POSITION });
+      // HTTP/1.0 has no trailers.
+      const trailer = response.req.httpVersionMinor > 0;
+      response.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-cache, private", ...(trailer ? { trailer: POSITION } : {}) });
       const send = async (): Promise<void> => {
         const end = await sendPart(response, file, { from: at, to: numberIn(query, "to") }, (bytes) => {
           response.write(bytes);
           return true;
         });
-        response.addTrailers({ [POSITION]: String(end) });
+        if (trailer) response.addTrailers({ [POSITION]: String(end) });
         response.end();
       };
       send().catch(() => response.destroy());

@@ -60,6 +60,7 @@ export interface ServingOptions {
 export class Serving {
   private readonly options: ServingOptions;
   private readonly feed: Feed;
+  private reader: UsageReader | undefined;
   private sampler: Sampler | undefined;
   private metrics: Metrics | undefined;
   private readonly servers: Server[] = [];
@@ -72,7 +73,10 @@ export class Serving {
 
   /** The engine's hooks. */
   get noted(): NonNullable<EngineOptions["noted"]> {
-    return this.feed.noted;
+    return (decided, outcomes, scope) => {
+      if (outcomes.some(({ action }) => action.type === "create" || action.type === "enable")) this.reader?.lookAgain();
+      this.feed.noted(decided, outcomes, scope);
+    };
   }
 
   readonly event = (event: Event): void => this.feed.event(event);
@@ -89,6 +93,7 @@ export class Serving {
     const { engine, runDirectory, warn, keep, directory, logDirectory } = this.options;
     const { host } = engine();
     const reader = new UsageReader(host.base.controllers, host.tree, keep / 3);
+    this.reader = reader;
     // A flood of clients must not take the files that the controller needs itself.
     const connections = Math.max(FEWEST, Math.min(MOST, Math.floor(keep / 6)));
     const sampler = new Sampler(reader, () => engine().desired.cgroups.keys());

@@ -1,6 +1,6 @@
 /** What a workload writes, under rotation, and what `holdfast logs` makes of it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, PATIENCE, until, whyNotLive } from "../support/live.ts";
@@ -54,6 +54,14 @@ const ROTATIONS = RATE < 500_000 ? 3 : 10;
     expect(lines.pop()).toBe(`end ${lines.length}`);
     expect(lines.findIndex((line, index) => line !== `line ${String(index).padStart(9, "0")}`)).toBe(-1);
   }, 300_000);
+
+  test("show a last line that has no end, with a prefix too; and no other file by a link", async () => {
+    await live.started(workload("w", "{command: [sh, -c, 'echo one; printf last'], restartPolicy: Never}"));
+    await until("it has ended", () => live.log("w").endsWith("last"));
+    expect([await printed("w"), await printed("w", "--prefix")]).toEqual(["one\nlast", "w@0 | one\nw@0 | last\n"]);
+    symlinkSync("/etc/hostname", join(live.logDirectory, "w", "w.1.log"));
+    expect(await printed("w", "--replica", "1")).toBe("");
+  });
 
   test("of the last attempt, the one before, all replicas, the last lines, and what comes", async () => {
     await live.started(

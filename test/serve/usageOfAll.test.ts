@@ -1,7 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import type { ObjectKey } from "../../src/api/resource.ts";
+import type { CgroupPath } from "../../src/cgroup/path.ts";
 import { UsageReader } from "../../src/host/usage.ts";
 import { queryOf, questionIn, UsageOfAll } from "../../src/serve/usageOfAll.ts";
 import { group } from "../support/manifests.ts";
@@ -84,4 +85,21 @@ test("of many, what does nothing is read in turns: a change is told within five 
     expect([keys, times]).toEqual([[key], {}]);
     expect(count).toBeGreaterThanOrEqual(30);
   }
+});
+
+test("a file that was not there is looked for again when cgroups were made", async () => {
+  simulation = simulate(2);
+  simulation.load(group("g", "{limits: {pids.max: 9}}"));
+  await simulation.converge();
+  const { host } = simulation.engine;
+  const file = join(simulation.directory("pids", "g"), "pids.current");
+  const reader = new UsageReader(host.base.controllers, host.tree, 10);
+  const pids = (): number | undefined => reader.read("g" as CgroupPath, "pids").pids;
+  writeFileSync(`${file}.later`, "3\n");
+  expect(pids()).toBeUndefined();
+  renameSync(`${file}.later`, file);
+  expect(pids()).toBeUndefined();
+  reader.lookAgain();
+  expect([pids(), pids()]).toEqual([3, 3]);
+  reader.close();
 });
