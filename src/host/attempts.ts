@@ -68,8 +68,22 @@ function attempt(files: CgroupFiles, controllers: Controllers, tree: Tree, id: s
   return { id, replica, holder: { pid: holder.pid, stopped: holder.state === "T" }, meta, main: observedMain };
 }
 
+type Children = readonly [shell: ProcessStat | undefined, container: ProcessStat | undefined];
+
+/**
+ * The launching shell may do its work between the look at who there is and the look at itself: what it has started was adopted before it ended, and is there at a second look.
+ * Taken for the whole, an end of the shell would be that of a container that runs.
+ */
+export function lookAgainFor(container: boolean, look: () => Children): Children {
+  const found = look();
+  const [shell, first] = found;
+  return container && shell && !first && hasEnded(shell) && shell.waitStatus === 0 ? look() : found;
+}
+
+const childrenWith = (holder: number, meta: AttemptMeta | undefined): Children => lookAgainFor(meta?.container !== undefined, () => childrenNow(holder, meta));
+
 /** The child that was forked first, and of a container its first process: the one that the runtime has written down, or else the oldest that was adopted. */
-function childrenWith(holder: number, meta: AttemptMeta | undefined): readonly [ProcessStat | undefined, ProcessStat | undefined] {
+function childrenNow(holder: number, meta: AttemptMeta | undefined): Children {
   const [shell, ...adopted] = childrenOf(holder);
   const pid = meta?.container && pidOf(meta.container.bundle);
   const oldest = (): number | undefined => adopted.toSorted((a, b) => (statOf(a)?.startTicks ?? 0) - (statOf(b)?.startTicks ?? 0))[0];

@@ -127,7 +127,10 @@ import { group, workload } from "../support/manifests.ts";
     await started();
     for (let round = 0; round < 5; round++) {
       // As the status shows it: a launching shell that is killed is a failed start, not an end to count.
-      const pid = await until("it runs", () => live.pid("w"));
+      const pid = await until("it runs", () => {
+        const now = live.pid("w");
+        return now && readFileSync(`/proc/${now}/comm`, "utf8") === "sleep\n" && now;
+      });
       process.kill(pid, "SIGKILL");
       await until("another runs", () => live.pid("w") !== pid);
     }
