@@ -1,5 +1,5 @@
 /** Knows where a replica's log is read from: the controller at work, by its socket, or else the files themselves; to the same end. */
-import { type LogAsked, logPart } from "../host/logPart.ts";
+import { type LogAsked, type LogPart, logPart } from "../host/logPart.ts";
 import { type Range, readLog } from "../host/logReader.ts";
 import { POSITION } from "../serve/logStream.ts";
 import type { Asking } from "./asking.ts";
@@ -8,7 +8,7 @@ export interface LogSource {
   readonly file: string;
   /** `web@0`. */
   readonly name: string;
-  part(asked: LogAsked): ReturnType<typeof logPart>;
+  part(asked: LogAsked): Promise<LogPart>;
   /** From a position on; returns where that ended. */
   read(range: Range, write: (bytes: Buffer) => void): Promise<number>;
 }
@@ -25,7 +25,7 @@ export function logSource(file: string, workload: string, ordinal: number, contr
     file,
     name: `${workload}@${ordinal}`,
     part: async (which) => {
-      const answer = (await asked?.json(`/cli/log/part?${query({ ...which })}`)) as Awaited<ReturnType<typeof logPart>> | undefined;
+      const answer = (await asked?.json(`/cli/log/part?${query({ ...which })}`)) as LogPart | undefined;
       if (!answer) asked = undefined;
       return answer ?? (await logPart(file, which));
     },

@@ -42,15 +42,10 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   let missing = 0;
   for (const source of sources) {
     const { file } = source;
-    const part = await source.part(asked);
-    if (!("missing" in part)) ranges.set(source, part);
-    else if (part.missing === "log" && options.follow && !options.previous) ranges.set(source, part.range);
+    const { range, missing: what } = await source.part(asked);
+    if (!what || (what === "log" && options.follow && !options.previous)) ranges.set(source, range);
     else {
-      note(
-        part.missing === "log"
-          ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log`
-          : `${source.name} has not run before`,
-      );
+      note(what === "log" ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log` : `${source.name} has not run before`);
       missing++;
     }
   }

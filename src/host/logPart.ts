@@ -12,16 +12,19 @@ export interface LogAsked {
   readonly tail: number | undefined;
 }
 
-/** The part; or what is not there: the log, or an attempt before the last one. Of a log that is yet to come, what will be. */
-export async function logPart(
-  file: string,
-  { previous, since, tail }: LogAsked,
-): Promise<Range | { readonly missing: "log" | "attempt"; readonly range: Range }> {
+export interface LogPart {
+  /** Of a log that is yet to come: what will be. */
+  readonly range: Range;
+  /** The log, or an attempt before the last one, is not there. */
+  readonly missing?: "log" | "attempt";
+}
+
+export async function logPart(file: string, { previous, since, tail }: LogAsked): Promise<LogPart> {
   const layout = layoutOf(file);
   const attempt = attemptRange(layout, previous ? 1 : 0);
   const whole =
     since === undefined ? (attempt ?? { from: layout.pieces.at(-1)?.from ?? 0, to: undefined }) : { from: positionAt(layout, since), to: undefined };
   const range = tail === undefined ? whole : { ...whole, from: await startOfTail(file, whole, tail) };
-  if (!statSync(file, { throwIfNoEntry: false })) return { missing: "log", range };
-  return previous && !attempt ? { missing: "attempt", range } : range;
+  if (!statSync(file, { throwIfNoEntry: false })) return { range, missing: "log" };
+  return previous && !attempt ? { range, missing: "attempt" } : { range };
 }

@@ -118,7 +118,8 @@ interface Open {
   absent: number;
 }
 
-type Files = { [Name in Depth]?: readonly Open[] };
+/** What there is to read of a cgroup to each depth, worked out as it is asked for. */
+type Files = Partial<Record<Depth, readonly Open[]>> & { all: readonly Open[] };
 
 /** A cgroup may come to another hierarchy: what was not there is looked for again at least so often, ms. */
 const LOOK_AGAIN = 30_000;
@@ -169,7 +170,7 @@ export class UsageReader {
   keepOnly(paths: ReadonlySet<CgroupPath>): void {
     for (const [path, files] of this.cgroups) {
       if (paths.has(path)) continue;
-      for (const file of files.all ?? []) this.letGo(file);
+      for (const file of files.all) this.letGo(file);
       this.cgroups.delete(path);
     }
   }
@@ -185,7 +186,7 @@ export class UsageReader {
       known = { all: this.hierarchies.flatMap((hierarchy) => this.sourcesIn(hierarchy, path)) };
       this.cgroups.set(path, known);
     }
-    known[depth] ??= known.all?.filter(({ source }) => isAsked(source, depth)) ?? [];
+    known[depth] ??= known.all.filter(({ source }) => isAsked(source, depth));
     return known[depth];
   }
 

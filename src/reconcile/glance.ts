@@ -41,9 +41,14 @@ export function* glance(
   }
   yield worth;
   if (kept >= directoriesOf(desired)) return;
+  worth = [];
   let index = 0;
   for (const [path, { hierarchies }] of desired.cgroups) {
     if (index++ % TURNS !== turn % TURNS) continue;
-    if (all.some((hierarchy) => hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path)))) yield [path];
+    if (all.some((hierarchy) => hierarchies.has(hierarchy.id) && !files.isKept(tree.directory(hierarchy, path)))) worth.push(path);
+    if (worth.length < AT_ONCE) continue;
+    yield worth;
+    worth = [];
   }
+  yield worth;
 }

@@ -4,7 +4,7 @@ import type { Resource } from "../api/resource.ts";
 import type { Machine } from "../cgroup/machine.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { ratesIn } from "../cgroup/rates.ts";
-import { limitsOf } from "../import/kernelValues.ts";
+import { type KernelValues, limitsOf } from "../import/kernelValues.ts";
 import type { Engine } from "../reconcile/engine.ts";
 
 interface LimitValue {
@@ -81,10 +81,8 @@ function asNumber(knob: LimitName, written: unknown): number | undefined {
   return parsed && "ok" in parsed && typeof parsed.ok === "string" ? numberIn(knob, parsed.ok) : undefined;
 }
 
-type Values = ReadonlyMap<string, ReadonlyMap<string, string>>;
-
 /** Of each disk, by the name that it is declared by. */
-function ratesOf(file: string, to: Values, is: Values, declared: unknown, { devices }: Machine): RateValue[] {
+function ratesOf(file: string, to: KernelValues, is: KernelValues, declared: unknown, { devices }: Machine): RateValue[] {
   const names = Object.keys((declared ?? {}) as object);
   const numbers = (value: string) =>
     (ratesIn(file, value) ?? []).map(([rate, each]) => [rate, each === "max" ? Number.POSITIVE_INFINITY : Number(each)] as const);

@@ -27,9 +27,8 @@ export async function podLog(workload: WorkloadResource, ordinal: number, logDir
   if (Number.isNaN(from)) return failure("BadRequest", `invalid sinceTime ${time}: expected RFC 3339`);
   const file = logFile(logDirectory, workload.name, ordinal, logs);
   const previous = query.get("previous") === "true";
-  const part = await logPart(file, { previous, since: from, tail });
-  if ("missing" in part && previous) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
-  const range = "missing" in part ? part.range : part;
+  const { range, missing } = await logPart(file, { previous, since: from, tail });
+  if (missing && previous) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
   return {
     stream: (response) => {
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
