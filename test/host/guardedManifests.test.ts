@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { GuardedManifests, type Guards } from "../../src/host/guardedManifests.t
 import { ManifestDirectory } from "../../src/host/manifestFiles.ts";
 import { readSigningKey } from "../../src/host/seal.ts";
 import { sleep } from "../support/live.ts";
+import { has } from "../support/programs.ts";
 
 let top: string;
 let directory: string;
@@ -78,7 +79,6 @@ function seal(sign: (list: string) => void): void {
   sign(join(directory, "manifests.sha256"));
 }
 
-const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 const signers: readonly {
   readonly name: string;
   readonly there: boolean;

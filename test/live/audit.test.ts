@@ -7,8 +7,7 @@ import { whyNotConfined } from "../support/confined.ts";
 import { Live, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
 import { Outside } from "../support/outside.ts";
-
-const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+import { has } from "../support/programs.ts";
 
 interface Json {
   readonly owners: readonly {

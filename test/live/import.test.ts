@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, whyNotLive } from "../support/live.ts";
 import { Outside } from "../support/outside.ts";
+import { has } from "../support/programs.ts";
 
 (whyNotLive === undefined ? describe : describe.skip)("import", () => {
   let live: Live;
@@ -56,7 +57,7 @@ import { Outside } from "../support/outside.ts";
     }
   });
 
-  const parser = spawnSync("sh", ["-c", "command -v cgconfigparser"]).status === 0;
+  const parser = has("cgconfigparser");
   (parser && whyNotLive === undefined && process.getuid?.() === 0 ? test : test.skip)(
     "a cgconfig.conf that cgconfigparser has put into force: there is nothing to do",
     () => {

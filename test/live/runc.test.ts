@@ -1,5 +1,4 @@
 /** Confined workloads where only runc is installed: the controller sees a file in crun's place that it cannot execute. */
-import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -7,9 +6,9 @@ import { parseMounts } from "../../src/cgroup/hierarchy.ts";
 import { whyNotConfined } from "../support/confined.ts";
 import { end, Live, until } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
+import { onPath } from "../support/programs.ts";
 
-const pathOf = (name: string): string => spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
-const [crun, runc] = [pathOf("crun"), pathOf("runc")];
+const [crun = "", runc = ""] = [onPath("crun"), onPath("runc")];
 const required = process.env["HOLDFAST_TEST_CONFINED"] !== undefined;
 const mounts = parseMounts(readFileSync("/proc/self/mountinfo", "utf8"));
 

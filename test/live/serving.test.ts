@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { end, Live, PATIENCE, sleep, until, whyNotLive } from "../support/live.ts";
 import { group, workload } from "../support/manifests.ts";
+import { has } from "../support/programs.ts";
 import { promtool, Served, whyWithout } from "../support/served.ts";
 
 interface Listed {
@@ -18,7 +19,6 @@ interface Listed {
   }[];
 }
 
-const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 const KINDS = "/apis/holdfast.dev/v1alpha1";
 const MANIFEST = [
   group("g", "{limits: {memory.max: 64Mi, pids.max: 50}}"),

@@ -1,12 +1,13 @@
 /** Which manifests are followed: as root, what only root can change; and with a key, what was signed by it. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, sleep, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
+import { has } from "../support/programs.ts";
 
-const signs = spawnSync("sh", ["-c", "command -v ssh-keygen"]).status === 0;
+const signs = has("ssh-keygen");
 
 (whyNotLive === undefined ? describe : describe.skip)("trusted manifests", () => {
   let live: Live;

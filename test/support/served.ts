@@ -1,17 +1,13 @@
 /** A controller that is served, as its clients see it: over its socket, over its port, by kubectl and by a browser. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { join } from "node:path";
 import type { Live } from "./live.ts";
+import { onPath } from "./programs.ts";
 
 const required = process.env["HOLDFAST_TEST_SERVED"] !== undefined;
-const onPath = (name: string): string | undefined =>
-  (process.env["PATH"] ?? "")
-    .split(":")
-    .map((directory) => join(directory, name))
-    .find((file) => existsSync(file));
 
 /** The kubectl binaries to try, by version; from HOLDFAST_TEST_KUBECTL (colons in between), or the one on the PATH. */
 export const kubectls: readonly string[] = (process.env["HOLDFAST_TEST_KUBECTL"] ?? onPath("kubectl") ?? "").split(":").filter(Boolean);
