@@ -1,5 +1,6 @@
 /** Knows what a cgroup uses: CPU time, throttling, memory, I/O, processes and pressure, in the same units on cgroup v1 and v2; files are kept open for whoever looks often. */
 import { closeSync } from "node:fs";
+import { MEMBERS } from "../api/resource.ts";
 import type { Controllers, Hierarchy } from "../cgroup/hierarchy.ts";
 import type { CgroupPath } from "../cgroup/path.ts";
 import { countIn, pressureIn } from "../cgroup/statistics.ts";
@@ -23,6 +24,8 @@ interface Source {
   readonly of?: Measure;
   /** Only where somebody looks closely. */
   readonly close?: boolean;
+  /** Only where nothing else has told that. */
+  readonly unless?: keyof Usage;
   readonly take: Take;
 }
 
@@ -52,6 +55,10 @@ const blkio =
     into[read] = sum("Read");
     into[write] = sum("Write");
   };
+
+const kills: Take = (text, into) => {
+  into.oomKills = (into.oomKills ?? 0) + (countIn(text, "oom_kill") ?? 0);
+};
 
 const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
   2: [
@@ -97,7 +104,9 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
     { controller: "memory", file: "memory.usage_in_bytes", of: "memory", take: set("memory", whole) },
     { controller: "pids", file: "pids.current", of: "pids", take: set("pids", whole) },
     { controller: "memory", file: "memory.failcnt", close: true, take: set("memoryLimitHits", whole) },
-    { controller: "memory", file: "memory.oom_control", close: true, take: set("oomKills", (text) => countIn(text, "oom_kill")) },
+    { controller: "memory", file: "memory.oom_control", close: true, take: kills },
+    // Counted where it was, and not above.
+    { controller: "memory", file: `${MEMBERS}/memory.oom_control`, close: true, take: kills },
     {
       controller: "memory",
       file: "memory.memsw.usage_in_bytes",
@@ -105,8 +114,11 @@ const SOURCES: Readonly<Record<1 | 2, readonly Source[]>> = {
       take: set("swap", (text, into) => Math.max(0, Number.parseInt(text, 10) - (into.memory ?? 0))),
     },
     { controller: "pids", file: "pids.events", close: true, take: set("pidsLimitHits", (text) => countIn(text, "max")) },
-    { controller: "blkio", file: "blkio.throttle.io_service_bytes", of: "io", close: true, take: blkio("readBytes", "writeBytes") },
-    { controller: "blkio", file: "blkio.throttle.io_serviced", close: true, take: blkio("reads", "writes") },
+    { controller: "blkio", file: "blkio.throttle.io_service_bytes_recursive", of: "io", close: true, take: blkio("readBytes", "writeBytes") },
+    { controller: "blkio", file: "blkio.throttle.io_serviced_recursive", close: true, take: blkio("reads", "writes") },
+    // Older kernels tell of the cgroup alone, and not of those below.
+    { controller: "blkio", file: "blkio.throttle.io_service_bytes", of: "io", close: true, unless: "readBytes", take: blkio("readBytes", "writeBytes") },
+    { controller: "blkio", file: "blkio.throttle.io_serviced", close: true, unless: "reads", take: blkio("reads", "writes") },
   ],
 };
 
@@ -145,7 +157,8 @@ export class UsageReader {
   read(path: CgroupPath, depth: Depth): Usage {
     const usage: Draft = {};
     for (const one of this.filesOf(path, depth)) {
-      const text = this.textOf(one);
+      const { unless } = one.source;
+      const text = unless !== undefined && usage[unless] !== undefined ? undefined : this.textOf(one);
       if (text === undefined) continue;
       one.source.take(text, usage);
       // Another hierarchy would tell the same again.

@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import type { Owner } from "../cgroup/owner.ts";
-import { type CgroupPath, replicaName } from "../cgroup/path.ts";
+import { type CgroupPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
 import type { Container } from "../oci/config.ts";
 
 export interface DesiredCgroup {
@@ -77,17 +77,22 @@ export const replicasOf = ({ replicas }: Pick<Desired, "replicas">, workload: Wo
 
 const owned = new WeakMap<Desired["cgroups"], ReadonlyMap<ObjectKey, readonly CgroupPath[]>>();
 
-/** The cgroups of each object; worked out once. */
+/** The outermost cgroups of each object, which tell and limit what is below them too (a group's members, what a glob finds inside of what it finds); worked out once. */
 export function pathsByOwner({ cgroups }: Pick<Desired, "cgroups">): ReadonlyMap<ObjectKey, readonly CgroupPath[]> {
   const known = owned.get(cgroups);
   if (known) return known;
   const found = new Map<ObjectKey, CgroupPath[]>();
   for (const [path, { owner }] of cgroups) {
-    if (!owner) continue;
+    if (!owner || isInsideOf(owner.key, path, cgroups)) continue;
     const list = found.get(owner.key);
     if (list) list.push(path);
     else found.set(owner.key, [path]);
   }
   owned.set(cgroups, found);
   return found;
+}
+
+function isInsideOf(key: ObjectKey, path: CgroupPath, cgroups: Desired["cgroups"]): boolean {
+  for (let above = parentPath(path); above !== ROOT; above = parentPath(above)) if (cgroups.get(above)?.owner?.key === key) return true;
+  return false;
 }

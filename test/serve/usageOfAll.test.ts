@@ -1,9 +1,10 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import type { ObjectKey } from "../../src/api/resource.ts";
 import type { CgroupPath } from "../../src/cgroup/path.ts";
 import { UsageReader } from "../../src/host/usage.ts";
+import { pathsByOwner } from "../../src/plan/desired.ts";
 import { queryOf, questionIn, UsageOfAll } from "../../src/serve/usageOfAll.ts";
 import { group } from "../support/manifests.ts";
 import { type Simulation, simulate } from "../support/simulated.ts";
@@ -102,4 +103,27 @@ test("a file that was not there is looked for again when cgroups were made", asy
   reader.lookAgain();
   expect([pids(), pids()]).toEqual([3, 3]);
   reader.close();
+});
+
+describe.each([1, 2] as const)("on cgroup v%d", (version) => {
+  test("the members of a group are counted once: they are below it", async () => {
+    simulation = simulate(version);
+    simulation.load(group("g", "{limits: {pids.max: 9, memory.max: 1Mi}, members: [{comm: x}]}"));
+    await simulation.converge();
+    const { host, desired } = simulation.engine;
+    const set = (controller: string, path: string, file: string, text: string): void =>
+      writeFileSync(join(simulation.directory(controller, path), file), `${text}\n`);
+    const [memory, kills] = version === 1 ? ["memory.usage_in_bytes", "memory.oom_control"] : ["memory.current", "memory.events"];
+    for (const path of ["g", "g/members"]) {
+      set("pids", path, "pids.current", "3");
+      set("memory", path, memory, "4096");
+    }
+    // v1 counts a kill where it was, v2 above that too.
+    set("memory", "g", kills, `oom_kill ${version === 1 ? 0 : 2}`);
+    set("memory", "g/members", kills, "oom_kill 2");
+    const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0));
+    const { usage } = await all.answer(desired, { depth: "all", shown: new Set(), since: undefined });
+    expect(usage["LimitGroup/g"]).toMatchObject({ pids: 3, memory: 4096, oomKills: 2 });
+    expect(pathsByOwner(desired).get("LimitGroup/g")).toEqual(["g"]);
+  });
 });
