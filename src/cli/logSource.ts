@@ -6,6 +6,7 @@ import type { Asking } from "./asking.ts";
 
 export interface LogSource {
   readonly file: string;
+  readonly ordinal: number;
   /** `web@0`. */
   readonly name: string;
   part(asked: LogAsked): Promise<LogPart>;
@@ -23,6 +24,7 @@ export function logSource(file: string, workload: string, ordinal: number, contr
   };
   return {
     file,
+    ordinal,
     name: `${workload}@${ordinal}`,
     part: async (which) => {
       const answer = (await asked?.json(`/cli/log/part?${query({ ...which })}`)) as LogPart | undefined;

@@ -30,7 +30,8 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   if (tail !== undefined && (!Number.isInteger(tail) || tail < 0)) throw new UsageError(`--tail: expected a number of lines, found ${options.tail}`);
   const since = options.since === undefined ? undefined : parseDuration(options.since);
   if (since && "bad" in since) throw new UsageError(`--since: expected ${since.bad}, found ${options.since}`);
-  const ordinals = ordinalsOf(workload, options.replica);
+  const replicas = Math.max(1, workload.run.replicas);
+  const ordinals = ordinalsOf(replicas, options.replica);
   if (workload.run.logs.journald) return journal(workload, ordinals, options);
   const controller = logDirectoryIs(places) ? askingOf(options) : undefined;
   const sources = ordinals.map((ordinal) =>
@@ -38,20 +39,24 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
   );
   const prefixed = options.prefix ?? sources.length > 1;
   const ranges = new Map<LogSource, Range>();
-  const asked = { previous: options.previous === true, since: since && Math.round(Date.now() - since.ok / 1000), tail };
+  const asked = { previous: options.previous === true, since: since && Math.max(0, Math.round(Date.now() - since.ok / 1000)), tail };
   let missing = 0;
   for (const source of sources) {
-    const { file } = source;
+    const { file, name } = source;
     const { range, missing: what } = await source.part(asked);
-    if (!what || (what === "log" && options.follow && !options.previous)) ranges.set(source, range);
+    const declared = source.ordinal < replicas;
+    if (!what || (what === "log" && declared && options.follow && !options.previous)) ranges.set(source, range);
     else {
-      note(what === "log" ? `${file} does not exist: ${source.name} has not started yet, or somebody removed its log` : `${source.name} has not run before`);
+      const why = declared
+        ? `${name} has not started yet, or somebody removed its log`
+        : `${workload.name} has ${replicas === 1 ? "one replica, 0" : `${replicas} replicas, 0 to ${replicas - 1}`}`;
+      note(what === "log" ? `${file} does not exist: ${why}` : `${name} has not run before`);
       missing++;
     }
   }
   const printers = new Map(sources.map((source) => [source, printer(prefixed ? `${source.name} | ` : "")]));
   await printAll(ranges, printers);
-  if (options.follow) await follow(ranges, printers);
+  if (options.follow && ranges.size > 0) await follow(ranges, printers);
   for (const { end } of printers.values()) end();
   controller?.close();
   return missing > 0 && missing === sources.length ? 1 : 0;
@@ -60,10 +65,10 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
 /** Where the controller writes them: `--log-dir` may name another place. */
 const logDirectoryIs = ({ runDirectory, logDirectory }: Places): boolean => loadController(runDirectory)?.logDirectory === logDirectory;
 
-function ordinalsOf({ run }: WorkloadResource, replica: string | undefined): number[] {
+function ordinalsOf(replicas: number, replica: string | undefined): number[] {
   const ordinal = Number(replica);
   if (replica !== undefined && (!Number.isInteger(ordinal) || ordinal < 0)) throw new UsageError(`--replica: expected a number from 0, found ${replica}`);
-  return replica === undefined ? Array.from({ length: Math.max(1, run.replicas) }, (_, index) => index) : [ordinal];
+  return replica === undefined ? Array.from({ length: replicas }, (_, index) => index) : [ordinal];
 }
 
 interface Printer {

@@ -30,6 +30,8 @@ export interface Layout {
   readonly marks: readonly Mark[];
   /** The mark of a rotation that was begun, and of which nothing tells how it went. */
   readonly begun: Mark | undefined;
+  /** The live file is shorter than where its data begins: somebody cut it, or began it anew. */
+  readonly cut: boolean;
   /** It is at work: wait for a moment. */
   readonly rotating: boolean;
 }
@@ -89,13 +91,21 @@ export function layoutOf(log: string): Layout {
   }
   const known = marks.findLast(({ what }) => what === "base");
   const base = known?.position ?? aside.reduce((sum, { size }) => sum + size, 0);
-  const offset = known?.offset ?? 0;
-  const pieces: Piece[] = [{ file: log, from: base, to: base + Math.max(0, (sizeOf(log) ?? 0) - offset), offset }];
+  const size = sizeOf(log) ?? 0;
+  const cut = known !== undefined && known.offset > size;
+  const offset = cut ? 0 : (known?.offset ?? 0);
+  const pieces: Piece[] = [{ file: log, from: base, to: base + size - offset, offset }];
   for (const { file, size } of aside) {
     const to = pieces[0]?.from ?? base;
     pieces.unshift({ file, from: to - size, to, offset: 0 });
   }
-  return { pieces, marks, begun, rotating: begun !== undefined && Date.now() - begun.time < LONGEST_ROTATION };
+  return { pieces, marks, begun, cut, rotating: begun !== undefined && Date.now() - begun.time < LONGEST_ROTATION };
+}
+
+/** Notes that the live file was begun anew, before it is so long again that nobody can tell. */
+export function noteCut(log: string, { cut, pieces }: Layout): void {
+  const live = pieces.at(-1);
+  if (cut && live) addMark(log, { what: "base", time: Date.now(), position: live.from, offset: 0 });
 }
 
 /** Forgets what is about bytes that are gone, and every second mark of time where there are too many. */

@@ -32,8 +32,9 @@ export async function readLog(log: string, { from, to }: Range, write: (bytes: B
   let at = from;
   for (;;) {
     const layout = await settled(log);
+    if (to === undefined) at = presentIn(layout, at);
     const piece = layout.pieces.find((each) => at < each.to);
-    if (!piece || (to !== undefined && at >= to)) return Math.max(at, from);
+    if (!piece || (to !== undefined && at >= to)) return at;
     at = Math.max(at, piece.from);
     const most = Math.min(CHUNK, piece.to - at, to === undefined ? CHUNK : to - at);
     const bytes = readAt(piece.file, piece.offset + (at - piece.from), most);
@@ -44,11 +45,25 @@ export async function readLog(log: string, { from, to }: Range, write: (bytes: B
   }
 }
 
+/** Somebody cut the live file, or removed it and it was begun anew: what is there now comes after that. */
+function presentIn({ pieces }: Layout, position: number): number {
+  const live = pieces.at(-1);
+  return live && live.to < position ? live.from : position;
+}
+
+/** The position, or where the live file was begun anew. */
+export async function presentFrom(log: string, position: number): Promise<number> {
+  for (;;) {
+    const layout = await settled(log);
+    if (sameLayout(layout, layoutOf(log))) return presentIn(layout, position);
+  }
+}
+
 /** The position from which on there are so many lines, up to the end of the range. */
 export async function startOfTail(log: string, range: Range, lines: number): Promise<number> {
   for (;;) {
     const layout = await settled(log);
-    const start = tailIn(layout, range, lines);
+    const start = tailIn(layout, { ...range, from: presentIn(layout, range.from) }, lines);
     if (sameLayout(layout, layoutOf(log))) return start;
   }
 }

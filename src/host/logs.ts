@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Logs } from "../api/resource.ts";
-import { addMark, layoutOf, type Piece, tidyIndex } from "./logIndex.ts";
+import { addMark, layoutOf, noteCut, type Piece, tidyIndex } from "./logIndex.ts";
 import { isBeingRotated, putAside, settle } from "./rotate.ts";
 
 /** The live log file of one replica. */
@@ -37,7 +37,9 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   // A file that begins with a hole is put aside by whoever looks after logs.
   const isLarge = (piece: Piece | undefined): piece is Piece =>
     piece !== undefined && piece.offset === 0 && (piece.to - piece.from > maxBytes || isForeign(file));
-  let live = layoutOf(file).pieces.at(-1);
+  const layout = layoutOf(file);
+  noteCut(file, layout);
+  let live = layout.pieces.at(-1);
   if (isLarge(live) && !isBeingRotated(file) && settle(file, maxFiles)) {
     // What was ended there may have taken its beginning out.
     live = layoutOf(file).pieces.at(-1);

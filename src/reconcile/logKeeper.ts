@@ -1,7 +1,7 @@
 /** Knows when logs are looked at: the faster one grows, the sooner; what is over its size is rotated. */
 import { statSync } from "node:fs";
 import type { Logs } from "../api/resource.ts";
-import { addMark, layoutOf } from "../host/logIndex.ts";
+import { addMark, layoutOf, noteCut } from "../host/logIndex.ts";
 import { logFile } from "../host/logs.ts";
 import { isBeingRotated, rotate, settle } from "../host/rotate.ts";
 import type { Desired } from "../plan/desired.ts";
@@ -99,7 +99,9 @@ export class LogKeeper {
     if (!grown) return SELDOM;
     const { maxBytes, maxFiles } = kept.logs;
     if (isBeingRotated(file) || !settle(file, maxFiles)) return OFTEN;
-    const live = layoutOf(file).pieces.at(-1);
+    const layout = layoutOf(file);
+    noteCut(file, layout);
+    const live = layout.pieces.at(-1);
     const length = live ? live.to - live.from : 0;
     if (live && now - kept.marked >= SELDOM) {
       addMark(file, { what: "at", time: now, position: live.to, offset: 0 });

@@ -51,3 +51,19 @@ export const statusOf = (reason: Reason, message: string, details?: Readonly<Rec
 
 export const failure = (reason: Reason, message: string, details?: Readonly<Record<string, unknown>>): Answer =>
   json(statusOf(reason, message, details), CODES[reason]);
+
+/** Whole numbers of a query, those that are there; or why not. */
+export function wholeNumbers<Name extends string>(query: URLSearchParams, names: readonly Name[]): { readonly [N in Name]?: number } | Refusal {
+  const found: { [N in Name]?: number } = {};
+  for (const name of names) {
+    const text = query.get(name);
+    if (text === null) continue;
+    if (!/^\d{1,15}$/.test(text)) return { refused: failure("BadRequest", `invalid ${name} ${JSON.stringify(text)}: expected a whole number`) };
+    found[name] = Number(text);
+  }
+  return found;
+}
+
+export interface Refusal {
+  readonly refused: Answer;
+}

@@ -3,9 +3,9 @@ import type { ServerResponse } from "node:http";
 import type { Resource } from "../api/resource.ts";
 import { layoutOf } from "../host/logIndex.ts";
 import { logPart } from "../host/logPart.ts";
-import { type Range, readLog } from "../host/logReader.ts";
+import { presentFrom, type Range, readLog } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
-import { type Answer, failure, json, type Stream } from "./answer.ts";
+import { type Answer, failure, json, type Stream, wholeNumbers } from "./answer.ts";
 import { drained } from "./resources.ts";
 
 /** So much is sent at a time, bytes, and no more before it was taken. */
@@ -13,8 +13,8 @@ const PAUSE = 1024 * 1024;
 
 /** Sends what there is of a part, until `take` has enough; returns where that ended. */
 export async function sendPart(response: ServerResponse, file: string, { from, to }: Range, take: (bytes: Buffer) => boolean): Promise<number> {
-  const end = to ?? layoutOf(file).pieces.at(-1)?.to ?? from;
-  let at = from;
+  let at = to === undefined ? await presentFrom(file, from) : from;
+  const end = to ?? layoutOf(file).pieces.at(-1)?.to ?? at;
   for (let [more, before] = [true, -1]; more && at < end && at > before && !response.destroyed; ) {
     before = at;
     at = await readLog(file, { from: at, to: Math.min(end, at + PAUSE) }, (bytes) => {
@@ -28,18 +28,14 @@ export async function sendPart(response: ServerResponse, file: string, { from, t
 /** A trailer: where in the log what was sent ended. */
 export const POSITION = "holdfast-position";
 
-const numberIn = (query: URLSearchParams, name: string): number | undefined => {
-  const text = query.get(name);
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-};
-
 /** `/cli/log/part`: which part is asked for. `/cli/log`: what is in it. */
 export async function replicaLog(path: string, query: URLSearchParams, workload: Resource | undefined, logDirectory: string): Promise<Answer | Stream> {
-  const [ordinal, at] = [numberIn(query, "ordinal"), numberIn(query, "at")];
+  const asked = wholeNumbers(query, ["ordinal", "at", "to", "since", "tail"]);
+  if ("refused" in asked) return asked.refused;
+  const { ordinal, at, to, since, tail } = asked;
   if (workload?.kind !== "Workload" || ordinal === undefined) return failure("NotFound", "there is no such workload");
   const file = logFile(logDirectory, workload.name, ordinal, workload.run.logs);
-  if (path === "/cli/log/part")
-    return json(await logPart(file, { previous: query.get("previous") === "true", since: numberIn(query, "since"), tail: numberIn(query, "tail") }));
+  if (path === "/cli/log/part") return json(await logPart(file, { previous: query.get("previous") === "true", since, tail }));
   if (at === undefined) return failure("BadRequest", "at is a position in the log");
   return {
     stream: (response) => {
@@ -47,7 +43,7 @@ export async function replicaLog(path: string, query: URLSearchParams, workload:
       const trailer = response.req.httpVersionMinor > 0;
       response.writeHead(200, { "content-type": "application/octet-stream", "cache-control": "no-cache, private", ...(trailer ? { trailer: POSITION } : {}) });
       const send = async (): Promise<void> => {
-        const end = await sendPart(response, file, { from: at, to: numberIn(query, "to") }, (bytes) => {
+        const end = await sendPart(response, file, { from: at, to }, (bytes) => {
           response.write(bytes);
           return true;
         });

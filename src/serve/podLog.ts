@@ -4,24 +4,20 @@ import type { WorkloadResource } from "../api/resource.ts";
 import { logPart } from "../host/logPart.ts";
 import { type Range, readLog } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
-import { type Answer, failure, type Stream } from "./answer.ts";
+import { type Answer, failure, type Stream, wholeNumbers } from "./answer.ts";
 import { sendPart } from "./logStream.ts";
 import { push } from "./resources.ts";
 
 /** How often a followed log is looked at, ms. */
 const LOOK = 200;
 
-const numberIn = (query: URLSearchParams, name: string): number | undefined | "bad" => {
-  const text = query.get(name);
-  return text === null ? undefined : /^\d{1,12}$/.test(text) ? Number(text) : "bad";
-};
-
 export async function podLog(workload: WorkloadResource, ordinal: number, logDirectory: string, query: URLSearchParams): Promise<Answer | Stream> {
   const { logs } = workload.run;
   if (logs.journald) return failure("BadRequest", `the log of ${workload.name} goes to the journal: journalctl --identifier ${workload.name}@${ordinal}`);
   if (query.get("timestamps") === "true") return failure("BadRequest", "what workloads write is kept as it is: there are no timestamps");
-  const [tail, since, most] = ["tailLines", "sinceSeconds", "limitBytes"].map((name) => numberIn(query, name));
-  if (tail === "bad" || since === "bad" || most === "bad") return failure("BadRequest", "tailLines, sinceSeconds and limitBytes are whole numbers");
+  const asked = wholeNumbers(query, ["tailLines", "sinceSeconds", "limitBytes"]);
+  if ("refused" in asked) return asked.refused;
+  const { tailLines: tail, sinceSeconds: since, limitBytes: most } = asked;
   const time = query.get("sinceTime");
   const from = since !== undefined ? Date.now() - since * 1000 : time === null ? undefined : Date.parse(time);
   if (Number.isNaN(from)) return failure("BadRequest", `invalid sinceTime ${time}: expected RFC 3339`);

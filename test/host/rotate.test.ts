@@ -1,6 +1,8 @@
 /** Rotation under a writer, on this machine's file system: nothing is lost, and what is read back is what was written. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -9,6 +11,7 @@ import { addMark, layoutOf } from "../../src/host/logIndex.ts";
 import { attemptRange, positionAt, readLog, startOfTail } from "../../src/host/logReader.ts";
 import { childrenOf, statOf } from "../../src/host/procfs.ts";
 import { putAside, rotate, settle } from "../../src/host/rotate.ts";
+import { sendPart } from "../../src/serve/logStream.ts";
 import { end, until } from "../support/live.ts";
 
 let top: string;
@@ -40,6 +43,28 @@ describe("a log that is rotated", () => {
     expect(lines(0, 40_000).endsWith(text)).toBe(true);
     expect(await whole({ from: (pieces[0]?.from ?? 0) + 14, to: (pieces[0]?.from ?? 0) + 28 })).toBe(text.slice(14, 28));
     expect(statSync(`${log}.1`).mode & 0o777).toBe(0o640);
+  });
+
+  test.each(["cut", "removed, and begun anew"] as const)("and is %s by somebody goes on at its new beginning", async (how) => {
+    append(lines(0, 10_000));
+    await rotate(log, 3);
+    append(lines(10_000, 10_100));
+    const end = await readLog(log, { from: 0, to: undefined }, () => {});
+    if (how === "cut") truncateSync(log, 0);
+    else rmSync(log);
+    expect(await whole({ from: end, to: undefined })).toBe("");
+    append("new\nlines\n");
+    expect(await whole({ from: end, to: undefined })).toBe("new\nlines\n");
+    expect(await whole({ from: await startOfTail(log, { from: end, to: undefined }, 1), to: undefined })).toBe("lines\n");
+    const sent: string[] = [];
+    const after = await sendPart(
+      new ServerResponse(new IncomingMessage(new Socket())),
+      log,
+      { from: end, to: undefined },
+      (bytes) => sent.push(String(bytes)) > 0,
+    );
+    append("more\n");
+    expect([sent.join(""), await whole({ from: after, to: undefined })]).toEqual(["new\nlines\n", "more\n"]);
   });
 
   test("of less than a block is left alone", async () => {

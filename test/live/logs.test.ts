@@ -1,6 +1,6 @@
 /** What a workload writes, under rotation, and what `holdfast logs` makes of it. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, PATIENCE, until, whyNotLive } from "../support/live.ts";
@@ -83,12 +83,23 @@ const ROTATIONS = RATE < 500_000 ? 3 : 10;
     await new Promise((resolve) => setTimeout(resolve, 1500 * PATIENCE));
     process.kill(before, "SIGKILL");
     await until("it follows", () => /^start 0\npid \d+\nmore\n$/.test(text), 15_000);
-    followed.kill("SIGINT");
-    await new Promise((resolve) => followed.once("exit", resolve));
     expect(await printed("w", "--replica", "0", "--previous")).toContain(`pid ${before}\n`);
     expect(await printed("w", "--replica", "0")).not.toContain(`pid ${before}\n`);
     expect(await printed("w", "--replica", "0", "--since", "1h")).toContain(`pid ${before}\n`);
+    const again = live.pid("w", 0);
+    rmSync(join(live.logDirectory, "w", "w.0.log"));
+    process.kill(again, "SIGKILL");
+    await until("it follows the new log where somebody removed it", () => /^(start 0\npid \d+\nmore\n){2}$/.test(text), 15_000);
+    followed.kill("SIGINT");
+    await new Promise((resolve) => followed.once("exit", resolve));
     expect(statSync(join(live.logDirectory, "w", "w.0.log")).mode & 0o777).toBe(0o640);
+  });
+
+  test("of a replica that there is not are not waited for", async () => {
+    await live.started(workload("w", "{command: [sleep, '300'], replicas: 2}"));
+    const words = ["bin/holdfast.js", "logs", "w", "--follow", "--replica", "9", ...live.options.with(0, "--filename")];
+    const { status, stderr } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 60_000 });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/w\.9\.log does not exist: w has 2 replicas, 0 to 1\n$/)]);
   });
 
   test("to a journal that is not there keep the workload from starting, and say why", async () => {

@@ -59,6 +59,13 @@ const MANIFEST = [
     expect(table.rows[0]?.cells.slice(0, 3)).toEqual(["g", "True", "memory.max 64Mi, pids.max 50"]);
     for (const query of ["labelSelector=a%20b", "fieldSelector=x", "fieldSelector=spec.foo%3Dx", "watch=true&resourceVersion=x"])
       expect((await served.ask(`${KINDS}/limitgroups?${query}`)).code).toBe(400);
+    for (const query of [
+      "part?workload=w&ordinal=0&tail=x",
+      "part?workload=w&ordinal=0&since=-1",
+      "?workload=w&ordinal=0&at=0&to=1e3",
+      "?workload=w&ordinal=0",
+    ])
+      expect((await served.ask(`/cli/log/${query}`.replace("/?", "?"))).code).toBe(400);
     expect((await served.ask(`${KINDS}/limitgroups?labelSelector=no%3Dsuch`)).body).toContain('"items":[]');
     expect((await served.ask("/apis/nothing/v1/things")).code).toBe(404);
   });
