@@ -3,7 +3,17 @@ import uPlot from "uplot";
 import { byId, colour, make, tableOf } from "./dom.ts";
 import { bytes, type Detail, type Point, percent } from "./model.ts";
 
-function chartOf(title: string, points: readonly Point[], of: (point: Point) => number, format: (value: number) => string): HTMLElement {
+/** Steps that are whole numbers in a unit of bytes. */
+const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
+interface Unit {
+  readonly format: (value: number) => string;
+  readonly steps?: number[];
+}
+const SHARE: Unit = { format: percent };
+const BYTES: Unit = { format: bytes, steps: BINARY };
+
+function chartOf(title: string, points: readonly Point[], of: (point: Point) => number, { format, steps }: Unit): HTMLElement {
   const box = make("div");
   box.append(make("h3", title));
   if (points.length < 2) {
@@ -22,7 +32,11 @@ function chartOf(title: string, points: readonly Point[], of: (point: Point) => 
           height: 150,
           legend: { show: false },
           series: [{}, { label: title, stroke: () => colour("--blue"), width: 1.5, points: { show: false } }],
-          axes: [axis, { ...axis, size: 76, values: (_plot, ticks) => ticks.map(format) }],
+          axes: [
+            // As the events are told; not wider than their space.
+            { ...axis, size: 36, space: 100, values: (_plot, ticks) => ticks.map((seconds) => new Date(seconds * 1000).toLocaleTimeString()) },
+            { ...axis, size: 76, values: (_plot, ticks) => ticks.map(format), ...(steps ? { incrs: steps } : {}) },
+          ],
           scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         },
         [points.map(({ time }) => time / 1000), values],
@@ -102,8 +116,8 @@ export async function showDetail(key: string, ask: <T>(path: string) => Promise<
   const dialog = byId<HTMLDialogElement>("detail");
   if (!dialog.open) dialog.showModal();
   charts.append(
-    chartOf("CPU", points, ({ cpu }) => cpu, percent),
-    chartOf("Memory", points, ({ memory }) => memory, bytes),
-    chartOf("Disk, bytes per second", points, ({ read, write }) => read + write, bytes),
+    chartOf("CPU", points, ({ cpu }) => cpu, SHARE),
+    chartOf("Memory", points, ({ memory }) => memory, BYTES),
+    chartOf("Disk, bytes per second", points, ({ read, write }) => read + write, BYTES),
   );
 }
