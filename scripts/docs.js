@@ -142,6 +142,11 @@ const sharedOptions = (sources) => asText(help(sources, "validate").filter(isSha
 function definitions({ structuralOf, LIMIT_GROUPS, WORKLOADS }) {
   return [LIMIT_GROUPS, WORKLOADS].map(({ group, version, kind, plural, singular, shortNames, categories }) => {
     const column = (name, type, jsonPath, priority = 0) => ({ name, type, jsonPath, ...(priority ? { priority } : {}) });
+    const { properties, ...schema } = structuralOf(kind);
+    // Kubernetes knows what metadata is; of that, a definition may say more of the name alone.
+    const metadata = { type: "object", properties: { name: properties.metadata.properties.name } };
+    const ready = (what) => `.status.conditions[?(@.type=="Ready")].${what}`;
+    const counts = kind === "Workload" ? [column("Restarts", "integer", ".status.restartCount")] : [];
     const definition = {
       apiVersion: "apiextensions.k8s.io/v1",
       kind: "CustomResourceDefinition",
@@ -157,12 +162,15 @@ function definitions({ structuralOf, LIMIT_GROUPS, WORKLOADS }) {
             storage: true,
             subresources: { status: {} },
             additionalPrinterColumns: [
-              column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status'),
-              column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason'),
+              column("Ready", "string", ready("status")),
+              column("Reason", "string", ready("reason")),
+              ...counts,
+              column("Drift", "integer", ".status.drift.count"),
               column("Age", "date", ".metadata.creationTimestamp"),
               column("Cgroup", "string", ".status.cgroup", 1),
+              column("Message", "string", ready("message"), 1),
             ],
-            schema: { openAPIV3Schema: structuralOf(kind) },
+            schema: { openAPIV3Schema: { ...schema, properties: { ...properties, metadata } } },
           },
         ],
       },

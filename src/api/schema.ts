@@ -98,7 +98,7 @@ export interface LimitGroup {
 export interface Metadata {
   /** Unique among the objects of the kind: lower-case letters, digits and dashes (an RFC 1123 label). */
   name: string;
-  /** Key and value pairs to group objects by. */
+  /** Key and value pairs to group objects by, with Kubernetes' syntax. */
   labels?: {
     [k: string]: string;
   };

@@ -21,7 +21,8 @@ const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
   ["^(unlimited", "a number, or unlimited"],
   ["^[A-Za-z0-9!", "the name of an HTTP header"],
   ["^[A-Za-z_]", "a variable name: letters, digits and underscores"],
-  ["^[^\\u0000]", "text without NUL characters"],
+  ["^([A-Za-z0-9](", "letters, digits, -, _ and ., with a letter or digit at both ends"],
+  ["^[^\\x00]", "text without NUL characters"],
 ];
 
 /** The first part of a description, to go on after a bracket. */
@@ -66,6 +67,8 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | undefined {
   const { instancePath: pointer, keyword, params } = error;
+  // What is wrong with a key is told of the key.
+  if (error.propertyName !== undefined) return;
   const value = valueAt(document, pointer);
   const invalid = (message: string, hint?: string): Finding => ({ reason: "InvalidValue", pointer, at: "value", message, hint });
   switch (keyword) {
@@ -105,6 +108,11 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     case "pattern": {
       const pattern = String(params["pattern"]);
       return invalid(`expected ${PATTERN_WORDS.find(([start]) => pattern.startsWith(start))?.[1] ?? `text that matches ${pattern}`}, found ${shown(value)}`);
+    }
+    case "propertyNames": {
+      const name = String(params["propertyName"]);
+      const message = `expected a key of at most 63 letters, digits, -, _ and ., with or without a DNS name and a slash before it, found ${shown(name)}`;
+      return { reason: "InvalidValue", pointer: `${pointer}/${pointerPart(name)}`, at: "key", message };
     }
     case "minimum":
     case "maximum":

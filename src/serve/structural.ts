@@ -13,7 +13,7 @@ export interface Structural {
   readonly [keyword: string]: unknown;
 }
 
-/** Keywords that mean the same. */
+/** Keywords that mean the same; patterns as far as RE2 knows them, too. */
 const ALIKE = ["pattern", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minimum", "maximum"] as const;
 
 /** Anything, where a type is not one. */
@@ -34,7 +34,7 @@ function structural(located: Located, above: readonly unknown[] = []): Structura
     const others = types.filter((type) => type !== "string" && !NUMBERS.has(type));
     // Written as a number or as a text with a unit.
     if (others.length === 0 && types.includes("string") && types.includes("integer") && !types.includes("number"))
-      return { ...description, "x-kubernetes-int-or-string": true };
+      return { ...description, ...kept, "x-kubernetes-int-or-string": true };
     return { ...description, ...ANYTHING };
   }
   const [type] = schema.properties && above.includes(schema.properties) ? [] : types;
@@ -94,6 +94,7 @@ export function structuralOf(kind: Kind): Structural {
 function make(kind: Kind): Structural {
   const root = schemaOf(kind);
   const spec = schemaOfField(root, "spec");
+  const metadata = schemaOfField(root, "metadata");
   return {
     description: root.schema.description ?? kind,
     type: "object",
@@ -101,7 +102,7 @@ function make(kind: Kind): Structural {
     properties: {
       apiVersion: { type: "string", description: "Version of this schema: holdfast.dev/v1alpha1." },
       kind: { type: "string", description: `${kind}.` },
-      metadata: { type: "object" },
+      metadata: metadata ? structural(metadata) : { type: "object" },
       ...(spec ? { spec: structural(spec) } : {}),
       status: STATUS,
     },

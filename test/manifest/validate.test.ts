@@ -25,6 +25,16 @@ describe("every problem is located, says what was expected and gives a hint", ()
       /^a\.yaml:4:\d+: InvalidValue: LimitGroup\/a: \/spec\/members\/0\/cmdline: expected a regular expression: .*linear time/,
     ],
     [
+      "a key of a label that no selector can name",
+      group("a").replace("{name: a}", '{name: a, labels: {"a b": c}}'),
+      "a.yaml:3:30: InvalidValue: LimitGroup/a: /metadata/labels/a b: expected a key of at most 63 letters, digits, -, _ and ., with or without a DNS name and a slash before it, found a b",
+    ],
+    [
+      "a value of a label that no selector can name",
+      group("a").replace("{name: a}", "{name: a, labels: {team: b c}}"),
+      "a.yaml:3:36: InvalidValue: LimitGroup/a: /metadata/labels/team: expected letters, digits, -, _ and ., with a letter or digit at both ends, found b c",
+    ],
+    [
       "a misspelled word",
       group("a", "{drift: repair}"),
       "a.yaml:4:15: InvalidValue: LimitGroup/a: /spec/drift: expected Repair, Report; found repair (did you mean Repair?)",
