@@ -1,6 +1,7 @@
 /** Knows `holdfast run`: the controller, from start to signal. */
 import { rmdirSync, rmSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { parseDuration } from "../api/quantity.ts";
 import type { Event } from "../api/status.ts";
 import { inWords } from "../cgroup/hierarchy.ts";
@@ -144,6 +145,8 @@ export async function run(options: RunOptions, { version, page }: Program): Prom
         `${plural(engine.desired.resources.size, "object")} in force; watching. ${options.ephemeral ? "Ctrl-C takes everything down." : "Ctrl-C ends the controller; workloads go on."}`,
       );
     serving.ready();
+    // A start fits in little room (bin/). From here on, whoever waits for a collection of garbage waits longer than the room is worth.
+    setFlagsFromString("--no-optimize-for-size");
     const name = await signal;
     await loop.stop();
     if (options.ephemeral) await takeDown(engine, teller);

@@ -63,8 +63,7 @@ export class AuditLog {
       text += lineOf(body, hash);
       head = { seq, hash };
     }
-    const size = this.makeRoom();
-    const descriptor = openSync(this.file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
+    const [descriptor, size] = this.opened();
     try {
       writeFileSync(descriptor, text);
     } catch (error) {
@@ -89,15 +88,27 @@ export class AuditLog {
     return known ?? { seq: 0, hash: GENESIS };
   }
 
-  /** Puts the file aside when it is full; how large it is then. */
-  private makeRoom(): number {
-    const size = statSync(this.file, { throwIfNoEntry: false })?.size;
-    if (size === undefined) makePath(dirname(this.file));
-    if (size === undefined || size <= LARGEST) return size ?? 0;
+  /** The file to append to, and its size: one that is full is put aside. */
+  private opened(): readonly [descriptor: number, size: number] {
+    const descriptor = this.openFile();
+    const { size } = fstatSync(descriptor);
+    if (size <= LARGEST) return [descriptor, size];
+    closeSync(descriptor);
     for (let index = MOST_FILES - 2; index >= 1; index--)
       if (statSync(`${this.file}.${index}`, { throwIfNoEntry: false })) renameSync(`${this.file}.${index}`, `${this.file}.${index + 1}`);
     renameSync(this.file, `${this.file}.1`);
-    return 0;
+    return [this.openFile(), 0];
+  }
+
+  private openFile(): number {
+    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+    try {
+      return openSync(this.file, flags, 0o640);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      makePath(dirname(this.file));
+      return openSync(this.file, flags, 0o640);
+    }
   }
 }
 

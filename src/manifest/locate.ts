@@ -46,10 +46,19 @@ export function locate(origin: Origin, pointer: string, what: "key" | "value" = 
   return { file: origin.file, line: origin.line + Math.max(first, 0), column: 1 };
 }
 
+/** Lines of the keys of documents that were parsed for that more than once: what has drifted drifts again. */
+const keyLines = new WeakMap<Origin, ReadonlyMap<string, number>>();
+const NONE: ReadonlyMap<string, number> = new Map();
+
 /** `manifests/demo/demo.yaml:12`: the line of a field, for events and plans. */
 export function lineOf(origin: Origin, pointer: string): string {
-  const { file, line } = locate(origin, pointer, "key");
-  return `${file}:${line}`;
+  const known = keyLines.get(origin);
+  const line = known?.get(pointer);
+  if (line !== undefined) return `${origin.file}:${line}`;
+  const parses = last.text !== origin.text;
+  const found = locate(origin, pointer, "key");
+  if (parses) keyLines.set(origin, known ? new Map([...last.places].map(([field, { key }]) => [field, origin.line + key[0] - 1])) : NONE);
+  return `${found.file}:${found.line}`;
 }
 
 const names = new WeakMap<Origin, string>();

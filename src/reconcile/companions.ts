@@ -12,6 +12,9 @@ import { LogKeeper } from "./logKeeper.ts";
 import { MemberWatch } from "./memberWatch.ts";
 import { Prober } from "./prober.ts";
 
+/** The directories of requests are looked for again so often at the most, ms: nobody removes them but by mistake. */
+const FOLDERS = 1000;
+
 export interface Companion {
   /** After every pass: looks after what there is now. */
   sync(): void;
@@ -115,5 +118,11 @@ function othersCgroups(engine: Engine, factsChanged: () => void, lookAfresh: (pa
 /** Requests are written in one piece: nothing needs to calm down. */
 function requests(runDirectory: string, changed: () => void): Companion {
   const watch = watchFiles(changed, 0);
-  return { sync: () => watch.sync(new Set(requestFolders(runDirectory).map((folder) => `${folder}/*`))), close: () => watch.close() };
+  let next = 0;
+  const sync = (): void => {
+    if (performance.now() < next) return;
+    next = performance.now() + FOLDERS;
+    watch.sync(new Set(requestFolders(runDirectory).map((folder) => `${folder}/*`)));
+  };
+  return { sync, close: () => watch.close() };
 }

@@ -31,7 +31,7 @@ export class Versions {
 }
 
 /** Changes that are kept for those who come back. */
-const KEPT = 5000;
+const KEPT = 1000;
 const NO_VERSION = '"resourceVersion":""';
 
 export const keyOf = ({ name, namespace }: Pick<Meta, "name" | "namespace">): string => (namespace === undefined ? name : `${namespace}/${name}`);
