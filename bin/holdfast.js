@@ -13,7 +13,7 @@ if (!existsSync(PROGRAM)) {
 // collecting garbage. The flags come last, because what V8 remembers, of Node's own modules too, is good for the usual ones.
 const long = process.argv.slice(2).includes("run");
 const { main } = load(!long);
-const flags = long ? ["--optimize-for-size", "--interrupt-budget=13200000"] : ["--semi-space-growth-factor=64"];
+const flags = long ? ["--optimize-for-size", "--interrupt-budget=2000000"] : ["--semi-space-growth-factor=64"];
 for (const flag of flags) setFlagsFromString(flag);
 const code = await main(process.argv.slice(2));
 // Output to a pipe may still be on its way, and a full disk is told of a moment later.
