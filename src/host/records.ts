@@ -98,7 +98,7 @@ export function fileRecords(directory: string, bootId: string): Records {
   };
   let tidied = false;
   const keep = (replica: string, record: ReplicaRecord): void => {
-    if (!tidied) tidy(folder);
+    if (!tidied) takeAwayUnfinished(folder);
     tidied = true;
     try {
       replaceFile(join(folder, `${replica}.json`), `${JSON.stringify({ bootId, record })}\n`, 0o640);
@@ -134,8 +134,8 @@ export function fileRecords(directory: string, bootId: string): Records {
 
 const inode = (folder: string): number | undefined => statSync(folder, { throwIfNoEntry: false })?.ino;
 
-/** Takes away what controllers were writing when they were killed. */
-function tidy(folder: string): void {
+/** Takes away what controllers were writing into a directory when they were killed. */
+export function takeAwayUnfinished(folder: string): void {
   for (const name of files(folder)) {
     const pid = /\.(\d+)\.tmp$/.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { force: true });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ObjectKey } from "../api/resource.ts";
 import { API_VERSION } from "../api/schemas.ts";
 import type { Event } from "../api/status.ts";
-import { readJson, replaceFile, replaceFileInPieces } from "../host/records.ts";
+import { readJson, replaceFile, replaceFileInPieces, takeAwayUnfinished } from "../host/records.ts";
 import { type Manifests, NO_MANIFESTS } from "../manifest/link.ts";
 import { validate } from "../manifest/validate.ts";
 import type { AppliedObject } from "../plan/applied.ts";
@@ -43,6 +43,7 @@ export function loadController(runDirectory: string): Controller | undefined {
 }
 
 export function saveController(runDirectory: string, controller: Controller): void {
+  takeAwayUnfinished(runDirectory);
   replaceFile(controllerFile(runDirectory), `${JSON.stringify(controller)}\n`);
 }
 

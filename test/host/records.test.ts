@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { fileRecords, readJson, replaceFile } from "../../src/host/records.ts";
+import { saveController } from "../../src/reconcile/state.ts";
 
 let top: string;
 beforeEach(() => {
@@ -33,6 +34,13 @@ test("what a controller was writing when it was killed is taken away by the next
   expect(existsSync(half(4_194_999))).toBe(true);
   fileRecords(top, "boot-1").write("b@0", record);
   expect([existsSync(half(4_194_999)), existsSync(half(process.pid))]).toEqual([false, true]);
+});
+
+test("what was being written beside the records is taken away by the next controller", () => {
+  const half = (pid: number): string => join(top, `audit.json.${pid}.tmp`);
+  for (const pid of [2 ** 22 + 1, process.pid]) writeFileSync(half(pid), "{");
+  saveController(top, { pid: process.pid, directory: "/m", logDirectory: "/l", imageDirectory: "/i", ephemeral: false });
+  expect([existsSync(half(2 ** 22 + 1)), existsSync(half(process.pid))]).toEqual([false, true]);
 });
 
 test("a damaged record is as good as none", () => {
