@@ -26,8 +26,7 @@ const LOOK = 200;
 export async function logs(name: string, options: LogOptions): Promise<number> {
   const places = placesOf(options);
   const workload = workloadNamed(name, options, places);
-  const tail = options.tail === undefined ? undefined : Number(options.tail);
-  if (tail !== undefined && (!Number.isInteger(tail) || tail < 0)) throw new UsageError(`--tail: expected a number of lines, found ${options.tail}`);
+  const tail = wholeOf(options.tail, "--tail: expected a number of lines");
   const since = options.since === undefined ? undefined : parseDuration(options.since);
   if (since && "bad" in since) throw new UsageError(`--since: expected ${since.bad}, found ${options.since}`);
   const replicas = Math.max(1, workload.run.replicas);
@@ -50,7 +49,7 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
       const why = declared
         ? `${name} has not started yet, or somebody removed its log`
         : `${workload.name} has ${replicas === 1 ? "one replica, 0" : `${replicas} replicas, 0 to ${replicas - 1}`}`;
-      note(what === "log" ? `${file} does not exist: ${why}` : `${name} has not run before`);
+      note(what === "log" ? `${file} does not exist: ${why}` : `${name} has not run before, or what it wrote is gone`);
       missing++;
     }
   }
@@ -66,9 +65,13 @@ export async function logs(name: string, options: LogOptions): Promise<number> {
 const logDirectoryIs = ({ runDirectory, logDirectory }: Places): boolean => loadController(runDirectory)?.logDirectory === logDirectory;
 
 function ordinalsOf(replicas: number, replica: string | undefined): number[] {
-  const ordinal = Number(replica);
-  if (replica !== undefined && (!Number.isInteger(ordinal) || ordinal < 0)) throw new UsageError(`--replica: expected a number from 0, found ${replica}`);
-  return replica === undefined ? Array.from({ length: replicas }, (_, index) => index) : [ordinal];
+  const ordinal = wholeOf(replica, "--replica: expected a number from 0");
+  return ordinal === undefined ? Array.from({ length: replicas }, (_, index) => index) : [ordinal];
+}
+
+function wholeOf(text: string | undefined, expected: string): number | undefined {
+  if (text !== undefined && !/^\d{1,15}$/.test(text)) throw new UsageError(`${expected}, found ${text === "" ? "nothing" : text}`);
+  return text === undefined ? undefined : Number(text);
 }
 
 interface Printer {

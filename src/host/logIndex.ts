@@ -70,6 +70,18 @@ export function addMark(log: string, mark: Mark): void {
   }
 }
 
+/** Marks of what somebody cut off are marks of something else: those beyond the end, and those beyond later ones. */
+function stillTrue(marks: readonly Mark[], end: number): readonly Mark[] {
+  let least = end;
+  const kept = marks.toReversed().filter(({ what, position }) => {
+    if (what === "base" || what === "rotating") return true;
+    if (position > least) return false;
+    least = position;
+    return true;
+  });
+  return kept.reverse();
+}
+
 const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;
 
 /** What was copied from the live file: a piece as soon as it has been taken out of that, and `.1` a moment later. */
@@ -99,7 +111,13 @@ export function layoutOf(log: string): Layout {
     const to = pieces[0]?.from ?? base;
     pieces.unshift({ file, from: to - size, to, offset: 0 });
   }
-  return { pieces, marks, begun, cut, rotating: begun !== undefined && Date.now() - begun.time < LONGEST_ROTATION };
+  return {
+    pieces,
+    marks: begun ? marks : stillTrue(marks, base + size - offset),
+    begun,
+    cut,
+    rotating: begun !== undefined && Date.now() - begun.time < LONGEST_ROTATION,
+  };
 }
 
 /** Notes that the live file was begun anew, before it is so long again that nobody can tell. */

@@ -38,7 +38,7 @@ export function openLog(file: string, { maxBytes, maxFiles }: Logs): number {
   const isLarge = (piece: Piece | undefined): piece is Piece =>
     piece !== undefined && piece.offset === 0 && (piece.to - piece.from > maxBytes || isForeign(file));
   const layout = layoutOf(file);
-  noteCut(file, layout);
+  if (!isBeingRotated(file) && !layout.begun) noteCut(file, layout);
   let live = layout.pieces.at(-1);
   if (isLarge(live) && !isBeingRotated(file) && settle(file, maxFiles)) {
     // What was ended there may have taken its beginning out.

@@ -13,7 +13,7 @@ const PATTERN_WORDS: readonly (readonly [start: string, words: string])[] = [
   ["^/[!-~]", "a path that begins with / and has anything but plain ASCII percent-encoded (%20 for a blank)"],
   ["^/", "an absolute path"],
   ["^[\\t -~", "the value of an HTTP header: one line, without characters beyond Latin-1"],
-  ["^[^\\s", "a host name or an address, without port, brackets and blanks"],
+  ["^[^\\x00-", "a host name or an address, without port, brackets and blanks"],
   ["^[a-z_]", "the name or number of a user or group"],
   ["^0?[0-7]", "a umask in octal, such as 0027"],
   ["^journald", "journald, or a mapping of where and how much"],
@@ -111,7 +111,7 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     }
     case "propertyNames": {
       const name = String(params["propertyName"]);
-      const message = `expected a key of at most 63 letters, digits, -, _ and ., with or without a DNS name and a slash before it, found ${shown(name)}`;
+      const message = `expected a name of at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, with or without a lower-case DNS name and a slash before it; found ${shown(name)}`;
       return { reason: "InvalidValue", pointer: `${pointer}/${pointerPart(name)}`, at: "key", message };
     }
     case "minimum":

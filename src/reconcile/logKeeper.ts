@@ -94,7 +94,7 @@ export class LogKeeper {
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     const now = Date.now();
     const rate = Math.max(0, size - kept.size) / Math.max(1, now - kept.time);
-    const grown = size !== kept.size;
+    const [grown, shrunk] = [size !== kept.size, size < kept.size];
     Object.assign(kept, { size, time: now });
     if (!grown) return SELDOM;
     const { maxBytes, maxFiles } = kept.logs;
@@ -103,7 +103,8 @@ export class LogKeeper {
     noteCut(file, layout);
     const live = layout.pieces.at(-1);
     const length = live ? live.to - live.from : 0;
-    if (live && now - kept.marked >= SELDOM) {
+    // Of a log that somebody cut, what was noted before is not true any more.
+    if (live && (shrunk || now - kept.marked >= SELDOM)) {
       addMark(file, { what: "at", time: now, position: live.to, offset: 0 });
       kept.marked = now;
     }

@@ -33,7 +33,8 @@ export async function replicaLog(path: string, query: URLSearchParams, workload:
   const asked = wholeNumbers(query, ["ordinal", "at", "to", "since", "tail"]);
   if ("refused" in asked) return asked.refused;
   const { ordinal, at, to, since, tail } = asked;
-  if (workload?.kind !== "Workload" || ordinal === undefined) return failure("NotFound", "there is no such workload");
+  if (workload?.kind !== "Workload") return failure("NotFound", "there is no such workload");
+  if (ordinal === undefined) return failure("BadRequest", "ordinal is the number of a replica");
   const file = logFile(logDirectory, workload.name, ordinal, workload.run.logs);
   if (path === "/cli/log/part") return json(await logPart(file, { previous: query.get("previous") === "true", since, tail }));
   if (at === undefined) return failure("BadRequest", "at is a position in the log");

@@ -24,9 +24,24 @@ test("without an index the oldest piece begins at 0", () => {
     ],
     marks: [],
     begun: undefined,
+    cut: false,
     rotating: false,
   });
   expect(layoutOf(join(top, "none")).pieces).toEqual([{ file: join(top, "none"), from: 0, to: 0, offset: 0 }]);
+});
+
+test("marks of what somebody cut off are forgotten, also when as much was written since", () => {
+  const mark = (what: "start" | "at", position: number): void => addMark(log, { what, time: position, position, offset: 0 });
+  const known = (): string[] => layoutOf(log).marks.map(({ what, position }) => `${what} ${position}`);
+  writeFileSync(log, "x".repeat(500));
+  mark("start", 0);
+  mark("start", 492);
+  expect(known()).toEqual(["start 0", "start 492"]);
+  writeFileSync(log, "x".repeat(90));
+  expect(known()).toEqual(["start 0"]);
+  mark("at", 90);
+  writeFileSync(log, "x".repeat(600));
+  expect(known()).toEqual(["start 0", "at 90"]);
 });
 
 test("the last base tells where the live file begins, behind its hole", () => {

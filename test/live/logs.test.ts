@@ -64,9 +64,7 @@ const ROTATIONS = RATE < 500_000 ? 3 : 10;
   });
 
   test("of the last attempt, the one before, all replicas, the last lines, and what comes", async () => {
-    await live.started(
-      workload("w", "{command: [sh, -c, 'echo start $(HOLDFAST_ORDINAL); echo pid $$$$; sleep 0.5; echo more; exec sleep 300'], replicas: 2}"),
-    );
+    await live.started(workload("w", "{command: [sh, -c, 'echo start $(HOLDFAST_ORDINAL); echo pid $$$$; sleep 2; echo more; exec sleep 300'], replicas: 2}"));
     await until("both wrote", () => [0, 1].every((ordinal) => live.log("w", ordinal).includes("more")));
     expect(await printed("w", "--replica", "1")).toMatch(/^start 1\npid \d+\nmore\n$/);
     expect(await printed("w")).toMatch(/^w@0 \| start 0\nw@0 \| pid \d+\nw@0 \| more\nw@1 \| start 1\nw@1 \| pid \d+\nw@1 \| more\n$/);

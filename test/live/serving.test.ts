@@ -64,6 +64,7 @@ const MANIFEST = [
       "part?workload=w&ordinal=0&since=-1",
       "?workload=w&ordinal=0&at=0&to=1e3",
       "?workload=w&ordinal=0",
+      "part?workload=w",
     ])
       expect((await served.ask(`/cli/log/${query}`.replace("/?", "?"))).code).toBe(400);
     expect((await served.ask(`${KINDS}/limitgroups?labelSelector=no%3Dsuch`)).body).toContain('"items":[]');

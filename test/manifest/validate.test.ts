@@ -27,7 +27,12 @@ describe("every problem is located, says what was expected and gives a hint", ()
     [
       "a key of a label that no selector can name",
       group("a").replace("{name: a}", '{name: a, labels: {"a b": c}}'),
-      "a.yaml:3:30: InvalidValue: LimitGroup/a: /metadata/labels/a b: expected a key of at most 63 letters, digits, -, _ and ., with or without a DNS name and a slash before it, found a b",
+      "a.yaml:3:30: InvalidValue: LimitGroup/a: /metadata/labels/a b: expected a name of at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, with or without a lower-case DNS name and a slash before it; found a b",
+    ],
+    [
+      "a key of a label whose first part is no DNS name",
+      group("a").replace("{name: a}", "{name: a, labels: {a..b/c: d}}"),
+      /^a\.yaml:3:30: InvalidValue: LimitGroup\/a: \/metadata\/labels\/a\.\.b~1c: expected a name/,
     ],
     [
       "a value of a label that no selector can name",
