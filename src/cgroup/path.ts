@@ -25,6 +25,13 @@ export function parentPath(path: CgroupPath): CgroupPath {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 0)) as CgroupPath;
 }
 
+/** The cgroups above one, the nearest first, without the root. */
+export function ancestorsOf(path: CgroupPath): readonly CgroupPath[] {
+  const found: CgroupPath[] = [];
+  for (let above = parentPath(path); above !== ROOT; above = parentPath(above)) found.push(above);
+  return found;
+}
+
 /** Its last part: `web@0`. */
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 

@@ -4,7 +4,7 @@ import type { Hierarchy } from "../cgroup/hierarchy.ts";
 import { FREEZER, HANDS_DOWN, writeText } from "../cgroup/knobs.ts";
 import { entryIn, type Machine } from "../cgroup/machine.ts";
 import { valuesBetween } from "../cgroup/order.ts";
-import { type CgroupPath, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import { ancestorsOf, type CgroupPath, isInternal, ROOT } from "../cgroup/path.ts";
 import type { Tree } from "../host/tree.ts";
 import type { Desired, DesiredCgroup, DesiredReplica } from "../plan/desired.ts";
 import type { ObservedAttempt } from "../plan/observed.ts";
@@ -54,9 +54,7 @@ export function whyNotRemoved({ path }: Spot, { desired }: Standing): string | u
   if (path === ROOT) return "it is the root";
   if (desired.held) return "manifests are broken or missing: nothing is removed";
   if (desired.cgroups.has(path)) return "a manifest declares that cgroup";
-  for (let above = parentPath(path); above !== ROOT; above = parentPath(above))
-    if (isReplicaPath(above) && desired.cgroups.has(above)) return "it is a declared workload's own";
-  return undefined;
+  return ancestorsOf(path).some((above) => isReplicaPath(above) && desired.cgroups.has(above)) ? "it is a declared workload's own" : undefined;
 }
 
 /** `read`: what a file of the cgroup reads now. */

@@ -3,7 +3,7 @@ import type { Problem } from "../api/problem.ts";
 import type { LimitGroupResource, ObjectKey, Resource, WorkloadResource } from "../api/resource.ts";
 import type { Setting } from "../cgroup/knobs.ts";
 import type { Owner } from "../cgroup/owner.ts";
-import { type CgroupPath, parentPath, ROOT, replicaName } from "../cgroup/path.ts";
+import { ancestorsOf, type CgroupPath, replicaName } from "../cgroup/path.ts";
 import type { Container } from "../oci/config.ts";
 
 export interface DesiredCgroup {
@@ -83,16 +83,11 @@ export function pathsByOwner({ cgroups }: Pick<Desired, "cgroups">): ReadonlyMap
   if (known) return known;
   const found = new Map<ObjectKey, CgroupPath[]>();
   for (const [path, { owner }] of cgroups) {
-    if (!owner || isInsideOf(owner.key, path, cgroups)) continue;
+    if (!owner || ancestorsOf(path).some((above) => cgroups.get(above)?.owner?.key === owner.key)) continue;
     const list = found.get(owner.key);
     if (list) list.push(path);
     else found.set(owner.key, [path]);
   }
   owned.set(cgroups, found);
   return found;
-}
-
-function isInsideOf(key: ObjectKey, path: CgroupPath, cgroups: Desired["cgroups"]): boolean {
-  for (let above = parentPath(path); above !== ROOT; above = parentPath(above)) if (cgroups.get(above)?.owner?.key === key) return true;
-  return false;
 }

@@ -2,7 +2,7 @@
 import type { Problem } from "../api/problem.ts";
 import { UNIFIED } from "../cgroup/hierarchy.ts";
 import { FREEZER } from "../cgroup/knobs.ts";
-import { type CgroupPath, childPath, depthOf, isForeign, isInternal, parentPath, ROOT } from "../cgroup/path.ts";
+import { ancestorsOf, type CgroupPath, childPath, depthOf, isForeign, isInternal, ROOT } from "../cgroup/path.ts";
 import type { Action, Cause } from "./action.ts";
 import { causeOfEnabling, causeOfMissing } from "./applied.ts";
 import { scalarOf } from "./compare.ts";
@@ -112,9 +112,7 @@ function creations(sorted: readonly DesiredCgroup[], inputs: Inputs, reported: A
 
 /** What a workload makes below its own cgroup is its own for as long as it is declared or lives. */
 function belongsToWorkload(path: CgroupPath, desired: Desired, busy: ReadonlySet<CgroupPath>): boolean {
-  for (let above = parentPath(path); above !== ROOT; above = parentPath(above))
-    if (busy.has(above) || (above.includes("@") && desired.cgroups.has(above))) return true;
-  return false;
+  return ancestorsOf(path).some((above) => busy.has(above) || (above.includes("@") && desired.cgroups.has(above)));
 }
 
 /** An undeclared group that was left frozen: what is asked to end there must be able to. */

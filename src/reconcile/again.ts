@@ -1,5 +1,5 @@
 /** Knows what must be looked at once more after a round, before a convergence can be called one. */
-import { type CgroupPath, parentPath, ROOT } from "../cgroup/path.ts";
+import { ancestorsOf, type CgroupPath } from "../cgroup/path.ts";
 import type { Outcome } from "./apply.ts";
 
 /** A file that is not there: this kernel lacks it, or the cgroup went. The next look tells which. */
@@ -27,7 +27,7 @@ export function lookAgain(outcomes: readonly Outcome[]): Set<CgroupPath> {
     }
     paths.add(action.path);
     // Where processes or cgroups went, what is above may be free to go too.
-    if (action.type !== "create" && action.type !== "join") for (let path = action.path; path !== ROOT; path = parentPath(path)) paths.add(path);
+    if (action.type !== "create" && action.type !== "join") for (const above of ancestorsOf(action.path)) paths.add(above);
   }
   return paths;
 }
