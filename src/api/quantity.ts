@@ -81,6 +81,9 @@ export function parseCount(value: unknown, least: bigint, most: bigint): Parsed 
   return { ok: count.toString() };
 }
 
+/** What is written with digits alone, as it is in options and queries; undefined where it is not. */
+export const wholeNumber = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);
+
 /** The micro sign and the Greek letter mu both stand for micro. */
 const DURATION_UNIT: Readonly<Record<string, number>> = { us: 1, "\u00b5s": 1, "\u03bcs": 1, ms: 1000, s: 1e6, m: 60e6, h: 3600e6 };
 

@@ -1,6 +1,6 @@
 /** Knows `holdfast logs`: what a workload wrote. */
 import { spawnSync } from "node:child_process";
-import { parseDuration } from "../api/quantity.ts";
+import { parseDuration, wholeNumber } from "../api/quantity.ts";
 import type { WorkloadResource } from "../api/resource.ts";
 import { replicaName } from "../cgroup/path.ts";
 import type { Range } from "../host/logReader.ts";
@@ -70,8 +70,10 @@ function ordinalsOf(replicas: number, replica: string | undefined): number[] {
 }
 
 function wholeOf(text: string | undefined, expected: string): number | undefined {
-  if (text !== undefined && !/^\d{1,15}$/.test(text)) throw new UsageError(`${expected}, found ${text === "" ? "nothing" : text}`);
-  return text === undefined ? undefined : Number(text);
+  if (text === undefined) return undefined;
+  const number = wholeNumber(text);
+  if (number === undefined) throw new UsageError(`${expected}, found ${text === "" ? "nothing" : text}`);
+  return number;
 }
 
 interface Printer {

@@ -1,5 +1,6 @@
 /** Knows what is sent back: a body with a status and headers, or a stream; and errors as Kubernetes' Status objects. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { wholeNumber } from "../api/quantity.ts";
 
 /** A request, as far as anybody looks at it. */
 export interface Question {
@@ -58,8 +59,9 @@ export function wholeNumbers<Name extends string>(query: URLSearchParams, names:
   for (const name of names) {
     const text = query.get(name);
     if (text === null) continue;
-    if (!/^\d{1,15}$/.test(text)) return { refused: failure("BadRequest", `invalid ${name} ${JSON.stringify(text)}: expected a whole number`) };
-    found[name] = Number(text);
+    const number = wholeNumber(text);
+    if (number === undefined) return { refused: failure("BadRequest", `invalid ${name} ${JSON.stringify(text)}: expected a whole number`) };
+    found[name] = number;
   }
   return found;
 }

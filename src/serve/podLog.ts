@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { WorkloadResource } from "../api/resource.ts";
 import { logPart } from "../host/logPart.ts";
-import { type Range, readLog } from "../host/logReader.ts";
+import type { Range } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
 import { type Answer, failure, type Stream, wholeNumbers } from "./answer.ts";
 import { sendPart } from "./logStream.ts";
@@ -52,7 +52,7 @@ async function send(response: ServerResponse, file: string, range: Range, { most
     let at = await sendPart(response, file, range, take);
     while (follow && left > 0 && range.to === undefined && !response.destroyed) {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
-      at = await readLog(file, { from: at, to: undefined }, take);
+      at = await sendPart(response, file, { from: at, to: undefined }, take);
     }
   } catch {
     // The log went away: what there was has been sent.
