@@ -1,6 +1,7 @@
 /** Knows what each object uses, for those who show many: of what is shown everything, of the others no more than they are sorted by. */
 import { setImmediate as breath } from "node:timers/promises";
 import type { ObjectKey } from "../api/resource.ts";
+import type { CgroupPath } from "../cgroup/path.ts";
 import type { Usage } from "../cgroup/usage.ts";
 import type { Depth, UsageReader } from "../host/usage.ts";
 import { type Desired, pathsByOwner } from "../plan/desired.ts";
@@ -23,58 +24,83 @@ export interface UsageAnswer {
 
 /** Objects that are read without a pause. */
 const AT_ONCE = 50;
-/** Where there are so many objects, what is neither shown nor did anything lately is read every so many times. */
-const [MANY, TURNS] = [100, 5];
+/** Where there are so many objects, what did nothing lately is read every so many times, and when that was so long ago, ms. */
+const [MANY, TURNS, LONGEST] = [100, 5, 5000];
 
+/** Times are ms on the machine's monotonic clock. */
 interface Known {
   usage: Usage;
-  /** Since when it reads like that, and when it was read. */
+  /** Since when it reads like that. */
   time: number;
+  /** When it was read; and when its CPU time was. */
   read: number;
+  cpu: number;
 }
 
 /** Most of many objects do nothing most of the time: who asks again is told of the others. */
 export class UsageOfAll {
   private readonly reader: UsageReader;
+  private readonly clock: () => number;
   /** What was read of each object, to a depth. */
   private readonly known = new Map<Depth, Map<ObjectKey, Known>>();
   private turn = 0;
 
-  constructor(reader: UsageReader) {
+  constructor(reader: UsageReader, clock = () => Number(process.hrtime.bigint() / 1000n) / 1000) {
     this.reader = reader;
+    this.clock = clock;
   }
 
   async answer({ cgroups, resources }: Pick<Desired, "cgroups" | "resources">, { depth, shown, since = 0 }: UsageQuestion): Promise<UsageAnswer> {
     const paths = pathsByOwner({ cgroups });
-    const time = Number(process.hrtime.bigint() / 1000n) / 1000;
-    const known = this.known.get(depth) ?? new Map<ObjectKey, Known>();
-    this.known.set(depth, known);
+    const time = this.clock();
     const [usage, readBefore]: [Record<ObjectKey, Usage>, Record<ObjectKey, number>] = [{}, {}];
     const turn = ++this.turn % TURNS;
     const inTurns = resources.size > MANY && depth !== "all";
     let [count, work] = [0, 0];
     for (const key of resources.keys()) {
-      const before = known.get(key);
       const isShown = shown.has(key);
+      if (!isShown && depth === "nothing") continue;
+      const to = isShown ? "all" : depth;
+      const known = this.knownTo(to);
+      const before = known.get(key);
       // Told of what it did before it may rest.
-      if (++count % TURNS !== turn && inTurns && !isShown && before && before.time < since) continue;
+      const rests = ++count % TURNS !== turn && inTurns && before !== undefined && before.time < since && time - before.read < LONGEST;
+      if (rests && !isShown) continue;
       if (++work % AT_ONCE === 0) await breath();
-      const now = this.reader.readAll(paths.get(key) ?? [], isShown ? "all" : depth);
-      if (isShown) {
+      const owned = paths.get(key) ?? [];
+      // Not known as others know it: told anew when it is not shown any more.
+      if (to !== depth) this.knownTo(depth).delete(key);
+      // Of what is shown there are many files: where no process ran there is nothing new in most of them.
+      if (rests && this.ranNot(owned, before)) {
+        before.cpu = time;
+        usage[key] = before.usage;
+        continue;
+      }
+      const now = this.reader.readAll(owned, to);
+      if (!before || !same(before.usage, now)) {
         usage[key] = now;
-        // Not known as others know it: told anew when it is not shown any more.
-        known.delete(key);
-      } else if (!before || !same(before.usage, now)) {
-        usage[key] = now;
-        if (before && before.read < since) readBefore[key] = before.read;
-        known.set(key, { usage: now, time, read: time });
+        const last = before && (before.usage.cpuUsec === now.cpuUsec ? before.read : before.cpu);
+        if (last !== undefined && last < since) readBefore[key] = last;
+        known.set(key, { usage: now, time, read: time, cpu: time });
       } else {
-        before.read = time;
-        if (before.time > since) usage[key] = now;
+        before.read = before.cpu = time;
+        if (isShown || before.time > since) usage[key] = now;
       }
     }
-    for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
+    for (const known of this.known.values()) for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
     return { time, usage, before: readBefore };
+  }
+
+  private knownTo(depth: Depth): Map<ObjectKey, Known> {
+    const known = this.known.get(depth) ?? new Map<ObjectKey, Known>();
+    this.known.set(depth, known);
+    return known;
+  }
+
+  /** Whether no process ran since it was read. */
+  private ranNot(owned: readonly CgroupPath[], { usage }: Known): boolean {
+    const now = this.reader.readAll(owned, "basics");
+    return (now.cpuUsec !== undefined || now.pids === 0) && same(usage, now);
   }
 }
 

@@ -55,16 +55,18 @@ test("of many, what does nothing is read in turns: a change is told within five 
   const { host, desired } = simulation.engine;
   const reader = new UsageReader(host.base.controllers, host.tree, 0);
   let reads = 0;
+  let now = 1;
   const counted = Object.assign(Object.create(reader) as UsageReader, {
     readAll: (...asked: Parameters<UsageReader["readAll"]>) => {
       reads++;
       return reader.readAll(...asked);
     },
   });
-  const all = new UsageOfAll(counted);
+  const all = new UsageOfAll(counted, () => now);
   let since: number | undefined;
   const looked = async (): Promise<readonly [number, string[], Record<string, number>]> => {
     reads = 0;
+    now += 1000;
     const { time, usage, before } = await all.answer(desired, { depth: "pids", shown: new Set(), since });
     since = time;
     return [reads, Object.keys(usage), before];
@@ -86,6 +88,45 @@ test("of many, what does nothing is read in turns: a change is told within five 
     expect([keys, times]).toEqual([[key], {}]);
     expect(count).toBeGreaterThanOrEqual(30);
   }
+  // Who looks seldom waits for no turn.
+  await looked();
+  now += 59_000;
+  set("g9", 5);
+  expect(await looked()).toMatchObject([150, ["LimitGroup/g9"], { "LimitGroup/g9": expect.any(Number) }]);
+});
+
+test("of many, what is shown is read to the end where a process ran, and else in turns", async () => {
+  simulation = simulate(2);
+  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
+  await simulation.converge();
+  const set = (file: string, text: string): void => writeFileSync(join(simulation.directory("pids", "g7"), file), `${text}\n`);
+  const ran = (usec: number): void => set("cpu.stat", `usage_usec ${usec}`);
+  const { host, desired } = simulation.engine;
+  const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0));
+  const key = "LimitGroup/g7" as ObjectKey;
+  let since: number | undefined;
+  const looked = async () => {
+    const last = since;
+    const { time, usage, before } = await all.answer(desired, { depth: "memory", shown: new Set([key]), since });
+    since = time;
+    return { last, usec: usage[key]?.cpuUsec, hits: usage[key]?.pidsLimitHits, before: before[key] };
+  };
+  ran(1);
+  set("pids.events", "max 0");
+  // Shown from the beginning, and known to rest.
+  for (let look = 0; look < 3; look++) expect(await looked()).toMatchObject({ usec: 1, hits: 0 });
+  set("pids.events", "max 1");
+  const seen = [];
+  for (let look = 0; look < 5; look++) seen.push(await looked());
+  expect(seen.map(({ hits }) => hits)).toEqual([0, 0, 0, 0, 1]);
+  // It may have happened at any time since it was read.
+  expect(seen[4]?.before).toBeLessThan(seen[4]?.last ?? 0);
+  for (let look = 0; look < 2; look++) await looked();
+  ran(2);
+  set("pids.events", "max 2");
+  // It did not run before the look before.
+  expect(await looked()).toMatchObject({ usec: 2, hits: 2, before: undefined });
 });
 
 test("a file that was not there is looked for again when cgroups were made", async () => {
