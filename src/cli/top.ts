@@ -1,16 +1,13 @@
 /** Knows `holdfast top`: what groups use, live in a terminal or once. */
 import { setTimeout as pause } from "node:timers/promises";
-import { parseDuration } from "../api/quantity.ts";
+import { parseDuration, wholeNumber } from "../api/quantity.ts";
 import type { ObjectKey } from "../api/resource.ts";
-import type { Usage } from "../cgroup/usage.ts";
-import type { Depth } from "../host/usage.ts";
-import { pathsByOwner } from "../plan/desired.ts";
-import { same } from "../serve/usageOfAll.ts";
-import { type GlobalOptions, type Opened, openEngine, UsageError } from "./context.ts";
+import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
-import { type UsageSource, usageSource } from "./served.ts";
-import { aligned, arranged, cellsOf, HEADER, rowOf, SORTS, type Sort, type TopRow } from "./topRows.ts";
+import { usageSource } from "./served.ts";
+import { Meter, NOTHING, SHORTEST } from "./topMeter.ts";
+import { aligned, arranged, cellsOf, HEADER, SORTS, type Sort, type TopRow } from "./topRows.ts";
 
 export interface TopOptions extends GlobalOptions {
   readonly output: "table" | "json";
@@ -29,13 +26,13 @@ const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
 const HELP = "q quit  s sort  t tree  / filter  ↑↓ scroll";
 
 export async function top(options: TopOptions): Promise<number> {
-  const iterations = options.iterations === undefined ? undefined : Number(options.iterations);
-  if (iterations !== undefined && (!Number.isInteger(iterations) || iterations < 1))
-    throw new UsageError(`-n: expected a number of looks from 1, found ${options.iterations}`);
+  const iterations = options.iterations === undefined ? undefined : (wholeNumber(options.iterations) ?? 0);
+  if (iterations === 0) throw new UsageError(`-n: expected a number of looks from 1, found ${options.iterations}`);
   const interval = parseDuration(options.interval);
-  if ("bad" in interval || interval.ok < 100_000)
+  if ("bad" in interval || interval.ok < SHORTEST * 1000)
     throw new UsageError(`--interval: expected a duration of at least 100ms such as 1s, found ${options.interval}`);
-  const meter = new Meter(openEngine(options), options);
+  const opened = openEngine(options);
+  const meter = new Meter(opened, usageSource(opened, options));
   const view = { sort: options.sort, tree: options.tree ?? true, filter: options.filter ?? "" };
   const live = options.output === "table" && process.stdout.isTTY === true && iterations === undefined;
   try {
@@ -63,68 +60,6 @@ export async function top(options: TopOptions): Promise<number> {
   return 0;
 }
 
-const NOTHING: ReadonlySet<ObjectKey> = new Set();
-
-interface Known {
-  /** As it was at `time`, ms. */
-  readonly usage: Usage;
-  time: number;
-  readonly row: TopRow;
-  /** It used nothing in the time before: as long as it reads the same, so is its row. */
-  readonly idle: boolean;
-}
-
-/** What is used per second is known of a time that is not too short, ms. */
-const SHORTEST = 100;
-
-/** Looks at all objects again and again. */
-class Meter {
-  private readonly opened: Opened;
-  private readonly source: UsageSource;
-  private readonly known = new Map<ObjectKey, Known>();
-  private rows: readonly TopRow[] = [];
-  /** The answer before: to which depth, and when. */
-  private last: { readonly depth: Depth; readonly time: number } | undefined;
-
-  constructor(opened: Opened, options: GlobalOptions) {
-    this.opened = opened;
-    this.source = usageSource(opened, options);
-  }
-
-  /** All there is to tell of `shown`, and of the others what they are sorted by; undefined: all of all. */
-  async look(sort: Sort | undefined, shown: ReadonlySet<ObjectKey>): Promise<readonly TopRow[]> {
-    const { desired } = this.opened.engine;
-    const owned = pathsByOwner(desired);
-    const depth = sort === undefined ? "all" : sort === "name" ? "nothing" : sort;
-    const since = this.last?.depth === depth ? this.last.time : undefined;
-    const { time, usage: told, before: readBefore } = await this.source.ask({ depth, shown, since });
-    this.last = { depth, time };
-    const rows = [...desired.resources.values()].map((resource) => {
-      const { key } = resource;
-      const before = this.known.get(key);
-      const now = told[key] && !(before && same(before.usage, told[key])) ? told[key] : undefined;
-      if (!now && before?.idle) {
-        before.time = time;
-        return before.row;
-      }
-      // What reads as before is not told again.
-      const usage = now ?? before?.usage ?? {};
-      const seconds = before ? (time - (readBefore[key] ?? before.time)) / 1000 : 0;
-      const row = rowOf(resource, { usage, before: before?.usage, seconds, cgroups: owned.get(key)?.length ?? 1 });
-      const idle = !now && before !== undefined;
-      if (!before || idle || time - before.time >= SHORTEST) this.known.set(key, { usage, time, row, idle });
-      return row;
-    });
-    // The same lines are the same list: what was worked out of it holds.
-    if (rows.length !== this.rows.length || rows.some((row, index) => row !== this.rows[index])) this.rows = rows;
-    return this.rows;
-  }
-
-  close(): void {
-    this.source.close();
-  }
-}
-
 interface View {
   sort: Sort;
   tree: boolean;
@@ -139,9 +74,9 @@ class Screen {
   private from = 0;
   /** What is being typed as a filter. */
   private typing = false;
-  private shown = NOTHING;
+  private shown: ReadonlySet<ObjectKey> = NOTHING;
   /** Of which everything is known since the last look. */
-  private looked = NOTHING;
+  private looked: ReadonlySet<ObjectKey> = NOTHING;
   private rows: readonly TopRow[] = [];
   private arranged: ReturnType<typeof arranged> = [];
   /** What it was arranged of, and how. */
@@ -164,43 +99,54 @@ class Screen {
       over = true;
       waiting.abort();
     };
+    // There may be more to tell than is known.
+    const drawn = (): void => {
+      this.draw();
+      waiting.abort();
+    };
     const onKey = (data: Buffer): void => {
-      const { sort } = this.view;
       // Several may come at once.
       if ((data.toString("utf8").match(KEYS) ?? []).some((key) => this.key(key))) end();
-      else this.draw();
-      // Little is known of what was not sorted by, or not shown.
-      if (sort !== this.view.sort || this.hasNews()) waiting.abort();
+      else drawn();
     };
-    const onResize = (): void => this.draw();
     stdin.on("data", onKey);
-    stdout.on("resize", onResize);
+    stdout.on("resize", drawn);
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, end);
     reader.once("gone", end);
     try {
-      for (let again = false; !over; ) {
-        const { shown, view } = this;
-        this.rows = await this.meter.look(view.sort, shown);
+      while (!over) {
+        const { sort } = this.view;
+        const { shown } = this;
+        this.rows = await this.meter.look(sort, shown);
         this.looked = shown;
+        const now = performance.now();
         this.draw();
-        again = !again && this.hasNews();
-        if (again) continue;
-        waiting = new AbortController();
-        if (over) break;
-        await pause(this.interval, undefined, { signal: waiting.signal }).catch(() => {});
+        for (;;) {
+          if (sort === this.view.sort) await this.tellNews();
+          waiting = new AbortController();
+          // Little is known of what it is not sorted by.
+          const left = now + (sort === this.view.sort ? this.interval : SHORTEST) - performance.now();
+          if (over || left <= 0) break;
+          await pause(left, undefined, { signal: waiting.signal }).catch(() => {});
+        }
       }
     } finally {
       stdin.off("data", onKey);
       stdin.pause();
       if (raw) stdin.setRawMode(false);
-      stdout.off("resize", onResize);
+      stdout.off("resize", drawn);
       stdout.write(LEAVE);
     }
   }
 
-  /** Whether something is shown of which little is known. */
-  private hasNews(): boolean {
-    return [...this.shown].some((key) => !this.looked.has(key));
+  /** Of what is shown and little known. */
+  private async tellNews(): Promise<void> {
+    const ofNews = (): ReadonlySet<ObjectKey> => new Set([...this.shown].filter((key) => !this.looked.has(key)));
+    for (let news = ofNews(); news.size > 0; news = ofNews()) {
+      this.rows = await this.meter.detail(news);
+      this.looked = new Set([...this.looked, ...news]);
+      this.draw();
+    }
   }
 
   /** True: that is the end. */

@@ -98,6 +98,9 @@ export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 
   };
 }
 
+/** The same, with what another row says is used per second. */
+export const withRatesOf = ({ cpu, throttled, read, write }: TopRow, row: TopRow): TopRow => ({ ...row, cpu, throttled, read, write });
+
 /** Of all disks together, where each has one. */
 function ioLimit(resource: Resource, name: string): number | undefined {
   const value = resource.limits["io.max"];
