@@ -111,7 +111,8 @@ function finding(kind: Kind, document: unknown, error: ErrorObject): Finding | u
     }
     case "propertyNames": {
       const name = String(params["propertyName"]);
-      const message = `expected a name of at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, with or without a lower-case DNS name and a slash before it; found ${shown(name)}`;
+      const prefix = pointer.endsWith("/labels") ? "a lower-case DNS name" : "a DNS name";
+      const message = `expected a name of at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, with or without ${prefix} and a slash before it; found ${shown(name)}`;
       return { reason: "InvalidValue", pointer: `${pointer}/${pointerPart(name)}`, at: "key", message };
     }
     case "minimum":

@@ -35,6 +35,16 @@ describe("every problem is located, says what was expected and gives a hint", ()
       /^a\.yaml:3:30: InvalidValue: LimitGroup\/a: \/metadata\/labels\/a\.\.b~1c: expected a name/,
     ],
     [
+      "a key of a label whose DNS name has capital letters",
+      group("a").replace("{name: a}", "{name: a, labels: {Example.com/c: d}}"),
+      /^a\.yaml:3:30: InvalidValue: LimitGroup\/a: \/metadata\/labels\/Example\.com~1c: expected a name .* with or without a lower-case DNS name/,
+    ],
+    [
+      "a key of an annotation whose DNS name ends with a dash",
+      group("a").replace("{name: a}", "{name: a, annotations: {Example-/c: d}}"),
+      /^a\.yaml:3:35: InvalidValue: LimitGroup\/a: \/metadata\/annotations\/Example-~1c: expected a name .* with or without a DNS name/,
+    ],
+    [
       "a value of a label that no selector can name",
       group("a").replace("{name: a}", "{name: a, labels: {team: b c}}"),
       "a.yaml:3:36: InvalidValue: LimitGroup/a: /metadata/labels/team: expected letters, digits, -, _ and ., with a letter or digit at both ends, found b c",
