@@ -53,6 +53,9 @@ export const statusOf = (reason: Reason, message: string, details?: Readonly<Rec
 export const failure = (reason: Reason, message: string, details?: Readonly<Record<string, unknown>>): Answer =>
   json(statusOf(reason, message, details), CODES[reason]);
 
+/** Whether a query asks for something, as Kubernetes reads it (apimachinery, Convert_Slice_string_To_bool): it is there, and neither false nor 0. */
+export const asksFor = (query: URLSearchParams, name: string): boolean => !["false", "0"].includes((query.get(name) ?? "false").toLowerCase());
+
 /** Whole numbers of a query, those that are there; or why not. */
 export function wholeNumbers<Name extends string>(query: URLSearchParams, names: readonly Name[]): { readonly [N in Name]?: number } | Refusal {
   const found: { [N in Name]?: number } = {};

@@ -5,7 +5,7 @@ import { layoutOf } from "../host/logIndex.ts";
 import { logPart } from "../host/logPart.ts";
 import { presentFrom, type Range, readLog } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
-import { type Answer, failure, json, type Stream, wholeNumbers } from "./answer.ts";
+import { type Answer, asksFor, failure, json, type Stream, wholeNumbers } from "./answer.ts";
 import { drained } from "./resources.ts";
 
 /** So much is sent at a time, bytes, and no more before it was taken. */
@@ -36,7 +36,7 @@ export async function replicaLog(path: string, query: URLSearchParams, workload:
   if (workload?.kind !== "Workload") return failure("NotFound", "there is no such workload");
   if (ordinal === undefined) return failure("BadRequest", "ordinal is the number of a replica");
   const file = logFile(logDirectory, workload.name, ordinal, workload.run.logs);
-  if (path === "/cli/log/part") return json(await logPart(file, { previous: query.get("previous") === "true", since, tail }));
+  if (path === "/cli/log/part") return json(await logPart(file, { previous: asksFor(query, "previous"), since, tail }));
   if (at === undefined) return failure("BadRequest", "at is a position in the log");
   return {
     stream: (response) => {

@@ -4,7 +4,7 @@ import type { WorkloadResource } from "../api/resource.ts";
 import { logPart } from "../host/logPart.ts";
 import type { Range } from "../host/logReader.ts";
 import { logFile } from "../host/logs.ts";
-import { type Answer, failure, type Stream, wholeNumbers } from "./answer.ts";
+import { type Answer, asksFor, failure, type Stream, wholeNumbers } from "./answer.ts";
 import { sendPart } from "./logStream.ts";
 import { push } from "./resources.ts";
 
@@ -14,7 +14,7 @@ const LOOK = 200;
 export async function podLog(workload: WorkloadResource, ordinal: number, logDirectory: string, query: URLSearchParams): Promise<Answer | Stream> {
   const { logs } = workload.run;
   if (logs.journald) return failure("BadRequest", `the log of ${workload.name} goes to the journal: journalctl --identifier ${workload.name}@${ordinal}`);
-  if (query.get("timestamps") === "true") return failure("BadRequest", "what workloads write is kept as it is: there are no timestamps");
+  if (asksFor(query, "timestamps")) return failure("BadRequest", "what workloads write is kept as it is: there are no timestamps");
   const asked = wholeNumbers(query, ["tailLines", "sinceSeconds", "limitBytes"]);
   if ("refused" in asked) return asked.refused;
   const { tailLines: tail, sinceSeconds: since, limitBytes: most } = asked;
@@ -22,14 +22,14 @@ export async function podLog(workload: WorkloadResource, ordinal: number, logDir
   const from = since !== undefined ? Date.now() - since * 1000 : time === null ? undefined : Date.parse(time);
   if (Number.isNaN(from)) return failure("BadRequest", `invalid sinceTime ${time}: expected RFC 3339`);
   const file = logFile(logDirectory, workload.name, ordinal, logs);
-  const previous = query.get("previous") === "true";
+  const previous = asksFor(query, "previous");
   const { range, missing } = await logPart(file, { previous, since: from, tail });
   if (missing && previous) return failure("BadRequest", `previous terminated container "main" in pod "${workload.name}-${ordinal}" not found`);
   return {
     stream: (response) => {
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
       response.flushHeaders();
-      void send(response, file, range, { most, follow: query.get("follow") === "true" });
+      void send(response, file, range, { most, follow: asksFor(query, "follow") });
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Knows how to answer for objects: one, a list, a table of them, or their changes as they come (Kubernetes' "API Concepts"). */
 import type { ServerResponse } from "node:http";
 import { setImmediate as breath } from "node:timers/promises";
-import { type Answer, failure, json, type Question, type Stream, statusOf } from "./answer.ts";
+import { type Answer, asksFor, failure, json, type Question, type Stream, statusOf } from "./answer.ts";
 import type { Change, Collection, Item } from "./collection.ts";
 import type { Feed } from "./feed.ts";
 import { type Beside, SERVED, type ServedKind } from "./kinds.ts";
@@ -70,7 +70,7 @@ export class Resources {
     this.feed.settle();
     const collection = this.feed.of(target.kind);
     if (name !== undefined) return this.one(asked, collection, namespace === undefined ? name : `${namespace}/${name}`, name);
-    if (["true", "1"].includes(query.get("watch") ?? "")) return this.watch(asked, collection, query);
+    if (asksFor(query, "watch")) return this.watch(asked, collection, query);
     return this.list(asked, collection);
   }
 
@@ -107,7 +107,7 @@ export class Resources {
   private watch(asked: Asked, collection: Collection, query: URLSearchParams): Answer | Stream {
     const { kind } = asked.target;
     const from = query.get("resourceVersion") ?? "";
-    const initial = query.get("sendInitialEvents") === "true";
+    const initial = asksFor(query, "sendInitialEvents");
     if (from !== "" && !/^\d+$/.test(from)) return failure("BadRequest", `invalid resource version "${from}"`);
     const seconds = query.get("timeoutSeconds");
     if (seconds !== null && !/^\d{1,9}$/.test(seconds)) return failure("BadRequest", `invalid timeoutSeconds "${seconds}"`);
@@ -117,7 +117,7 @@ export class Resources {
       const status = statusOf("Expired", `too ${Number(from) > collection.version ? "large" : "old"} resource version: ${from} (${collection.version})`);
       return { code: 200, type: "application/json", body: `${JSON.stringify({ type: "ERROR", object: status })}\n` };
     }
-    const bookmarks = ["true", "1"].includes(query.get("allowWatchBookmarks") ?? "");
+    const bookmarks = asksFor(query, "allowWatchBookmarks");
     const lineOf = (change: Change): string => this.line(change, asked);
     const bookmark = (end: boolean): string => {
       const annotations = end ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};

@@ -164,6 +164,9 @@ const MANIFEST = [
     expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
     expect((await served.ask(`${KINDS}/limitgroups?watch=1&resourceVersion=99999999999999`)).body).toMatch(/"reason":"Expired"/);
     expect((await served.ask(`${KINDS}/limitgroups?watch=1&resourceVersion=1`)).body).toMatch(/"type":"ERROR".*"reason":"Expired".*"code":410/);
+    // A question is read as Kubernetes reads it: yes is a word for yes, and False for no.
+    expect((await served.ask(`${KINDS}/limitgroups?watch=yes&resourceVersion=1`)).body).toMatch(/"type":"ERROR"/);
+    expect((await served.ask(`${KINDS}/limitgroups?watch=False&resourceVersion=1`)).body).toMatch(/"kind":"LimitGroupList"/);
   });
 
   test("get, describe and events say the same with the controller and without", async () => {
