@@ -1,13 +1,14 @@
 // Measures what serving costs: how soon drift is repaired while 1,000 groups are asked about, 1,000 idle watchers, memory over minutes of watches that come and go, and holdfast top
 // against systemd-cgtop. See ../README.md.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { buildMeasured, HOLDFAST } from "../build.js";
 import { cpuOf, memoryOf, startDaemon } from "../daemon.js";
 import { measureDrift } from "../drift.js";
+import { allMounts } from "../hierarchies.js";
 import { end, start } from "../sandbox.js";
 import { median, quantile } from "../statistics.js";
 import { timed } from "../timed.js";
@@ -73,13 +74,13 @@ if (churnSeconds > 0) {
   );
 }
 
-const looks = 20;
+/** Groups where something runs. */
+const BUSY = 100;
 const top = [HOLDFAST, "top", "--root", daemon.root, "--run-dir", daemon.runDirectory, "--log-dir", join(daemon.scratch, "log"), "--trust", "any"];
-/** What the controller uses while it is asked by nobody, ms a second. */
-await pause(15_000);
-const idleCpu = (await rest(20)) * 10;
-// The controller reads for it: what that takes more than at rest counts too.
-const measured = async (label, words) => {
+const measured = async (label, words, seconds = 60) => {
+  await pause(15_000);
+  // While it is asked by nobody, ms a second. What it samples every 30 s, and looks at every 10, is in each of these windows as often.
+  const idleCpu = (await rest(60)) * 10;
   const terminal = start(
     "script",
     ["-qec", `stty rows 40 cols 150; exec ${[process.execPath, ...words].join(" ")}`, "/dev/null"],
@@ -88,8 +89,9 @@ const measured = async (label, words) => {
   await pause(5000);
   const pid = Number(readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, "utf8").trim());
   const before = [pid, daemon.pid].map(cpuOf);
-  await pause(looks * 1000);
-  const [own, controllers] = [pid, daemon.pid].map((one, index) => (cpuOf(one) - before[index]) / looks);
+  await pause(seconds * 1000);
+  const [own, controllers] = [pid, daemon.pid].map((one, index) => (cpuOf(one) - before[index]) / seconds);
+  // The controller reads for it: what that takes more than at rest counts too.
   const all = own + Math.max(0, controllers - idleCpu);
   console.log(`${label.padEnd(40)} ${milliseconds(all)} CPU a look (${milliseconds(own)} its own), ${(all / 10).toFixed(2)} % of a core at 1 Hz`);
   process.kill(pid, "SIGTERM");
@@ -97,10 +99,22 @@ const measured = async (label, words) => {
 };
 // In a terminal of 40 lines all is read of those, and of the rest what is sorted by.
 await measured("holdfast top, live", top);
-await measured("holdfast top, all files of all groups", [...top, "-n", "1000"]);
+await measured("holdfast top, all files of all groups", [...top, "-n", "1000"], 30);
 if (spawnSync("which", ["systemd-cgtop"]).status === 0) {
   const cgtop = (count) => timed("systemd-cgtop", ["-b", "-n", String(count), "-d", "1", "--depth=5"], [0, 1]).cpuMs;
-  const [few, more] = [cgtop(2), cgtop(2 + looks)];
-  console.log(`systemd-cgtop                            ${milliseconds((more - few) / looks)} CPU a look`);
+  const [few, more] = [cgtop(2), cgtop(22)];
+  console.log(`systemd-cgtop                            ${milliseconds((more - few) / 20)} CPU a look`);
 }
+// Not all of them at rest: a hundred processes that wake up ten times a second, for ten minutes at the longest.
+const command = ["perl", "-e", "select undef, undef, undef, 0.1 for 1 .. 6000"];
+const workload = (_, index) =>
+  JSON.stringify({ apiVersion: "holdfast.dev/v1alpha1", kind: "Workload", metadata: { name: `busy-${index}` }, spec: { command, restartPolicy: "Never" } });
+const declared = join(daemon.manifests, "busy.yaml");
+const namesIn = (path) => (existsSync(path) ? readdirSync(path) : []);
+const running = () => Math.max(...allMounts.map((mount) => namesIn(join(mount, daemon.root)).filter((name) => name.startsWith("busy-")).length));
+writeFileSync(declared, Array.from({ length: BUSY }, workload).join("\n---\n"));
+for (let wait = 0; running() < BUSY && wait < 300; wait++) await pause(100);
+await measured(`holdfast top, live, ${BUSY} of them at work`, top);
+rmSync(declared);
+while (running() > 0) await pause(100);
 await daemon.stop();
