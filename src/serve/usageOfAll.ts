@@ -44,13 +44,21 @@ export class UsageOfAll {
   /** What was read of each object, to a depth. */
   private readonly known = new Map<Depth, Map<ObjectKey, Known>>();
   private turn = 0;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(reader: UsageReader, clock = () => Number(process.hrtime.bigint() / 1000n) / 1000) {
     this.reader = reader;
     this.clock = clock;
   }
 
-  async answer({ cgroups, resources }: Pick<Desired, "cgroups" | "resources">, { depth, shown, since = 0 }: UsageQuestion): Promise<UsageAnswer> {
+  /** One after the other: what is found for one while another is half answered would never be told to that. */
+  answer(desired: Pick<Desired, "cgroups" | "resources">, question: UsageQuestion): Promise<UsageAnswer> {
+    const answer = this.last.then(() => this.find(desired, question));
+    this.last = answer.catch(() => {});
+    return answer;
+  }
+
+  private async find({ cgroups, resources }: Pick<Desired, "cgroups" | "resources">, { depth, shown, since = 0 }: UsageQuestion): Promise<UsageAnswer> {
     const paths = pathsByOwner({ cgroups });
     const time = this.clock();
     const [usage, readBefore]: [Record<ObjectKey, Usage>, Record<ObjectKey, number>] = [{}, {}];

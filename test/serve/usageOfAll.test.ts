@@ -129,6 +129,32 @@ test("of many, what is shown is read to the end where a process ran, and else in
   expect(await looked()).toMatchObject({ usec: 2, hits: 2, before: undefined });
 });
 
+test("what one is told of while another is being answered, the other is told of next", async () => {
+  simulation = simulate(2);
+  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
+  await simulation.converge();
+  const set = (name: string, value: number): void => writeFileSync(join(simulation.directory("pids", name), "pids.current"), `${value}\n`);
+  for (const name of names) set(name, 1);
+  const { host, desired } = simulation.engine;
+  const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0));
+  const ask = (since: number | undefined) => all.answer(desired, { depth: "pids", shown: new Set(), since });
+  let { time } = await ask(undefined);
+  ({ time } = await ask(time));
+  // Reads everything, with pauses; the other one reads little, and is through in one of them.
+  const long = ask(undefined);
+  ({ time } = await ask(time));
+  set("g149", 2);
+  await long;
+  const told: string[] = [];
+  for (let look = 0; look < 6; look++) {
+    const answer = await ask(time);
+    time = answer.time;
+    told.push(...Object.keys(answer.usage));
+  }
+  expect(told).toContain("LimitGroup/g149");
+});
+
 test("a file that was not there is looked for again when cgroups were made", async () => {
   simulation = simulate(2);
   simulation.load(group("g", "{limits: {pids.max: 9}}"));
