@@ -6,7 +6,7 @@ import { nameLineOf } from "../manifest/locate.ts";
 import { objectOf } from "../serve/mirror.ts";
 import type { Served } from "../serve/object.ts";
 import { queryOf, type UsageAnswer, UsageOfAll, type UsageQuestion } from "../serve/usageOfAll.ts";
-import { askingOf } from "./asking.ts";
+import { type Asking, askingOf } from "./asking.ts";
 import type { GlobalOptions, Opened } from "./context.ts";
 
 export interface HostState {
@@ -20,15 +20,21 @@ export interface UsageSource {
   close(): void;
 }
 
-/** From look to look: whoever begins with the controller goes on by itself when that ends, and with it again when it is back. */
+/** From look to look: by itself while no controller answers, and with one as soon as it does. */
 export function usageSource({ engine, host }: Pick<Opened, "engine" | "host">, options: GlobalOptions): UsageSource {
   const reader = new UsageReader(host.base.controllers, host.tree, descriptorBudget());
   const own = new UsageOfAll(reader);
-  const controller = askingOf(options);
+  let controller: Asking | undefined;
+  let last: "controller" | "own" | undefined;
+  // What one has told, the other knows nothing of.
+  const asked = (question: UsageQuestion, of: typeof last): UsageQuestion => (last === of ? question : { ...question, since: undefined });
   return {
     ask: async (question) => {
-      const answer = (await controller?.json(`/cli/usage?${queryOf(question)}`)) as UsageAnswer | undefined;
-      return answer ?? (await own.answer(engine.desired, question));
+      controller ??= askingOf(options);
+      const answer = (await controller?.json(`/cli/usage?${queryOf(asked(question, "controller"))}`)) as UsageAnswer | undefined;
+      const told = answer ?? (await own.answer(engine.desired, asked(question, "own")));
+      last = answer ? "controller" : "own";
+      return told;
     },
     close: () => {
       controller?.close();

@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { parseDuration, wholeNumber } from "../api/quantity.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
+import { followManifests } from "./followManifests.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
 import { usageSource } from "./served.ts";
@@ -20,6 +21,8 @@ export interface TopOptions extends GlobalOptions {
 
 /** The terminal's other screen, and without a cursor (xterm control sequences); and back. */
 const [ENTER, LEAVE, HOME, CLEAR_LINE, CLEAR_BELOW] = ["\u001b[?1049h\u001b[?25l", "\u001b[?25h\u001b[?1049l", "\u001b[H", "\u001b[K", "\u001b[J"];
+/** The second look comes so soon at the latest, ms. */
+const SOON = 1000;
 /** A control sequence, or a character. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they begin with
 const KEYS = /\u001b\[[0-9;]*[A-Za-z~]|./gsu;
@@ -32,16 +35,19 @@ export async function top(options: TopOptions): Promise<number> {
   if ("bad" in interval || interval.ok < SHORTEST * 1000)
     throw new UsageError(`--interval: expected a duration of at least 100ms such as 1s, found ${options.interval}`);
   const opened = openEngine(options);
+  const manifests = iterations === 1 ? undefined : await followManifests(opened, options);
   const meter = new Meter(opened, usageSource(opened, options));
   const view = { sort: options.sort, tree: options.tree ?? true, filter: options.filter ?? "" };
   const live = options.output === "table" && process.stdout.isTTY === true && iterations === undefined;
+  let hungUp = false;
   try {
     // Per second is known from the second look on.
     await meter.look(live ? options.sort : undefined, NOTHING);
-    await pause(Math.min(interval.ok / 1000, 1000));
-    if (live) await new Screen(meter, view, interval.ok / 1000).run();
+    await pause(Math.min(interval.ok / 1000, SOON));
+    if (live) hungUp = await new Screen(meter, view, interval.ok / 1000, async () => manifests?.refresh()).run();
     else
       for (let count = 1; iterations === undefined || count <= iterations; count++) {
+        await manifests?.refresh();
         const rows = arranged(await meter.look(undefined, NOTHING), view.sort, view.tree, view.filter);
         if (options.output === "json")
           out(
@@ -56,7 +62,10 @@ export async function top(options: TopOptions): Promise<number> {
       }
   } finally {
     meter.close();
+    await manifests?.close();
   }
+  // Without a terminal Node cannot end as usual: it would dump core over settings that it cannot put back.
+  if (hungUp) process.kill(process.pid, "SIGHUP");
   return 0;
 }
 
@@ -71,6 +80,7 @@ class Screen {
   private readonly meter: Meter;
   private readonly view: View;
   private readonly interval: number;
+  private readonly refresh: () => Promise<void>;
   private from = 0;
   /** What is being typed as a filter. */
   private typing = false;
@@ -82,18 +92,21 @@ class Screen {
   /** What it was arranged of, and how. */
   private arrangedOf: readonly unknown[] = [];
 
-  constructor(meter: Meter, view: View, interval: number) {
+  constructor(meter: Meter, view: View, interval: number, refresh: () => Promise<void>) {
     this.meter = meter;
     this.view = view;
     this.interval = interval;
+    this.refresh = refresh;
   }
 
-  async run(): Promise<void> {
+  /** True: it ended because the terminal did. */
+  async run(): Promise<boolean> {
     const { stdin, stdout } = process;
     process.stdout.write(ENTER);
     const raw = stdin.isTTY === true;
     if (raw) stdin.setRawMode(true);
     let over = false;
+    let hungUp = false;
     let waiting = new AbortController();
     const end = (): void => {
       over = true;
@@ -111,11 +124,19 @@ class Screen {
     };
     stdin.on("data", onKey);
     stdout.on("resize", drawn);
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, end);
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, end);
+    process.once("SIGHUP", () => {
+      hungUp = true;
+      end();
+    });
     reader.once("gone", end);
     try {
-      while (!over) {
+      for (let before = this.view.sort; !over; ) {
         const { sort } = this.view;
+        // Per second is known from the second look at what it is sorted by.
+        const interval = sort === before ? this.interval : Math.min(this.interval, SOON);
+        before = sort;
+        await this.refresh();
         const { shown } = this;
         this.rows = await this.meter.look(sort, shown);
         this.looked = shown;
@@ -125,7 +146,7 @@ class Screen {
           if (sort === this.view.sort) await this.tellNews();
           waiting = new AbortController();
           // Little is known of what it is not sorted by.
-          const left = now + (sort === this.view.sort ? this.interval : SHORTEST) - performance.now();
+          const left = now + (sort === this.view.sort ? interval : SHORTEST) - performance.now();
           if (over || left <= 0) break;
           await pause(left, undefined, { signal: waiting.signal }).catch(() => {});
         }
@@ -137,6 +158,7 @@ class Screen {
       stdout.off("resize", drawn);
       stdout.write(LEAVE);
     }
+    return hungUp;
   }
 
   /** Of what is shown and little known. */

@@ -1,26 +1,38 @@
 /** Knows what each object uses from look to look: of what is shown everything, of the others what they are sorted by. */
-import type { ObjectKey } from "../api/resource.ts";
+import type { ObjectKey, Resource } from "../api/resource.ts";
 import type { Usage } from "../cgroup/usage.ts";
-import type { Depth } from "../host/usage.ts";
 import { pathsByOwner } from "../plan/desired.ts";
-import { same } from "../serve/usageOfAll.ts";
+import { FIELDS, isEqual, only } from "../serve/usageOfAll.ts";
 import type { Opened } from "./context.ts";
 import type { UsageSource } from "./served.ts";
-import { rowOf, type Sort, type TopRow, withRatesOf } from "./topRows.ts";
+import { COUNTERS, type Counter, type Rates, rowOf, type Sort, type TopRow } from "./topRows.ts";
 
 export const NOTHING: ReadonlySet<ObjectKey> = new Set();
 
-interface Known {
-  /** As it was at `time`, ms. */
-  readonly usage: Usage;
-  time: number;
-  readonly row: TopRow;
-  /** It used nothing in the time before: as long as it reads the same, so is its row. */
-  readonly idle: boolean;
-}
-
 /** What is used per second is known of a time that is not too short: looks are so far apart at least, ms. */
 export const SHORTEST = 100;
+
+type Fields = readonly (keyof Usage)[];
+const ALL: Fields = COUNTERS;
+
+const isCounter = (name: keyof Usage): name is Counter => (COUNTERS as Fields).includes(name);
+/** A counter, and when it was that, ms. */
+interface Base {
+  readonly value: number;
+  time: number;
+}
+
+interface Known {
+  readonly resource: Resource;
+  readonly cgroups: number;
+  readonly usage: Usage;
+  /** Of what the last look told, and no more: a counter of another time would be divided by the wrong one. */
+  readonly bases: Partial<Record<Counter, Base>>;
+  readonly rates: Rates;
+  readonly row: TopRow;
+  /** What the last look told of it, where it used nothing of that. */
+  readonly restsIn: Fields | undefined;
+}
 
 /** Looks at all objects again and again. */
 export class Meter {
@@ -28,8 +40,8 @@ export class Meter {
   private readonly source: UsageSource;
   private readonly known = new Map<ObjectKey, Known>();
   private rows: readonly TopRow[] = [];
-  /** The answer before: to which depth, and when. */
-  private last: { readonly depth: Depth; readonly time: number } | undefined;
+  /** The answer before: what it told of what was not shown, and when. */
+  private last: { readonly fields: Fields; readonly time: number } | undefined;
 
   constructor(opened: Pick<Opened, "engine">, source: UsageSource) {
     this.opened = opened;
@@ -41,39 +53,62 @@ export class Meter {
     const { desired } = this.opened.engine;
     const owned = pathsByOwner(desired);
     const depth = sort === undefined ? "all" : sort === "name" ? "nothing" : sort;
-    const since = this.last?.depth === depth ? this.last.time : undefined;
-    const { time, usage: told, before: readBefore } = await this.source.ask({ depth, shown, since });
-    this.last = { depth, time };
+    const ofOthers = FIELDS[depth] ?? ALL;
+    const since = this.last?.fields === ofOthers ? this.last.time : undefined;
+    const { time, usage, before } = await this.source.ask({ depth, shown, since });
+    this.last = { fields: ofOthers, time };
     const rows = [...desired.resources.values()].map((resource) => {
       const { key } = resource;
-      const before = this.known.get(key);
-      const now = told[key] && !(before && same(before.usage, told[key])) ? told[key] : undefined;
-      if (!now && before?.idle) {
-        before.time = time;
-        return before.row;
-      }
-      // What reads as before is not told again.
-      const usage = now ?? before?.usage ?? {};
-      const seconds = before ? (time - (readBefore[key] ?? before.time)) / 1000 : 0;
-      const row = rowOf(resource, { usage, before: before?.usage, seconds, cgroups: owned.get(key)?.length ?? 1 });
-      this.known.set(key, { usage, time, row, idle: !now && before !== undefined });
-      return row;
+      const [fields, cgroups] = [shown.has(key) ? ALL : ofOthers, owned.get(key)?.length ?? 1];
+      return this.learn(resource, cgroups, { told: usage[key], fields, time, from: before[key] });
     });
+    for (const key of this.known.keys()) if (!desired.resources.has(key)) this.known.delete(key);
     // The same lines are the same list: what was worked out of it holds.
     if (rows.length !== this.rows.length || rows.some((row, index) => row !== this.rows[index])) this.rows = rows;
     return this.rows;
   }
 
-  /** All there is to tell of some right after a look that told less of them; per second they use what that found. */
+  /** `told`: undefined, where all reads as before. `from`: since when it may have been used. */
+  private learn(resource: Resource, cgroups: number, { told, fields, time, from }: Told): TopRow {
+    const before = this.known.get(resource.key);
+    const isSame = before !== undefined && before.resource === resource && before.cgroups === cgroups;
+    if (told === undefined && isSame && before.restsIn === fields) {
+      for (const base of Object.values(before.bases)) base.time = time;
+      return before.row;
+    }
+    const usage = told === undefined ? (before?.usage ?? {}) : fields === ALL ? told : only(told, fields);
+    const bases: Partial<Record<Counter, Base>> = {};
+    const rates: Partial<Record<Counter, number>> = {};
+    for (const name of fields) {
+      const value = usage[name];
+      if (value === undefined || !isCounter(name)) continue;
+      bases[name] = { value, time };
+      const base = before?.bases[name];
+      // A cgroup that was made again begins anew.
+      if (base) rates[name] = (Math.max(0, value - base.value) * 1000) / (time - (from ?? base.time));
+    }
+    const row = isSame && isEqual(before.usage, usage) && isEqual(before.rates, rates) ? before.row : rowOf(resource, { usage, rates, cgroups });
+    const rests = before !== undefined && Object.keys(bases).every((name) => rates[name as Counter] === 0);
+    this.known.set(resource.key, { resource, cgroups, usage, bases, rates, row, restsIn: rests ? fields : undefined });
+    return row;
+  }
+
+  /** All there is to tell of some after a look that told less of them; what that told holds. */
   async detail(some: ReadonlySet<ObjectKey>): Promise<readonly TopRow[]> {
-    const { desired } = this.opened.engine;
-    const owned = pathsByOwner(desired);
-    const { usage: told } = await this.source.ask({ depth: "nothing", shown: some, since: this.last?.time });
+    const { fields = [], time: since } = this.last ?? {};
+    const { time, usage } = await this.source.ask({ depth: "nothing", shown: some, since });
     this.rows = this.rows.map((row) => {
-      const [usage, known, resource] = [told[row.key], this.known.get(row.key), desired.resources.get(row.key)];
-      if (!some.has(row.key) || !usage || !known || !resource) return row;
-      const full = withRatesOf(row, rowOf(resource, { usage, before: undefined, seconds: 0, cgroups: owned.get(row.key)?.length ?? 1 }));
-      this.known.set(row.key, { ...known, usage: { ...usage, ...known.usage }, row: full });
+      const [told, known] = [usage[row.key], this.known.get(row.key)];
+      if (!some.has(row.key) || !told || !known) return row;
+      const { resource, cgroups, rates } = known;
+      const all = { ...told, ...only(known.usage, fields) };
+      const bases = { ...known.bases };
+      for (const name of COUNTERS) {
+        const value = all[name];
+        if (value !== undefined) bases[name] ??= { value, time };
+      }
+      const full = rowOf(resource, { usage: all, rates, cgroups });
+      this.known.set(row.key, { resource, cgroups, usage: all, bases, rates, row: full, restsIn: undefined });
       return full;
     });
     return this.rows;
@@ -82,4 +117,11 @@ export class Meter {
   close(): void {
     this.source.close();
   }
+}
+
+interface Told {
+  readonly told: Usage | undefined;
+  readonly fields: Fields;
+  readonly time: number;
+  readonly from: number | undefined;
 }

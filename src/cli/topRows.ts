@@ -36,11 +36,15 @@ export interface TopRow {
 export const SORTS = ["cpu", "memory", "io", "pids", "name"] as const satisfies readonly (Measure | "name")[];
 export type Sort = (typeof SORTS)[number];
 
+/** What grows as long as something is used: of these a row tells how much a second. */
+export const COUNTERS = ["cpuUsec", "throttledUsec", "readBytes", "writeBytes"] as const satisfies readonly (keyof Usage)[];
+export type Counter = (typeof COUNTERS)[number];
+/** Per second. */
+export type Rates = Readonly<Partial<Record<Counter, number>>>;
+
 interface Measured {
   readonly usage: Usage;
-  /** As it was `seconds` before. */
-  readonly before: Usage | undefined;
-  readonly seconds: number;
+  readonly rates: Rates;
   /** How many cgroups these are together: each has the limits. */
   readonly cgroups?: number;
 }
@@ -68,14 +72,10 @@ function limitsOf(resource: Resource): Limits {
   return found;
 }
 
-export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 }: Measured): TopRow {
+export function rowOf(resource: Resource, { usage, rates, cgroups = 1 }: Measured): TopRow {
   const max = limitsOf(resource);
   const together = (each: number | undefined): number | undefined => (each === undefined ? undefined : each * cgroups);
-  const rate = (name: "cpuUsec" | "throttledUsec" | "readBytes" | "writeBytes"): number | undefined => {
-    const [now, then] = [usage[name], before?.[name]];
-    return now === undefined || then === undefined || seconds <= 0 ? undefined : Math.max(0, now - then) / seconds;
-  };
-  const [cpu, throttled] = [rate("cpuUsec"), rate("throttledUsec")].map((one) => (one === undefined ? undefined : one / 1e6));
+  const [cpu, throttled] = [rates.cpuUsec, rates.throttledUsec].map((one) => (one === undefined ? undefined : one / 1e6));
   return {
     key: resource.key,
     name: resource.name,
@@ -88,8 +88,8 @@ export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 
     memoryMax: together(max.memory),
     memoryLimitHits: usage.memoryLimitHits,
     oomKills: usage.oomKills,
-    read: rate("readBytes"),
-    write: rate("writeBytes"),
+    read: rates.readBytes,
+    write: rates.writeBytes,
     readMax: together(max.read),
     writeMax: together(max.write),
     pids: usage.pids,
@@ -97,9 +97,6 @@ export function rowOf(resource: Resource, { usage, before, seconds, cgroups = 1 
     pressure: { cpu: usage.cpuPressure, memory: usage.memoryPressure, io: usage.ioPressure },
   };
 }
-
-/** The same, with what another row says is used per second. */
-export const withRatesOf = ({ cpu, throttled, read, write }: TopRow, row: TopRow): TopRow => ({ ...row, cpu, throttled, read, write });
 
 /** Of all disks together, where each has one. */
 function ioLimit(resource: Resource, name: string): number | undefined {

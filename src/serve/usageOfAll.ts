@@ -6,9 +6,20 @@ import type { Usage } from "../cgroup/usage.ts";
 import type { Depth, UsageReader } from "../host/usage.ts";
 import { type Desired, pathsByOwner } from "../plan/desired.ts";
 
+/** What is read of an object to each depth that can be asked for; undefined: all there is. */
+export const FIELDS = {
+  all: undefined,
+  cpu: ["cpuUsec"],
+  memory: ["memory"],
+  io: ["readBytes", "writeBytes"],
+  pids: ["pids"],
+  nothing: [],
+} as const satisfies Partial<Record<Depth, readonly (keyof Usage)[] | undefined>>;
+export type AskedDepth = keyof typeof FIELDS;
+
 export interface UsageQuestion {
   /** How much to read of what is not shown. */
-  readonly depth: Depth;
+  readonly depth: AskedDepth;
   readonly shown: ReadonlySet<ObjectKey>;
   /** The time of the last answer, to the same depth: what is not shown and reads as it did then is left out. */
   readonly since: number | undefined;
@@ -29,9 +40,10 @@ const [MANY, TURNS, LONGEST] = [100, 5, 5000];
 
 /** Times are ms on the machine's monotonic clock. */
 interface Known {
-  usage: Usage;
-  /** Since when it reads like that. */
-  time: number;
+  readonly usage: Usage;
+  /** Since when it reads like that; and when it last read otherwise. */
+  readonly time: number;
+  readonly from: number | undefined;
   /** When it was read; and when its CPU time was. */
   read: number;
   cpu: number;
@@ -42,7 +54,7 @@ export class UsageOfAll {
   private readonly reader: UsageReader;
   private readonly clock: () => number;
   /** What was read of each object, to a depth. */
-  private readonly known = new Map<Depth, Map<ObjectKey, Known>>();
+  private readonly known = new Map<AskedDepth, Map<ObjectKey, Known>>();
   private turn = 0;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -69,37 +81,45 @@ export class UsageOfAll {
       const isShown = shown.has(key);
       if (!isShown && depth === "nothing") continue;
       const to = isShown ? "all" : depth;
-      const known = this.knownTo(to);
-      const before = known.get(key);
+      const before = this.knownTo(to).get(key);
       // Told of what it did before it may rest.
       const rests = ++count % TURNS !== turn && inTurns && before !== undefined && before.time < since && time - before.read < LONGEST;
       if (rests && !isShown) continue;
       if (++work % AT_ONCE === 0) await breath();
       const owned = paths.get(key) ?? [];
-      // Not known as others know it: told anew when it is not shown any more.
-      if (to !== depth) this.knownTo(depth).delete(key);
       // Of what is shown there are many files: where no process ran there is nothing new in most of them.
       if (rests && this.ranNot(owned, before)) {
-        before.cpu = time;
+        for (const one of [before, this.knownTo(depth).get(key)]) if (one) one.cpu = time;
         usage[key] = before.usage;
         continue;
       }
       const now = this.reader.readAll(owned, to);
-      if (!before || !same(before.usage, now)) {
-        usage[key] = now;
-        const last = before && (before.usage.cpuUsec === now.cpuUsec ? before.read : before.cpu);
-        if (last !== undefined && last < since) readBefore[key] = last;
-        known.set(key, { usage: now, time, read: time, cpu: time });
-      } else {
-        before.read = before.cpu = time;
-        if (isShown || before.time > since) usage[key] = now;
-      }
+      const known = this.learn(to, key, now, time);
+      // Others, and who showed it and does so no more, are told what is new against this.
+      if (to !== depth) this.learn(depth, key, now, time);
+      if (!isShown && known.time <= since) continue;
+      usage[key] = known.usage;
+      if (known.time > since && known.from !== undefined && known.from < since) readBefore[key] = known.from;
     }
     for (const known of this.known.values()) for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
     return { time, usage, before: readBefore };
   }
 
-  private knownTo(depth: Depth): Map<ObjectKey, Known> {
+  private learn(depth: AskedDepth, key: ObjectKey, all: Usage, time: number): Known {
+    const known = this.knownTo(depth);
+    const before = known.get(key);
+    const usage = FIELDS[depth] ? only(all, FIELDS[depth]) : all;
+    if (before && isEqual(before.usage, usage)) {
+      before.read = before.cpu = time;
+      return before;
+    }
+    const from = before && (before.usage.cpuUsec === usage.cpuUsec ? before.read : before.cpu);
+    const now = { usage, time, from, read: time, cpu: time };
+    known.set(key, now);
+    return now;
+  }
+
+  private knownTo(depth: AskedDepth): Map<ObjectKey, Known> {
     const known = this.known.get(depth) ?? new Map<ObjectKey, Known>();
     this.known.set(depth, known);
     return known;
@@ -112,13 +132,21 @@ export class UsageOfAll {
   }
 }
 
+/** Some of it, as far as there is any. */
+export function only(usage: Usage, fields: readonly (keyof Usage)[]): Usage {
+  const some: { -readonly [Name in keyof Usage]: Usage[Name] } = {};
+  for (const name of fields) if (usage[name] !== undefined) some[name] = usage[name];
+  return some;
+}
+
+/** Whether both tell the same; what is gone tells nothing. */
+export const isEqual = (one: Usage, other: Usage): boolean => same(one, other) && same(other, one);
+
 /** Whether it is as it was, as far as it was read now. */
-export function same(one: Usage, other: Usage): boolean {
+function same(one: Usage, other: Usage): boolean {
   for (const name in other) if (one[name as keyof Usage] !== other[name as keyof Usage]) return false;
   return true;
 }
-
-const DEPTHS: readonly string[] = ["all", "basics", "cpu", "memory", "io", "pids", "nothing"] satisfies Depth[];
 
 /** The question as a query, `depth=cpu&since=5.1&shown=LimitGroup/batch,Workload/web`. */
 export const queryOf = ({ depth, shown, since }: UsageQuestion): string =>
@@ -127,6 +155,10 @@ export const queryOf = ({ depth, shown, since }: UsageQuestion): string =>
 /** Undefined: that is no question. */
 export function questionIn(query: URLSearchParams): UsageQuestion | undefined {
   const [depth, since] = [query.get("depth") ?? "all", query.get("since")];
-  if (!DEPTHS.includes(depth) || (since !== null && !/^\d+(\.\d+)?$/.test(since))) return undefined;
-  return { depth: depth as Depth, since: since === null ? undefined : Number(since), shown: new Set((query.get("shown") ?? "").split(",") as ObjectKey[]) };
+  if (!Object.hasOwn(FIELDS, depth) || (since !== null && !/^\d+(\.\d+)?$/.test(since))) return undefined;
+  return {
+    depth: depth as AskedDepth,
+    since: since === null ? undefined : Number(since),
+    shown: new Set((query.get("shown") ?? "").split(",") as ObjectKey[]),
+  };
 }

@@ -12,9 +12,8 @@ const { resources } = manifestsOf({
 const rowsFor = (cpu: Record<string, number>) =>
   [...resources.values()].map((resource) =>
     rowOf(resource, {
-      usage: { cpuUsec: 1_000_000 + (cpu[resource.name] ?? 0) * 2_000_000, throttledUsec: 500_000, memory: 50 << 20, pids: 5, cpuPressure: 12.4 },
-      before: { cpuUsec: 1_000_000, throttledUsec: 0 },
-      seconds: 2,
+      usage: { memory: 50 << 20, pids: 5, cpuPressure: 12.4 },
+      rates: { cpuUsec: (cpu[resource.name] ?? 0) * 1_000_000, throttledUsec: 250_000 },
     }),
   );
 
@@ -32,17 +31,10 @@ test("sorted by use; as a tree what is inside follows what it is inside of", () 
   expect(names(true, "inn")).toEqual(["inner"]);
 });
 
-test("counters that begin anew are no use, and nothing is known of the first look", () => {
-  const resource = resources.get("LimitGroup/outer");
-  if (!resource) throw new Error("no group");
-  expect(rowOf(resource, { usage: { cpuUsec: 5 }, before: { cpuUsec: 10 }, seconds: 1 }).cpu).toBe(0);
-  expect(rowOf(resource, { usage: { cpuUsec: 5 }, before: undefined, seconds: 0 }).cpu).toBeUndefined();
-});
-
 test("several replicas may use what each of them may, together", () => {
   const resource = resources.get("LimitGroup/outer");
   if (!resource) throw new Error("no group");
-  expect(rowOf(resource, { usage: { pids: 15 }, before: undefined, seconds: 0, cgroups: 5 })).toMatchObject({ pids: 15, pidsMax: 50, memoryMax: 500 << 20 });
+  expect(rowOf(resource, { usage: { pids: 15 }, rates: {}, cgroups: 5 })).toMatchObject({ pids: 15, pidsMax: 50, memoryMax: 500 << 20 });
 });
 
 test("columns stand below each other", () => {

@@ -1,5 +1,6 @@
 /** `holdfast top` in a terminal: keys, and that what they bring into sight is told in full at once. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Live, until, whyNotLive } from "../support/live.ts";
 import { group } from "../support/manifests.ts";
@@ -32,7 +33,7 @@ const NAMES = Array.from({ length: 12 }, (_, index) => `g${String(index).padStar
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they begin with
       return (drawn.at(-1) ?? "").split("\r\n").map((line) => line.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, ""));
     };
-    return { screen, type: (keys: string) => child.stdin.write(keys), ended };
+    return { screen, type: (keys: string) => child.stdin.write(keys), ended, child };
   };
   const named = (line: string | undefined): string | undefined => /^g\d\d/.exec(line ?? "")?.[0];
 
@@ -63,5 +64,22 @@ const NAMES = Array.from({ length: 12 }, (_, index) => `g${String(index).padStar
     await until("it is sorted by CPU", () => screen()[0]?.includes("by cpu  filter: 11"));
     type("q");
     expect(await ended).toBe(0);
+  });
+
+  test("follows the manifests, and ends with its terminal", async () => {
+    await live.started(NAMES.map((name) => group(name, "{limits: {pids.max: 50}}")).join("---\n"));
+    const { screen, child } = opened("--sort", "name", "--interval", "200ms");
+    await until("the first is shown", () => screen().some((line) => /^g00 .* 0\/50 /.test(line)));
+    live.write(
+      NAMES.slice(1)
+        .map((name) => group(name, "{limits: {pids.max: 77}}"))
+        .join("---\n"),
+    );
+    await until("the new limit is shown", () => screen().some((line) => /^g01 .* 0\/77 /.test(line)));
+    expect(screen().some((line) => line.startsWith("g00"))).toBe(false);
+    const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ");
+    // The other end of the terminal is gone with it.
+    child.kill("SIGKILL");
+    await until("it has ended", () => !existsSync(`/proc/${pid}`));
   });
 });

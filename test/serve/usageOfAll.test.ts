@@ -155,6 +155,40 @@ test("what one is told of while another is being answered, the other is told of 
   expect(told).toContain("LimitGroup/g149");
 });
 
+test("what one has found, another is told of with when it was read before; what is gone tells nothing", async () => {
+  simulation = simulate(2);
+  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
+  await simulation.converge();
+  const file = join(simulation.directory("pids", "g8"), "pids.current");
+  for (const name of names) writeFileSync(join(simulation.directory("pids", name), "pids.current"), "1\n");
+  const { host, desired } = simulation.engine;
+  let now = 1;
+  const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0), () => now);
+  const key = "LimitGroup/g8" as ObjectKey;
+  const asker = (shown: ReadonlySet<ObjectKey>) => {
+    let since: number | undefined;
+    return async (time: number) => {
+      now = time;
+      const answer = await all.answer(desired, { depth: "pids", shown, since });
+      since = answer.time;
+      return { told: answer.usage[key], before: answer.before[key] };
+    };
+  };
+  const [one, other] = [asker(new Set()), asker(new Set([key]))];
+  for (const time of [1000, 2000]) await one(time);
+  // Not its turn.
+  expect(await one(3000)).toEqual({ told: undefined, before: undefined });
+  writeFileSync(file, "2\n");
+  expect((await other(3500)).told).toMatchObject({ pids: 2 });
+  expect(await one(4000)).toEqual({ told: { pids: 2 }, before: 2000 });
+  renameSync(file, `${file}.gone`);
+  const told = [];
+  for (let time = 5000; time < 12_000; time += 1000) told.push((await one(time)).told);
+  expect(told).toContainEqual({});
+  expect((await other(12_500)).told?.pids).toBeUndefined();
+});
+
 test("a file that was not there is looked for again when cgroups were made", async () => {
   simulation = simulate(2);
   simulation.load(group("g", "{limits: {pids.max: 9}}"));
