@@ -19,7 +19,7 @@ const isCounter = (name: keyof Usage): name is Counter => (COUNTERS as Fields).i
 /** A counter, and when it was that, ms. */
 interface Base {
   readonly value: number;
-  time: number;
+  readonly time: number;
 }
 
 interface Known {
@@ -30,8 +30,9 @@ interface Known {
   readonly bases: Partial<Record<Counter, Base>>;
   readonly rates: Rates;
   readonly row: TopRow;
-  /** What the last look told of it, where it used nothing of that. */
+  /** What the last look told of it, where it used nothing of that; and until when that holds, ms. */
   readonly restsIn: Fields | undefined;
+  until: number;
 }
 
 /** Looks at all objects again and again. */
@@ -59,10 +60,17 @@ export class Meter {
     this.last = { fields: ofOthers, time };
     const rows = [...desired.resources.values()].map((resource) => {
       const { key } = resource;
-      const [fields, cgroups] = [shown.has(key) ? ALL : ofOthers, owned.get(key)?.length ?? 1];
-      return this.learn(resource, cgroups, { told: usage[key], fields, time, from: before[key] });
+      const fields = shown.has(key) ? ALL : ofOthers;
+      const cgroups = owned.get(key)?.length ?? 1;
+      const told = usage[key];
+      const known = this.known.get(key);
+      if (told === undefined && known?.restsIn === fields && known.resource === resource && known.cgroups === cgroups) {
+        known.until = time;
+        return known.row;
+      }
+      return this.learn(resource, cgroups, { told, fields, time, from: before[key] });
     });
-    for (const key of this.known.keys()) if (!desired.resources.has(key)) this.known.delete(key);
+    if (this.known.size > rows.length) for (const key of this.known.keys()) if (!desired.resources.has(key)) this.known.delete(key);
     // The same lines are the same list: what was worked out of it holds.
     if (rows.length !== this.rows.length || rows.some((row, index) => row !== this.rows[index])) this.rows = rows;
     return this.rows;
@@ -72,10 +80,6 @@ export class Meter {
   private learn(resource: Resource, cgroups: number, { told, fields, time, from }: Told): TopRow {
     const before = this.known.get(resource.key);
     const isSame = before !== undefined && before.resource === resource && before.cgroups === cgroups;
-    if (told === undefined && isSame && before.restsIn === fields) {
-      for (const base of Object.values(before.bases)) base.time = time;
-      return before.row;
-    }
     const usage = told === undefined ? (before?.usage ?? {}) : fields === ALL ? told : only(told, fields);
     const bases: Partial<Record<Counter, Base>> = {};
     const rates: Partial<Record<Counter, number>> = {};
@@ -85,11 +89,11 @@ export class Meter {
       bases[name] = { value, time };
       const base = before?.bases[name];
       // A cgroup that was made again begins anew.
-      if (base) rates[name] = (Math.max(0, value - base.value) * 1000) / (time - (from ?? base.time));
+      if (base) rates[name] = (Math.max(0, value - base.value) * 1000) / (time - (from ?? Math.max(base.time, before.until)));
     }
     const row = isSame && isEqual(before.usage, usage) && isEqual(before.rates, rates) ? before.row : rowOf(resource, { usage, rates, cgroups });
     const rests = before !== undefined && Object.keys(bases).every((name) => rates[name as Counter] === 0);
-    this.known.set(resource.key, { resource, cgroups, usage, bases, rates, row, restsIn: rests ? fields : undefined });
+    this.known.set(resource.key, { resource, cgroups, usage, bases, rates, row, restsIn: rests ? fields : undefined, until: time });
     return row;
   }
 
@@ -108,7 +112,7 @@ export class Meter {
         if (value !== undefined) bases[name] ??= { value, time };
       }
       const full = rowOf(resource, { usage: all, rates, cgroups });
-      this.known.set(row.key, { resource, cgroups, usage: all, bases, rates, row: full, restsIn: undefined });
+      this.known.set(row.key, { resource, cgroups, usage: all, bases, rates, row: full, restsIn: undefined, until: 0 });
       return full;
     });
     return this.rows;

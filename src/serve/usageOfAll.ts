@@ -76,12 +76,13 @@ export class UsageOfAll {
     const [usage, readBefore]: [Record<ObjectKey, Usage>, Record<ObjectKey, number>] = [{}, {}];
     const turn = ++this.turn % TURNS;
     const inTurns = resources.size > MANY && depth !== "all";
+    const [fully, others] = [this.knownTo("all"), this.knownTo(depth)];
     let [count, work] = [0, 0];
     for (const key of resources.keys()) {
       const isShown = shown.has(key);
       if (!isShown && depth === "nothing") continue;
       const to = isShown ? "all" : depth;
-      const before = this.knownTo(to).get(key);
+      const before = (isShown ? fully : others).get(key);
       // Told of what it did before it may rest.
       const rests = ++count % TURNS !== turn && inTurns && before !== undefined && before.time < since && time - before.read < LONGEST;
       if (rests && !isShown) continue;
@@ -89,7 +90,7 @@ export class UsageOfAll {
       const owned = paths.get(key) ?? [];
       // Of what is shown there are many files: where no process ran there is nothing new in most of them.
       if (rests && this.ranNot(owned, before)) {
-        for (const one of [before, this.knownTo(depth).get(key)]) if (one) one.cpu = time;
+        for (const one of [before, others.get(key)]) if (one) one.cpu = time;
         usage[key] = before.usage;
         continue;
       }
@@ -101,7 +102,7 @@ export class UsageOfAll {
       usage[key] = known.usage;
       if (known.time > since && known.from !== undefined && known.from < since) readBefore[key] = known.from;
     }
-    for (const known of this.known.values()) for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
+    for (const known of this.known.values()) if (known.size > resources.size) for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
     return { time, usage, before: readBefore };
   }
 
