@@ -12,6 +12,17 @@ import { type Simulation, simulate } from "../support/simulated.ts";
 let simulation: Simulation;
 afterEach(() => simulation.close());
 
+const set = (name: string, pids: number): void => writeFileSync(join(simulation.directory("pids", name), "pids.current"), `${pids}\n`);
+
+/** So many groups, of one process each, that those at rest are read in turns. */
+async function many(): Promise<void> {
+  simulation = simulate(2);
+  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
+  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
+  await simulation.converge();
+  for (const name of names) set(name, 1);
+}
+
 test("who asks again is told of what is shown, and of what has changed since", async () => {
   simulation = simulate(2);
   simulation.load(["a", "b", "c"].map((name) => group(name, "{limits: {pids.max: 9, memory.max: 1Mi}}")).join("---\n"));
@@ -46,12 +57,7 @@ test("who asks again is told of what is shown, and of what has changed since", a
 });
 
 test("of many, what does nothing is read in turns: a change is told within five looks, with when it was read before", async () => {
-  simulation = simulate(2);
-  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
-  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
-  await simulation.converge();
-  const set = (name: string, value: number): void => writeFileSync(join(simulation.directory("pids", name), "pids.current"), `${value}\n`);
-  for (const name of names) set(name, 1);
+  await many();
   const { host, desired } = simulation.engine;
   const reader = new UsageReader(host.base.controllers, host.tree, 0);
   let reads = 0;
@@ -96,10 +102,7 @@ test("of many, what does nothing is read in turns: a change is told within five 
 });
 
 test("of many, what is shown is read to the end where a process ran, and else in turns", async () => {
-  simulation = simulate(2);
-  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
-  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
-  await simulation.converge();
+  await many();
   const set = (file: string, text: string): void => writeFileSync(join(simulation.directory("pids", "g7"), file), `${text}\n`);
   const ran = (usec: number): void => set("cpu.stat", `usage_usec ${usec}`);
   const { host, desired } = simulation.engine;
@@ -130,12 +133,7 @@ test("of many, what is shown is read to the end where a process ran, and else in
 });
 
 test("what one is told of while another is being answered, the other is told of next", async () => {
-  simulation = simulate(2);
-  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
-  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
-  await simulation.converge();
-  const set = (name: string, value: number): void => writeFileSync(join(simulation.directory("pids", name), "pids.current"), `${value}\n`);
-  for (const name of names) set(name, 1);
+  await many();
   const { host, desired } = simulation.engine;
   const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0));
   const ask = (since: number | undefined) => all.answer(desired, { depth: "pids", shown: new Set(), since });
@@ -156,12 +154,8 @@ test("what one is told of while another is being answered, the other is told of 
 });
 
 test("what one has found, another is told of with when it was read before; what is gone tells nothing", async () => {
-  simulation = simulate(2);
-  const names = Array.from({ length: 150 }, (_, index) => `g${index}`);
-  simulation.load(names.map((name) => group(name, "{limits: {pids.max: 9}}")).join("---\n"));
-  await simulation.converge();
+  await many();
   const file = join(simulation.directory("pids", "g8"), "pids.current");
-  for (const name of names) writeFileSync(join(simulation.directory("pids", name), "pids.current"), "1\n");
   const { host, desired } = simulation.engine;
   let now = 1;
   const all = new UsageOfAll(new UsageReader(host.base.controllers, host.tree, 0), () => now);
