@@ -9,7 +9,7 @@ export interface Followed {
   close(): Promise<void>;
 }
 
-export async function followManifests({ engine, set, directory }: Opened, options: GlobalOptions): Promise<Followed> {
+export async function followManifests({ engine, set, directory }: Pick<Opened, "engine" | "set" | "directory">, options: GlobalOptions): Promise<Followed> {
   let changed = false;
   const watch = watchManifests(resolve(directory), () => {
     changed = true;

@@ -3,7 +3,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { parseDuration, wholeNumber } from "../api/quantity.ts";
 import type { ObjectKey } from "../api/resource.ts";
 import { type GlobalOptions, openEngine, UsageError } from "./context.ts";
-import { followManifests } from "./followManifests.ts";
 import { colour, note, out, structured } from "./print.ts";
 import { reader } from "./reader.ts";
 import { usageSource } from "./served.ts";
@@ -35,19 +34,18 @@ export async function top(options: TopOptions): Promise<number> {
   if ("bad" in interval || interval.ok < SHORTEST * 1000)
     throw new UsageError(`--interval: expected a duration of at least 100ms such as 1s, found ${options.interval}`);
   const opened = openEngine(options);
-  const manifests = iterations === 1 ? undefined : await followManifests(opened, options);
-  const meter = new Meter(opened, usageSource(opened, options));
+  // Watching takes a while to load.
+  const manifests = iterations === 1 ? undefined : await (await import("./followManifests.ts")).followManifests(opened, options);
+  const meter = new Meter(opened, usageSource(opened, options), manifests);
   const view = { sort: options.sort, tree: options.tree ?? true, filter: options.filter ?? "" };
   const live = options.output === "table" && process.stdout.isTTY === true && iterations === undefined;
-  let hungUp = false;
   try {
     // Per second is known from the second look on.
     await meter.look(live ? options.sort : undefined, NOTHING);
     await pause(Math.min(interval.ok / 1000, SOON));
-    if (live) hungUp = await new Screen(meter, view, interval.ok / 1000, async () => manifests?.refresh()).run();
+    if (live) await new Screen(meter, view, interval.ok / 1000).run();
     else
       for (let count = 1; iterations === undefined || count <= iterations; count++) {
-        await manifests?.refresh();
         const rows = arranged(await meter.look(undefined, NOTHING), view.sort, view.tree, view.filter);
         if (options.output === "json")
           out(
@@ -61,11 +59,8 @@ export async function top(options: TopOptions): Promise<number> {
         if (count !== iterations) await pause(interval.ok / 1000);
       }
   } finally {
-    meter.close();
-    await manifests?.close();
+    await meter.close();
   }
-  // Without a terminal Node cannot end as usual: it would dump core over settings that it cannot put back.
-  if (hungUp) process.kill(process.pid, "SIGHUP");
   return 0;
 }
 
@@ -80,7 +75,6 @@ class Screen {
   private readonly meter: Meter;
   private readonly view: View;
   private readonly interval: number;
-  private readonly refresh: () => Promise<void>;
   private from = 0;
   /** What is being typed as a filter. */
   private typing = false;
@@ -92,15 +86,13 @@ class Screen {
   /** What it was arranged of, and how. */
   private arrangedOf: readonly unknown[] = [];
 
-  constructor(meter: Meter, view: View, interval: number, refresh: () => Promise<void>) {
+  constructor(meter: Meter, view: View, interval: number) {
     this.meter = meter;
     this.view = view;
     this.interval = interval;
-    this.refresh = refresh;
   }
 
-  /** True: it ended because the terminal did. */
-  async run(): Promise<boolean> {
+  async run(): Promise<void> {
     const { stdin, stdout } = process;
     process.stdout.write(ENTER);
     const raw = stdin.isTTY === true;
@@ -136,7 +128,6 @@ class Screen {
         // Per second is known from the second look at what it is sorted by.
         const interval = sort === before ? this.interval : Math.min(this.interval, SOON);
         before = sort;
-        await this.refresh();
         const { shown } = this;
         this.rows = await this.meter.look(sort, shown);
         this.looked = shown;
@@ -157,8 +148,9 @@ class Screen {
       if (raw) stdin.setRawMode(false);
       stdout.off("resize", drawn);
       stdout.write(LEAVE);
+      // Without a terminal Node cannot end as usual: it would dump core over settings that it cannot put back.
+      if (hungUp) process.kill(process.pid, "SIGHUP");
     }
-    return hungUp;
   }
 
   /** Of what is shown and little known. */

@@ -4,6 +4,7 @@ import type { Usage } from "../cgroup/usage.ts";
 import { pathsByOwner } from "../plan/desired.ts";
 import { FIELDS, isEqual, only } from "../serve/usageOfAll.ts";
 import type { Opened } from "./context.ts";
+import type { Followed } from "./followManifests.ts";
 import type { UsageSource } from "./served.ts";
 import { COUNTERS, type Counter, type Rates, rowOf, type Sort, type TopRow } from "./topRows.ts";
 
@@ -13,9 +14,10 @@ export const NOTHING: ReadonlySet<ObjectKey> = new Set();
 export const SHORTEST = 100;
 
 type Fields = readonly (keyof Usage)[];
+/** Of what is told in full only the counters are looked at one by one. */
 const ALL: Fields = COUNTERS;
-
 const isCounter = (name: keyof Usage): name is Counter => (COUNTERS as Fields).includes(name);
+
 /** A counter, and when it was that, ms. */
 interface Base {
   readonly value: number;
@@ -35,22 +37,35 @@ interface Known {
   until: number;
 }
 
+/** What a look told of one object. */
+interface Told {
+  /** Undefined: all reads as before. */
+  readonly told: Usage | undefined;
+  readonly fields: Fields;
+  readonly time: number;
+  /** Since when it may have been used. */
+  readonly from: number | undefined;
+}
+
 /** Looks at all objects again and again. */
 export class Meter {
   private readonly opened: Pick<Opened, "engine">;
   private readonly source: UsageSource;
+  private readonly manifests: Followed | undefined;
   private readonly known = new Map<ObjectKey, Known>();
   private rows: readonly TopRow[] = [];
   /** The answer before: what it told of what was not shown, and when. */
   private last: { readonly fields: Fields; readonly time: number } | undefined;
 
-  constructor(opened: Pick<Opened, "engine">, source: UsageSource) {
+  constructor(opened: Pick<Opened, "engine">, source: UsageSource, manifests?: Followed) {
     this.opened = opened;
     this.source = source;
+    this.manifests = manifests;
   }
 
   /** All there is to tell of `shown`, and of the others what they are sorted by; undefined: all of all. */
   async look(sort: Sort | undefined, shown: ReadonlySet<ObjectKey>): Promise<readonly TopRow[]> {
+    await this.manifests?.refresh();
     const { desired } = this.opened.engine;
     const owned = pathsByOwner(desired);
     const depth = sort === undefined ? "all" : sort === "name" ? "nothing" : sort;
@@ -76,11 +91,10 @@ export class Meter {
     return this.rows;
   }
 
-  /** `told`: undefined, where all reads as before. `from`: since when it may have been used. */
   private learn(resource: Resource, cgroups: number, { told, fields, time, from }: Told): TopRow {
     const before = this.known.get(resource.key);
     const isSame = before !== undefined && before.resource === resource && before.cgroups === cgroups;
-    const usage = told === undefined ? (before?.usage ?? {}) : fields === ALL ? told : only(told, fields);
+    const usage = told ?? before?.usage ?? {};
     const bases: Partial<Record<Counter, Base>> = {};
     const rates: Partial<Record<Counter, number>> = {};
     for (const name of fields) {
@@ -118,14 +132,8 @@ export class Meter {
     return this.rows;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.source.close();
+    await this.manifests?.close();
   }
-}
-
-interface Told {
-  readonly told: Usage | undefined;
-  readonly fields: Fields;
-  readonly time: number;
-  readonly from: number | undefined;
 }

@@ -95,29 +95,16 @@ export class UsageOfAll {
         continue;
       }
       const now = this.reader.readAll(owned, to);
-      const known = this.learn(to, key, now, time);
+      const some = FIELDS[depth] ? only(now, FIELDS[depth]) : now;
+      const known = learn(isShown ? fully : others, key, isShown ? now : some, time);
       // Others, and who showed it and does so no more, are told what is new against this.
-      if (to !== depth) this.learn(depth, key, now, time);
+      if (to !== depth) learn(others, key, some, time);
       if (!isShown && known.time <= since) continue;
       usage[key] = known.usage;
       if (known.time > since && known.from !== undefined && known.from < since) readBefore[key] = known.from;
     }
     for (const known of this.known.values()) if (known.size > resources.size) for (const key of known.keys()) if (!resources.has(key)) known.delete(key);
     return { time, usage, before: readBefore };
-  }
-
-  private learn(depth: AskedDepth, key: ObjectKey, all: Usage, time: number): Known {
-    const known = this.knownTo(depth);
-    const before = known.get(key);
-    const usage = FIELDS[depth] ? only(all, FIELDS[depth]) : all;
-    if (before && isEqual(before.usage, usage)) {
-      before.read = before.cpu = time;
-      return before;
-    }
-    const from = before && (before.usage.cpuUsec === usage.cpuUsec ? before.read : before.cpu);
-    const now = { usage, time, from, read: time, cpu: time };
-    known.set(key, now);
-    return now;
   }
 
   private knownTo(depth: AskedDepth): Map<ObjectKey, Known> {
@@ -131,6 +118,18 @@ export class UsageOfAll {
     const now = this.reader.readAll(owned, "basics");
     return (now.cpuUsec !== undefined || now.pids === 0) && same(usage, now);
   }
+}
+
+function learn(known: Map<ObjectKey, Known>, key: ObjectKey, usage: Usage, time: number): Known {
+  const before = known.get(key);
+  if (before && isEqual(before.usage, usage)) {
+    before.read = before.cpu = time;
+    return before;
+  }
+  const from = before && (before.usage.cpuUsec === usage.cpuUsec ? before.read : before.cpu);
+  const now = { usage, time, from, read: time, cpu: time };
+  known.set(key, now);
+  return now;
 }
 
 /** Some of it, as far as there is any. */
